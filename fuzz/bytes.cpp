@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "fuzz/bytes.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace mmodel {
+namespace {
+
+constexpr std::array<u8, 4> magic{'M', 'M', 'O', 'D'};
+constexpr std::size_t version_at = 4, geometry_at = 5;
+
+constexpr std::array<std::string_view, 16> config_rows{
+    "x86-64",          "tiny",         "tiny nodes=2",          "x86-64 nodes=2",
+    "x86-64 boot=1",   "tiny boot=1",  "tiny nodes=2 boot=1",   "x86-64 nodes=2 boot=1",
+    "tiny memory=16K", "tiny block=0", "tiny nodes=4",          "arm64-4k",
+    "arm64-16k",       "arm64-64k",    "x86-64-struct-page-56", "x86-64 memory=2G block=0",
+};
+
+u16 get16(const Record& r, std::size_t at) { return static_cast<u16>(r[at] | r[at + 1] << 8); }
+u32 get32(const Record& r, std::size_t at) { return get16(r, at) | u32{get16(r, at + 2)} << 16; }
+
+void put16(Record& r, std::size_t at, u16 v) {
+    r[at] = static_cast<u8>(v);
+    r[at + 1] = static_cast<u8>(v >> 8);
+}
+
+void put32(Record& r, std::size_t at, u32 v) {
+    put16(r, at, static_cast<u16>(v));
+    put16(r, at + 2, static_cast<u16>(v >> 16));
+}
+
+// Small numbers are the ones that reach an allocation or leave memory tight, so what does not fit becomes
+// one.
+u64 fold_low(u64 v, u64 range) { return v < range ? v : v % std::min<u64>(range, 32); }
+
+// An opcode stands for itself, any other byte for one of them.
+OpKind decode_kind(u8 byte) {
+    for (const OpKind k : all_op_kinds)
+        if (static_cast<u8>(k) == byte) return k;
+    return all_op_kinds[byte % all_op_kinds.size()];
+}
+
+u32 decode_page(const Config& c, OpKind kind, u32 v) {
+    const Geometry& g = c.geometry;
+    if (kind == OpKind::take_pages) return static_cast<u32>(fold_low(v, c.frames_per_node + 1));
+    return static_cast<u32>(v % (u64{1} << g.folio_order[g.nr_hstates() - 1]));
+}
+
+u16 decode_fault(u16 v) {
+    const u64 n = fold_low(v, u64{max_byte_fault} + 2);
+    return n == 0 ? no_fault : static_cast<u16>(n - 1);
+}
+
+u16 encode_fault(u16 nth) { return static_cast<u16>(nth + 1); }  // no_fault becomes 0
+static_assert(static_cast<u16>(no_fault + 1) == 0);
+
+}  // namespace
+
+const std::vector<Config>& fuzz_configs() {
+    static const std::vector<Config> all = [] {
+        std::vector<Config> rows;
+        for (const std::string_view text : config_rows) {
+            const auto c = parse_config(text);
+            assert(c);
+            rows.push_back(c ? *c : presets().front());
+        }
+        return rows;
+    }();
+    return all;
+}
+
+std::optional<u8> fuzz_config_row(const Config& c) {
+    const auto& all = fuzz_configs();
+    const auto row = std::ranges::find(all, c);
+    if (row == all.end()) return std::nullopt;
+    return static_cast<u8>(row - all.begin());
+}
+
+bool looks_like_bytes(std::span<const u8> bytes) {
+    return bytes.size() >= magic.size() && std::ranges::equal(bytes.first(magic.size()), magic);
+}
+
+std::optional<u8> version_of(std::span<const u8> bytes) {
+    if (!looks_like_bytes(bytes) || bytes.size() < header_bytes) return std::nullopt;
+    return bytes[version_at];
+}
+
+std::array<u8, header_bytes> encode_header(u8 row) {
+    return {magic[0], magic[1], magic[2], magic[3], bytes_version, row, 0, 0};
+}
+
+Record encode_op(const Op& op) {
+    Record r{static_cast<u8>(op.kind), op.folio, op.size};
+    r[3] = static_cast<u8>((static_cast<u8>(op.from) & 15) | (op.on ? 16 : 0));
+    r[4] = op.nid;
+    r[5] = op.walker;
+    put16(r, 6, op.folios);
+    put32(r, 8, op.page);
+    put16(r, 12, encode_fault(op.fail.nth[0]));
+    put16(r, 14, encode_fault(op.fail.nth[1]));
+    return r;
+}
+
+Op decode_op(const Config& c, const Record& r) {
+    Op op{.kind = decode_kind(r[0])};
+    set_field(op, f_folio, r[1] % nr_values(c, f_folio));
+    set_field(op, f_size, r[2] % nr_values(c, f_size));
+    set_field(op, f_from, (r[3] & 15) % nr_values(c, f_from));
+    set_field(op, f_on, r[3] >> 4 & 1);
+    set_field(op, f_nid, r[4] % nr_values(c, f_nid));
+    set_field(op, f_walker, r[5] % nr_values(c, f_walker));
+    set_field(op, f_folios, get16(r, 6));
+    set_field(op, f_page, decode_page(c, op.kind, get32(r, 8)));
+    op.fail.nth = {decode_fault(get16(r, 12)), decode_fault(get16(r, 14))};
+    return canonical(op);
+}
+
+Trace decode(std::span<const u8> bytes) {
+    Trace out;
+    u8 row = 0;
+    if (version_of(bytes)) {
+        row = bytes[geometry_at];
+        bytes = bytes.subspan(header_bytes);
+    }
+    out.config = fuzz_configs()[row % fuzz_configs().size()];
+    const std::size_t nr = std::min(bytes.size() / record_bytes, max_decoded_ops);
+    out.ops.reserve(nr);
+    for (std::size_t i = 0; i < nr; ++i) {
+        Record r;
+        std::ranges::copy(bytes.subspan(i * record_bytes, record_bytes), r.begin());
+        out.ops.push_back(decode_op(out.config, r));
+    }
+    return out;
+}
+
+std::expected<std::vector<u8>, std::string> encode(const Trace& trace) {
+    const auto row = fuzz_config_row(trace.config);
+    if (!row) return std::unexpected("no fuzz byte stands for geometry '" + print_config(trace.config) + "'");
+    if (!trace.sabotage.empty())
+        return std::unexpected("fuzz bytes have no sabotage, and this trace has one");
+    if (trace.ops.size() > max_decoded_ops)
+        return std::unexpected("trace of " + std::to_string(trace.ops.size()) +
+                               " operations; fuzz bytes hold " + std::to_string(max_decoded_ops));
+    const auto header = encode_header(*row);
+    std::vector<u8> out(header.begin(), header.end());
+    for (const Op& op : trace.ops) {
+        const Record r = encode_op(op);
+        if (decode_op(trace.config, r) != op)
+            return std::unexpected("fuzz bytes have no record for '" + print_op(trace.config.geometry, op) +
+                                   "'");
+        out.insert(out.end(), r.begin(), r.end());
+    }
+    return out;
+}
+
+}  // namespace mmodel

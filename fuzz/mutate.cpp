@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "fuzz/mutate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "fuzz/bytes.hpp"
+
+namespace mmodel {
+namespace {
+
+class Rng {
+public:
+    explicit Rng(u64 seed) : state_(mix(seed)) {}
+    u64 next() { return mix(state_++); }
+    // 0 to n - 1. Needs: n > 0.
+    u64 below(u64 n) { return next() % n; }
+    bool one_in(u64 n) { return below(n) == 0; }
+
+private:
+    u64 state_;
+};
+
+struct Range {
+    std::size_t start, end;  // half-open
+};
+
+using Ops = std::vector<Op>;
+using Diff = Ops::difference_type;
+
+Ops::iterator at(Ops& ops, std::size_t i) { return ops.begin() + static_cast<Diff>(i); }
+
+// A run of operations, mostly short. Needs: there is one.
+Range pick_range(const Ops& ops, Rng& rng) {
+    const std::size_t start = rng.below(ops.size());
+    const std::size_t most =
+        rng.one_in(4) ? ops.size() - start : std::min<std::size_t>(4, ops.size() - start);
+    return {start, start + 1 + rng.below(most)};
+}
+
+Op& pick_op(Ops& ops, Rng& rng) { return ops[rng.below(ops.size())]; }
+
+// Most traces turn on first, second and last allocations and pages; larger numbers by doubling.
+u64 small_number(Rng& rng) {
+    if (!rng.one_in(4)) return rng.below(9);
+    const u64 power = u64{1} << rng.below(13);
+    return power - 1 + rng.below(3);
+}
+
+// A value for a field: nearby, small, one that another operation has in it, or any.
+u64 pick_value(const Trace& t, u64 old, Field f, Rng& rng) {
+    const u64 range = nr_values(t.config, f);
+    switch (rng.below(5)) {
+    case 0: return (old + 1) % range;
+    case 1: return (old + range - 1) % range;
+    case 2: return small_number(rng) % range;
+    case 3: return rng.below(range);
+    }
+    return t.ops.empty() ? old : field_value(t.ops[rng.below(t.ops.size())], f);
+}
+
+Op new_op(const Trace& t, Rng& rng) {
+    Op op{.kind = all_op_kinds[rng.below(all_op_kinds.size())]};
+    for (const Field f : number_fields)
+        if (!rng.one_in(3)) set_field(op, f, pick_value(t, 0, f, rng));
+    if (rng.one_in(4)) op.fail.nth[0] = static_cast<u16>(small_number(rng));
+    return canonical(op);
+}
+
+// ---- the mutations; all but the first need an operation
+
+void insert(Trace& t, Rng& rng) {
+    for (u64 n = 1 + rng.below(3); n > 0; --n) {
+        const Op op = new_op(t, rng);
+        t.ops.insert(at(t.ops, rng.below(t.ops.size() + 1)), op);
+    }
+}
+
+void erase(Trace& t, Rng& rng) {
+    const Range r = pick_range(t.ops, rng);
+    t.ops.erase(at(t.ops, r.start), at(t.ops, r.end));
+}
+
+void duplicate(Trace& t, Rng& rng) {
+    const Range r = pick_range(t.ops, rng);
+    const Ops copy(at(t.ops, r.start), at(t.ops, r.end));
+    t.ops.insert(at(t.ops, r.end), copy.begin(), copy.end());
+}
+
+void swap_two(Trace& t, Rng& rng) {
+    Op& a = pick_op(t.ops, rng);
+    Op& b = pick_op(t.ops, rng);
+    std::swap(a, b);
+}
+
+// Moves a run to another place, or copies it there.
+void splice(Trace& t, Rng& rng) {
+    const Range r = pick_range(t.ops, rng);
+    const Ops run(at(t.ops, r.start), at(t.ops, r.end));
+    if (rng.one_in(2)) t.ops.erase(at(t.ops, r.start), at(t.ops, r.end));
+    t.ops.insert(at(t.ops, rng.below(t.ops.size() + 1)), run.begin(), run.end());
+}
+
+void change_field(Trace& t, Rng& rng) {
+    Op& op = pick_op(t.ops, rng);
+    std::array<Field, number_fields.size()> used{};
+    std::size_t nr = 0;
+    for (const Field f : number_fields)
+        if (fields_of(op.kind) & f) used[nr++] = f;
+    if (nr == 0) return;
+    const Field f = used[rng.below(nr)];
+    if (f == f_folios && rng.one_in(2)) {
+        op.folios ^= static_cast<u16>(1u << rng.below(max_folios));
+        return;
+    }
+    set_field(op, f, pick_value(t, field_value(op, f), f, rng));
+}
+
+// Another operation on the same operands: optimise becomes restore, enter becomes leave.
+void change_kind(Trace& t, Rng& rng) {
+    Op& op = pick_op(t.ops, rng);
+    op.kind = all_op_kinds[rng.below(all_op_kinds.size())];
+    op = canonical(op);
+}
+
+void change_fault(Trace& t, Rng& rng) {
+    Op& op = pick_op(t.ops, rng);
+    u16& nth = op.fail.nth[rng.one_in(3) ? 1 : 0];
+    const bool is_set = nth != no_fault;
+    if (is_set && rng.one_in(3)) nth = no_fault;
+    else if (is_set && rng.one_in(2)) nth = static_cast<u16>(rng.one_in(2) || nth == 0 ? nth + 1 : nth - 1);
+    else nth = static_cast<u16>(small_number(rng));
+    op = canonical(op);
+}
+
+void change_geometry(Trace& t, Rng& rng) { t.config = fuzz_configs()[rng.below(fuzz_configs().size())]; }
+
+using Mutation = void (*)(Trace&, Rng&);
+// A row's number of entries is its weight.
+constexpr std::array<Mutation, 16> mutations{insert,       insert,       insert,       erase,
+                                             erase,        duplicate,    swap_two,     splice,
+                                             change_field, change_field, change_field, change_kind,
+                                             change_kind,  change_fault, change_fault, change_geometry};
+
+void mutate_once(Trace& t, Rng& rng) {
+    const Mutation m = t.ops.empty() ? insert : mutations[rng.below(mutations.size())];
+    m(t, rng);
+}
+
+// Operations that fit max_size bytes behind a header. Needs: max_size >= header_bytes.
+std::size_t room(std::size_t max_size) {
+    return std::min((max_size - header_bytes) / record_bytes, max_decoded_ops);
+}
+
+// Needs: the trace's configuration is a row of fuzz_configs() and its operations fit.
+std::size_t write(const Trace& t, u8* out) {
+    const auto header = encode_header(fuzz_config_row(t.config).value_or(0));
+    u8* end = std::ranges::copy(header, out).out;
+    for (const Op& op : t.ops)
+        end = std::ranges::copy(encode_op(op), end).out;
+    return static_cast<std::size_t>(end - out);
+}
+
+}  // namespace
+
+std::size_t mutate(u8* data, std::size_t size, std::size_t max_size, unsigned seed) {
+    if (max_size < header_bytes + record_bytes) return std::min(size, max_size);
+    Rng rng(seed);
+    const Trace before = decode({data, size});
+    Trace t = before;
+    for (int tries = 0; tries < 8 && t == before; ++tries) {
+        for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n)
+            mutate_once(t, rng);
+        if (t.ops.size() > room(max_size)) t.ops.resize(room(max_size));
+    }
+    return write(t, data);
+}
+
+std::size_t cross_over(const u8* a, std::size_t a_size, const u8* b, std::size_t b_size, u8* out,
+                       std::size_t max_size, unsigned seed) {
+    if (max_size < header_bytes + record_bytes) return 0;
+    Rng rng(seed);
+    Trace t = decode({a, a_size});
+    Trace other = decode({b, b_size});
+    if (!other.ops.empty()) {
+        const Range r = pick_range(other.ops, rng);
+        const std::size_t where = rng.below(t.ops.size() + 1);
+        t.ops.insert(at(t.ops, where), at(other.ops, r.start), at(other.ops, r.end));
+        if (rng.one_in(4)) t.ops.resize(where + (r.end - r.start));
+    }
+    if (t.ops.size() > room(max_size)) t.ops.resize(room(max_size));
+    return write(t, out);
+}
+
+}  // namespace mmodel

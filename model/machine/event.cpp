@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "model/machine/event.hpp"
+
+namespace mmodel {
+
+std::string_view name(EventKind k) {
+    switch (k) {
+    case EventKind::alloc_pages_node: return "alloc_pages_node";
+    case EventKind::free_page: return "__free_page";
+    case EventKind::free_bootmem_page: return "free_bootmem_page";
+    case EventKind::split_page: return "split_page";
+    case EventKind::pte_alloc_one_kernel: return "pte_alloc_one_kernel";
+    case EventKind::pte_free_kernel: return "pte_free_kernel";
+    case EventKind::set_pte_at: return "set_pte_at";
+    case EventKind::pmd_populate_kernel: return "pmd_populate_kernel";
+    case EventKind::smp_wmb: return "smp_wmb";
+    case EventKind::copy_page: return "copy_page";
+    case EventKind::reset_struct_pages: return "reset_struct_pages";
+    case EventKind::store: return "store";
+    case EventKind::flush_tlb_kernel_range: return "flush_tlb_kernel_range";
+    case EventKind::flush_tlb_all: return "flush_tlb_all";
+    case EventKind::synchronize_rcu: return "synchronize_rcu";
+    case EventKind::static_branch: return "static_branch";
+    case EventKind::memmap_pages_add: return "memmap_pages_add";
+    case EventKind::memmap_boot_pages_add: return "memmap_boot_pages_add";
+    case EventKind::lock: return "lock";
+    case EventKind::unlock: return "unlock";
+    case EventKind::warn: return "VM_WARN_ON";
+    }
+    return "?";
+}
+
+std::string print_event(const Event& e) {
+    auto num = [](u64 n) { return std::to_string(n); };
+    std::string args;
+    switch (e.kind) {
+    case EventKind::alloc_pages_node:
+        args = "nid " + num(e.nid.value) + (e.this_node ? ", this node only" : "") + (e.ok ? ") = pfn " + num(e.pfn.value) : ") = NULL");
+        return std::string(name(e.kind)) + "(" + args;
+    case EventKind::pte_alloc_one_kernel:
+        return std::string(name(e.kind)) + (e.ok ? "() = table in pfn " + num(e.pfn.value) : "() = NULL");
+    case EventKind::free_page:
+    case EventKind::free_bootmem_page:
+    case EventKind::pte_free_kernel: args = "pfn " + num(e.pfn.value); break;
+    case EventKind::split_page: args = "pfn " + num(e.pfn.value) + ", order " + num(e.n); break;
+    case EventKind::set_pte_at:
+        args = e.vpage == Vpage{~u64{0}} ? "private table, entry " + num(e.ref.idx) : "vmemmap page " + num(e.vpage.value);
+        args += " -> pfn " + num(e.pte.pfn().value) + (e.pte.writable() ? " rw" : " ro");
+        break;
+    case EventKind::pmd_populate_kernel: args = "PMD " + num(e.n) + ", table in pfn " + num(e.pfn.value); break;
+    case EventKind::copy_page: args = "pfn " + num(e.pfn.value) + " <- pfn " + num(e.from.value); break;
+    case EventKind::reset_struct_pages: args = "pfn " + num(e.pfn.value) + ", " + num(e.n); break;
+    case EventKind::store:
+        args = "vmemmap page " + num(e.vpage.value) +
+               (static_cast<StoreTo>(e.n) == StoreTo::refcount ? ", refcount" : e.on ? ", set optimised" : ", clear optimised");
+        break;
+    case EventKind::flush_tlb_kernel_range: args = "vmemmap pages " + num(e.vpage.value) + ".." + num(e.vpage.value + e.n); break;
+    case EventKind::static_branch:
+    case EventKind::memmap_pages_add:
+    case EventKind::memmap_boot_pages_add: args = (e.delta >= 0 ? "+" : "") + std::to_string(e.delta); break;
+    case EventKind::lock:
+    case EventKind::unlock: args = e.n == 0 ? "init_mm.page_table_lock" : "mmap_lock(init_mm)"; break;
+    case EventKind::warn: args = e.what; break;
+    case EventKind::smp_wmb:
+    case EventKind::flush_tlb_all:
+    case EventKind::synchronize_rcu: break;
+    }
+    return std::string(name(e.kind)) + "(" + args + ")";
+}
+
+}  // namespace mmodel

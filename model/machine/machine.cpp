@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "model/machine/machine.hpp"
+
+#include <algorithm>
+
+namespace mmodel {
+
+Machine::Machine(const Config& c)
+    : config_(c),
+      pmd_shift_(c.geometry.pmd_order().value),
+      frames_(c.nr_frames()),
+      contents_(c.nr_frames()),
+      ptes_(c.nr_frames() << pmd_shift_),
+      pmds_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
+      stale_(c.geometry.vpage_of(Pfn{c.nr_frames()}).value + 1),
+      stale_leaf_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
+      split_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
+      buddy_(c) {
+    const u64 boot = u64{c.boot_gigantic} << c.geometry.folio_order[c.geometry.nr_hstates() - 1];
+    const u64 vmemmap = c.vmemmap_frames(c.frames_per_node);
+    for (u8 n = 0; n < c.nr_nodes; ++n) {
+        const Pfn start = c.node_start(n);
+        buddy_.add_untouched(n, start + vmemmap, start + (c.frames_per_node - boot));
+    }
+    tally.vmemmap_boot = counters.memmap_boot = static_cast<i64>(vmemmap * c.nr_nodes);
+}
+
+// ---- what is where --------------------------------------------------------------------------------------------------
+
+Area Machine::area_of(Pfn p) const {
+    if (p < config_.hot_start()) return static_cast<Area>(p.value / config_.frames_per_node);
+    return static_cast<Area>(config_.nr_nodes + (p - config_.hot_start()) / config_.hot_block_frames);
+}
+
+Nid Machine::nid_of(Pfn p) const {
+    const Area a = area_of(p);
+    return a < config_.nr_nodes ? Nid{a} : hot_[a - config_.nr_nodes].nid;
+}
+
+bool Machine::is_populated(Pfn p) const {
+    if (p.value >= config_.nr_frames()) return false;
+    const Area a = area_of(p);
+    return a < config_.nr_nodes || hot_[a - config_.nr_nodes].present;
+}
+
+bool Machine::is_free(Pfn p) const { return is_populated(p) && buddy_.is_free(area_of(p), p); }
+
+bool Machine::is_boot_memory(Pfn p) const {
+    if (p >= config_.hot_start() || frame(p).released || hot_vmemmap_block(p)) return false;
+    return p.value % config_.frames_per_node < config_.vmemmap_frames(config_.frames_per_node);
+}
+
+bool Machine::is_reserved(Pfn p) const { return is_boot_memory(p) || (is_self_hosted(p) && !frame(p).released); }
+
+bool Machine::is_self_hosted(Pfn p) const {
+    const auto b = hot_vmemmap_block(p);
+    return b && hot_[*b].self_hosted;
+}
+
+// The youngest block counts: a frame freed from the vmemmap of one may have become part of the next one's.
+std::optional<u8> Machine::hot_vmemmap_block(Pfn p) const {
+    for (u8 b = max_hot_blocks; b-- > 0;)
+        if (hot_[b].present && p >= hot_[b].vmemmap && p < hot_[b].vmemmap + config_.vmemmap_frames(config_.hot_block_frames)) return b;
+    return std::nullopt;
+}
+
+std::optional<Vpage> Machine::boot_vpage(Pfn p) const {
+    if (const auto b = hot_vmemmap_block(p)) return geometry().vpage_of(config_.hot_block_start(*b)) + (p - hot_[*b].vmemmap);
+    if (p >= config_.hot_start()) return std::nullopt;
+    const Pfn start = config_.node_start(static_cast<u8>(p.value / config_.frames_per_node));
+    if (p - start >= config_.vmemmap_frames(config_.frames_per_node)) return std::nullopt;
+    return geometry().vpage_of(start) + (p - start);
+}
+
+// The first frame that the boot (or hot-plug) leaf of this PMD maps, whether or not the leaf is still there.
+std::optional<Pfn> Machine::leaf_head(u64 idx) const {
+    const Vpage v{idx << pmd_shift_};
+    const Geometry& g = geometry();
+    if (v < g.vpage_of(config_.hot_start())) {
+        const u64 per_node = config_.vmemmap_frames(config_.frames_per_node);
+        const u64 nid = v.value / per_node;
+        return config_.node_start(static_cast<u8>(nid)) + v.value % per_node;
+    }
+    if (!config_.hot_block_frames) return std::nullopt;
+    const u64 per_block = config_.vmemmap_frames(config_.hot_block_frames);
+    const u64 i = v - g.vpage_of(config_.hot_start());
+    if (i / per_block >= max_hot_blocks || !hot_[i / per_block].present) return std::nullopt;
+    return hot_[i / per_block].vmemmap + i % per_block;
+}
+
+Pmd Machine::pmd(u64 idx) const {
+    if (const Pte& t = pmds_[idx]; t.present()) return {Pmd::Kind::table, t.pfn()};
+    const auto head = leaf_head(idx);
+    return head ? Pmd{Pmd::Kind::leaf, *head} : Pmd{};
+}
+
+PteRef Machine::pte_ref(Vpage v) const {
+    return {pmds_[pmd_idx(v)].pfn(), static_cast<u32>(v.value & ((u64{1} << pmd_shift_) - 1))};
+}
+
+Pte Machine::translate(Vpage v) const {
+    const u64 in_pmd = v.value & ((u64{1} << pmd_shift_) - 1);
+    if (const Pte& t = pmds_[pmd_idx(v)]; t.present()) return pte({t.pfn(), static_cast<u32>(in_pmd)});
+    const auto head = leaf_head(pmd_idx(v));
+    return head ? Pte::map(*head + in_pmd, true) : Pte{};
+}
+
+bool Machine::is_mapped(Pfn p) const {
+    if (frame(p).nr_ptes) return true;
+    const auto v = boot_vpage(p);
+    return v && !pmds_[pmd_idx(*v)].present();
+}
+
+bool Machine::may_be_cached(Pfn p) const {
+    if (frame(p).nr_stale) return true;
+    const auto v = boot_vpage(p);
+    return v && stale_leaf_[pmd_idx(*v)].set;
+}
+
+bool Machine::is_under_unsplit_block(Pfn p) const {
+    if (frame(p).released || is_reserved(p)) return false;
+    const auto v = boot_vpage(p);
+    return v && !split_[pmd_idx(*v)].set;
+}
+
+std::optional<Vpage> Machine::installed_at(PteRef r) const {
+    const u64 at = frame(r.table).installed;
+    return at ? std::optional(Vpage{(at - 1) << pmd_shift_ | r.idx}) : std::nullopt;
+}
+
+// ---- struct pages -----------------------------------------------------------------------------------------------------
+
+const Compound* Machine::compound_at(Vpage v) const {
+    for (const Compound& c : compounds_) {
+        if (!c.order) continue;
+        const Vpage start = geometry().vpage_of(c.head);
+        if (v >= start && v < start + geometry().vmemmap_pages(c.order) && geometry().optimizable_pages(c.order)) return &c;
+    }
+    return nullptr;
+}
+
+Contents Machine::freshly_initialised(Vpage v) const {
+    Contents out{.kind = Contents::Kind::copy};
+    const Compound* c = compound_at(v);
+    if (!c) {
+        out.slots.fill(slot::plain);
+        out.rest = slot::plain;
+        return out;
+    }
+    out.subject = c->head.value;
+    if (v != geometry().vpage_of(c->head)) return out;   // every slot a tail
+    out.slots[0] = slot::head;
+    for (u8 j = 1; j < geometry().nr_used_subpage; ++j) out.slots[j] = static_cast<u8>(slot::meta + j);
+    return out;
+}
+
+Contents Machine::read(Pfn p) const {
+    const Contents& c = contents_[p.value];
+    switch (c.kind) {
+    case Contents::Kind::copy:
+    case Contents::Kind::junk: return c;
+    case Contents::Kind::fresh: return freshly_initialised(Vpage{c.subject});
+    case Contents::Kind::implicit: break;
+    }
+    const auto v = boot_vpage(p);
+    return v && !frame(p).released ? freshly_initialised(*v) : Contents::junk();
+}
+
+void Machine::write(Pfn p, const Contents& c) { contents_.set(p.value, c); }
+
+void Machine::settle(Pfn p, Vpage v) {
+    const Contents& c = contents_[p.value];
+    if (c.kind != Contents::Kind::copy || c != freshly_initialised(v)) return;
+    const bool as_booted = !frame(p).released && boot_vpage(p) == v;
+    contents_.set(p.value, as_booted ? Contents{} : Contents::fresh(v));
+}
+
+// ---- allocators -------------------------------------------------------------------------------------------------------
+
+template <class F>
+bool Machine::any_area(Nid nid, F&& f) const {
+    if (f(Area{nid.value})) return true;
+    for (u8 b = 0; b < max_hot_blocks; ++b)
+        if (hot_[b].present && hot_[b].nid == nid && f(static_cast<Area>(config_.nr_nodes + b))) return true;
+    return false;
+}
+
+u64 Machine::nr_free_or_held_pages(Nid nid) const {
+    u64 n = 0;
+    any_area(nid, [&](Area a) { n += buddy_.nr_free_pages(a); return false; });
+    return n;
+}
+
+u64 Machine::nr_free_pages(Nid nid) const {
+    const u64 n = nr_free_or_held_pages(nid);
+    return n - std::min(n, pressure_[nid.value]);
+}
+
+std::optional<Pfn> Machine::take_from_node(Nid nid, Order order, bool contig) {
+    std::optional<Pfn> p;
+    if (nr_free_pages(nid) < u64{1} << order.value) return p;
+    any_area(nid, [&](Area a) {
+        p = contig ? buddy_.alloc_contig(a, order) : buddy_.alloc(a, order);
+        return p.has_value();
+    });
+    return p;
+}
+
+std::optional<Pfn> Machine::take_block(Nid nid, Order order, bool this_node) {
+    if (order.value > geometry().max_order) return std::nullopt;
+    auto p = take_from_node(nid, order, false);
+    for (u8 n = 0; !p && !this_node && n < config_.nr_nodes; ++n)
+        if (n != nid.value) p = take_from_node(Nid{n}, order, false);
+    return p;
+}
+
+std::optional<Pfn> Machine::take_contig(Nid nid, Order order) {
+    return take_from_node(nid, order, order.value > geometry().max_order);
+}
+
+std::optional<Pfn> Machine::take_in_block(u8 block, Order order) {
+    if (!hot_[block].present || nr_free_pages(hot_[block].nid) < u64{1} << order.value) return std::nullopt;
+    const Area a = static_cast<Area>(config_.nr_nodes + block);
+    return order.value > geometry().max_order ? buddy_.alloc_contig(a, order) : buddy_.alloc(a, order);
+}
+
+void Machine::give_block(Pfn p, Order order) { buddy_.free(area_of(p), p, order); }
+
+void Machine::give_range(Pfn start, u64 nr) {
+    const u64 block = u64{1} << geometry().max_order;
+    for (; nr >= block; start = start + block, nr -= block) give_block(start, Order{geometry().max_order});
+    for (u8 o = 0; nr; ++o)
+        if (nr >> o & 1) give_block(start + (nr & ~((u64{2} << o) - 1)), Order{o}), nr &= ~(u64{1} << o);
+}
+
+std::optional<Pfn> Machine::alloc_page(Nid nid, bool this_node) {
+    const auto p = take_block(nid, Order{0}, this_node);
+    if (p) frames_.modify(p->value, [&](Frame& f) { set_owner(*p, f, Owner::detached); });
+    return p;
+}
+
+// Keeps the tally while a frame changes hands.
+void Machine::set_owner(Pfn p, Frame& f, Owner owner) {
+    auto count = [&](Owner o, i64 n) {
+        if (o == Owner::detached) tally.detached += n;
+        if (o == Owner::page_table) tally.tables += n, tally.private_tables += n;
+        if (o == Owner::vmemmap) (is_boot_memory(p) ? tally.vmemmap_boot : tally.vmemmap_buddy) += n;
+    };
+    count(f.owner, -1);
+    count(owner, 1);
+    f.owner = owner;
+}
+
+// A detached frame goes back to the buddy; nothing is known of its contents any more.
+void Machine::release(Pfn p) {
+    frames_.modify(p.value, [&](Frame& f) {
+        set_owner(p, f, Owner::other);
+        f.released = boot_vpage(p).has_value();
+        f.installed = 0;
+    });
+    contents_.set(p.value, Contents{});
+    give_block(p, Order{0});
+}
+
+void Machine::free_page(Pfn p) {
+    if (frame(p).owner == Owner::detached) release(p);
+}
+
+void Machine::free_bootmem_page(Pfn p) { free_page(p); }
+
+void Machine::split_page(Pfn p) {
+    if (const auto v = boot_vpage(p)) split_.set(pmd_idx(*v), Mark{1});
+}
+
+// ---- page table -------------------------------------------------------------------------------------------------------
+
+std::optional<Pfn> Machine::alloc_table(Nid nid) {
+    const auto p = take_block(nid, Order{0}, false);
+    if (p) frames_.modify(p->value, [&](Frame& f) { set_owner(*p, f, Owner::page_table); });
+    return p;
+}
+
+void Machine::free_table(Pfn table) {
+    if (frame(table).owner != Owner::page_table || frame(table).installed) return;
+    std::vector<std::pair<u64, Pte>> entries;
+    const u64 base = table.value << pmd_shift_;
+    ptes_.for_each(base, base + (u64{1} << pmd_shift_), [&](u64 i, const Pte& p) { entries.emplace_back(i, p); });
+    for (const auto& [i, p] : entries) {
+        count_pte(p.pfn(), -1, false);
+        ptes_.set(i, Pte{});
+    }
+    release(table);
+}
+
+// An entry more or less maps this frame. Through an installed table (`live`) that decides who has the frame.
+void Machine::count_pte(Pfn p, int delta, bool live) {
+    frames_.modify(p.value, [&](Frame& f) {
+        f.nr_ptes += static_cast<u32>(delta);
+        if (delta > 0 && f.owner == Owner::other && boot_vpage(p) && !f.released) f.owner = Owner::vmemmap;  // was the leaf's
+        if (live && delta > 0 && f.owner == Owner::detached) set_owner(p, f, Owner::vmemmap);
+        if (live && f.nr_ptes == 0 && f.owner == Owner::vmemmap) set_owner(p, f, Owner::detached);
+    });
+}
+
+void Machine::set_pte(PteRef r, Pte pte) {
+    const u64 i = r.table.value << pmd_shift_ | r.idx;
+    const Pte old = ptes_[i];
+    if (old == pte) return;
+    const auto v = installed_at(r);
+    ptes_.set(i, pte);
+    if (v && old.present()) add_stale(*v, old);
+    if (pte.present()) count_pte(pte.pfn(), 1, v.has_value());
+    if (old.present()) count_pte(old.pfn(), -1, v.has_value());
+    if (!v) return note_store(r.table);
+    settle(pte.pfn(), *v);
+}
+
+void Machine::install_table(u64 idx, Pfn table) {
+    stale_leaf_.set(idx, Mark{1});
+    pmds_.set(idx, Pte::map(table, true));
+    frames_.modify(table.value, [&](Frame& f) {
+        f.installed = idx + 1;
+        --tally.private_tables;
+    });
+}
+
+void Machine::note_store(Pfn p) {
+    if (!is_unordered(p)) unordered_.push_back(p);
+}
+
+bool Machine::is_unordered(Pfn p) const { return std::ranges::find(unordered_, p) != unordered_.end(); }
+
+void Machine::set_lock(Lock l, bool held) { lock_depth_[static_cast<u8>(l)] += held ? 1 : -1; }
+
+// ---- TLB --------------------------------------------------------------------------------------------------------------
+
+void Machine::add_stale(Vpage v, Pte pte) {
+    stale_.modify(v.value, [&](StaleSet& s) {
+        if (std::ranges::find(s.pte, pte) != s.pte.end()) return;
+        if (const Pte oldest = s.pte.back(); oldest.present())
+            frames_.modify(oldest.pfn().value, [](Frame& f) { --f.nr_stale; });
+        std::shift_right(s.pte.begin(), s.pte.end(), 1);
+        s.pte.front() = pte;
+        frames_.modify(pte.pfn().value, [](Frame& f) { ++f.nr_stale; });
+    });
+}
+
+void Machine::drop_stale(Vpage v) {
+    const StaleSet s = stale_[v.value];
+    for (const Pte& p : s.pte)
+        if (p.present()) frames_.modify(p.pfn().value, [](Frame& f) { --f.nr_stale; });
+    stale_.set(v.value, StaleSet{});
+}
+
+void Machine::flush_tlb(Vpage start, Vpage end) {
+    if (start >= end) return;
+    std::vector<u64> hit;
+    stale_leaf_.for_each(pmd_idx(start), pmd_idx(end - 1) + 1, [&](u64 i, const Mark&) { hit.push_back(i); });
+    for (u64 i : hit) stale_leaf_.set(i, Mark{});
+    hit.clear();
+    stale_.for_each(start.value, end.value, [&](u64 v, const StaleSet&) { hit.push_back(v); });
+    for (u64 v : hit) drop_stale(Vpage{v});
+}
+
+void Machine::flush_tlb_all() {
+    flush_tlb(Vpage{0}, geometry().vpage_of(Pfn{config_.nr_frames()}) + 1);
+}
+
+// ---- memory blocks ----------------------------------------------------------------------------------------------------
+
+void Machine::add_block(u8 b, Nid nid, Pfn vmemmap, bool self_hosted) {
+    hot_[b] = {.present = true, .self_hosted = self_hosted, .nid = nid, .vmemmap = vmemmap};
+    const u64 n = config_.vmemmap_frames(config_.hot_block_frames);
+    const Pfn start = config_.hot_block_start(b);
+    std::vector<u64> reused;   // they may have been vmemmap before
+    frames_.for_each(vmemmap.value, vmemmap.value + n, [&](u64 i, const Frame&) { reused.push_back(i); });
+    for (u64 i : reused) frames_.set(i, Frame{});
+    buddy_.add_untouched(static_cast<Area>(config_.nr_nodes + b), self_hosted ? start + n : start, start + config_.hot_block_frames);
+    tally.vmemmap_buddy += static_cast<i64>(n);
+    counters.memmap += static_cast<i64>(n);
+}
+
+u64 Machine::hash() const {
+    u64 h = frames_.hash();
+    for (u64 x : {contents_.hash(), ptes_.hash(), pmds_.hash(), stale_.hash(), stale_leaf_.hash(), split_.hash(), buddy_.hash(),
+                  static_cast<u64>(counters.static_key), static_cast<u64>(counters.memmap), static_cast<u64>(counters.memmap_boot),
+                  static_cast<u64>(tally.detached), u64{lock_depth_[0]} << 8 | lock_depth_[1]})
+        h = hash_combine(h, x);
+    for (const Compound& c : compounds_) h = hash_combine(h, c.head.value << 8 | c.order);
+    for (const HotBlock& b : hot_) h = hash_combine(h, b.vmemmap.value << 8 | u64{b.nid.value} << 2 | u64{b.self_hosted} << 1 | b.present);
+    for (const Walker& w : walkers) h = hash_combine(h, w.page.value << 2 | u64{w.may_write} << 1 | w.inside);
+    for (u64 p : pressure_) h = hash_combine(h, p);
+    for (Pfn p : unordered_) h = hash_combine(h, p.value);
+    return h;
+}
+
+}  // namespace mmodel

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// A kernel tree's own mm/hugetlb_vmemmap.c, compiled unchanged against the shims and driven with the same operations, under
+// the same specification, as the model. Frames are real memory; every sequence runs in a child process.
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "spec/check.hpp"
+
+namespace mmodel::bench {
+
+// What a tree offers, found by reading its text.
+struct Tree {
+    std::filesystem::path dir;
+    std::string version;          // "6.12.117", from its Makefile
+    std::string file{"mm/hugetlb_vmemmap.c"};
+    std::string shape;            // "page": struct page calls (6.1); "folio": folio calls (6.8 and later)
+    bool lists{};                 // has the calls for a list of folios
+    bool memmap_counters{};       // keeps nr_memmap_pages
+    std::vector<std::string> defines{};   // how the shims are told so
+};
+
+// Why a tree cannot be judged. `usage`: what was asked makes no sense (exit 2); else something is missing (exit 3).
+struct Problem {
+    std::string what;             // one clear message; may have further lines (the compiler's first error)
+    bool usage{};
+};
+
+// Reads the tree's Makefile and its file. Refuses generations that the shims do not know.
+[[nodiscard]] std::expected<Tree, Problem> open_tree(const std::filesystem::path& dir);
+
+// A tree's file, compiled and loaded where children can run it.
+struct Unit {
+    Tree tree;
+    std::filesystem::path object;
+};
+
+// Compiles with $MMODEL_CC, else clang-19, clang, gcc or cc, whichever is there. `breaks`: names of the deliberate breaks of
+// the stand-in tree in spec/linux/fixtures. The shim directory is `shims`, see default_shim_dir().
+[[nodiscard]] std::expected<Unit, Problem> compile(const Tree& tree, const std::filesystem::path& work_dir,
+                                                   std::span<const std::string> breaks = {});
+[[nodiscard]] std::filesystem::path default_shim_dir();
+
+// Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must be x86-64.
+struct RealResult {
+    u64 nr_ops{}, nr_events{};
+    std::optional<spec::Violation> violation{};
+    u64 op_idx{};
+    std::vector<Ran> ran{};       // what each operation returned, for replay
+};
+[[nodiscard]] std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, std::span<const Op> ops);
+
+struct Finding {
+    spec::Violation violation;
+    Config config;
+    std::vector<Op> ops;          // the shortest sequence found that shows it
+    u64 seen{};                   // how often this invariant was violated
+};
+
+struct Options {
+    double seconds{10};
+    u64 seed{1};
+    std::function<void(const std::string&)> progress{};   // a line, now and then; empty: none
+};
+
+struct Report {
+    Tree tree;
+    u64 operations{}, events{}, sequences{};
+    double seconds{};
+    std::vector<Finding> findings{};
+    std::string trouble{};        // the campaign ended early, and why; what was found until then is kept
+};
+
+// Fault sweeps over every operation first, then random sequences until the time is over; goes on past what it has found.
+[[nodiscard]] std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options);
+
+}  // namespace mmodel::bench

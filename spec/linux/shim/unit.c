@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * One kernel tree's mm/hugetlb_vmemmap.c, unchanged, with what struct mmodel_unit asks of it. Compiled once
+ * a tree into a shared object that exports mmodel_unit_init() and nothing else.
+ *
+ * The compile line says which file, and what it offers:
+ *   MMODEL_TREE_FILE            the file, as a quoted string; its header is found beside it
+ *   MMODEL_SHAPE_PAGE           hugetlb_vmemmap_optimize(h, page), hugetlb_vmemmap_restore(h, page)
+ *   MMODEL_SHAPE_FOLIO          hugetlb_vmemmap_optimize_folio(h, folio), ..._restore_folio(h, folio)
+ *   MMODEL_HAS_LISTS            hugetlb_vmemmap_optimize_folios(h, list), ..._restore_folios(h, list, out)
+ *   MMODEL_HAS_MEMMAP_COUNTERS  it calls memmap_pages_add() and memmap_boot_pages_add()
+ *   MMODEL_KEY_IS=name          the static key that counts optimised folios; not given where a tree has none
+ *   MMODEL_WALKER_RCU           the tree's page_ref_add_unless() is an RCU reader and skips fake heads
+ * Exactly one SHAPE must be given. The other macros are optional. How they are read off a tree's text:
+ * KEY_IS from DEFINE_STATIC_KEY_FALSE() in the file, WALKER_RCU from rcu_read_lock in
+ * include/linux/page_ref.h, the rest from the names themselves.
+ */
+#if defined(MMODEL_SHAPE_PAGE) == defined(MMODEL_SHAPE_FOLIO)
+#error "one of MMODEL_SHAPE_PAGE and MMODEL_SHAPE_FOLIO has to be given"
+#endif
+
+#include "mmodel_abi.h"
+
+/* Two units live in one process: neither may find its key or its hstates in the other. */
+#pragma GCC visibility push(hidden)
+
+#include "mmodel_kernel.h"
+
+const struct mmodel_host *mmodel_host;
+unsigned long mmodel_generation = 1;
+struct mm_struct init_mm;
+pgd_t mmodel_pgd;
+struct hstate hstates[HUGE_MAX_HSTATE] = { { 9, "2048kB" }, { 18, "1048576kB" } };
+
+#include MMODEL_TREE_FILE
+
+/* ---- what a struct page looks like when it is new ---- */
+
+static struct page fresh_plain(void)
+{
+	return (struct page) { .page_type = -1 };
+}
+
+static struct page fresh_tail(const struct page *head)
+{
+	struct page page = fresh_plain();
+
+	page.compound_head = (unsigned long)head | 1;
+	page.mapping = TAIL_MAPPING;
+	return page;
+}
+
+static struct page fresh_head(struct page *head)
+{
+	struct page page = fresh_plain();
+
+	page.flags = BIT(PG_head);
+	page.page_type = MMODEL_PGTY_HUGETLB;
+	page.lru = (struct list_head) LIST_HEAD_INIT(head->lru);
+	return page;
+}
+
+/*
+ * Tails 1 and 2 as a compound page has them: order, mapcounts and size in the one, an empty list in the
+ * other. Both differ from a fresh tail, so a reset that misses a slot is seen.
+ */
+static struct page fresh_meta(unsigned int order, struct page *head, unsigned int slot)
+{
+	struct page page = fresh_tail(head);
+
+	if (slot == 1) {
+		page.flags = order;
+		page.mapping = (void *)-1ul;
+		page.index = 0;
+		page.private = 1ul << order;
+	} else {
+		page.mapping = &head[slot].mapping;
+		page.index = (unsigned long)&head[slot].mapping;
+	}
+	return page;
+}
+
+/* ---- struct pages, written ---- */
+
+static void init_plain(unsigned long start_pfn, unsigned long end_pfn, int reserved, int self_hosted)
+{
+	struct page page = fresh_plain();
+	unsigned long pfn;
+
+	if (reserved)
+		page.flags |= BIT(PG_reserved);
+	if (self_hosted)
+		page.flags |= BIT(PG_vmemmap_self_hosted);
+	for (pfn = start_pfn; pfn < end_pfn; pfn++)
+		*pfn_to_page(pfn) = page;
+}
+
+static void prep_hugetlb(unsigned int order, unsigned long pfn)
+{
+	struct page *head = pfn_to_page(pfn), tail = fresh_tail(head);
+	unsigned long i;
+
+	*head = fresh_head(head);
+	for (i = 1; i < 1ul << order; i++)
+		head[i] = i < __NR_USED_SUBPAGE ? fresh_meta(order, head, i) : tail;
+}
+
+static void dissolve(unsigned int order, unsigned long pfn)
+{
+	init_plain(pfn, pfn + (1ul << order), 0, 0);
+}
+
+static void set_refcount(unsigned long start_pfn, unsigned long end_pfn, int count)
+{
+	unsigned long pfn;
+
+	for (pfn = start_pfn; pfn < end_pfn; pfn++)
+		WRITE_ONCE(pfn_to_page(pfn)->_refcount.counter, count);
+}
+
+/* include/linux/page_ref.h: page_ref_add_unless(page, 1, 0). It stores only when the count is not 0. */
+static int page_ref_add_unless_zero(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	int old, taken = 0;
+
+	rcu_read_lock();
+#ifdef MMODEL_WALKER_RCU
+	if (page_is_fake_head(page))
+		goto out;
+#endif
+	old = page_ref_count(page);
+	while (old && !taken)
+		taken = __atomic_compare_exchange_n(&page->_refcount.counter, &old, old + 1, false,
+						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+#ifdef MMODEL_WALKER_RCU
+out:
+#endif
+	rcu_read_unlock();
+	return taken;
+}
+
+/* ---- struct pages, read ---- */
+
+static unsigned long read_compound_head(unsigned long pfn)
+{
+	return page_to_pfn(compound_head(pfn_to_page(pfn)));
+}
+
+static int test_optimised(unsigned long pfn)
+{
+	return HPageVmemmapOptimized(pfn_to_page(pfn));
+}
+
+static int same(const struct page *page, struct page expected)
+{
+	return __builtin_memcmp(page, &expected, sizeof(expected)) == 0;
+}
+
+static enum mmodel_slot describe_slot(const struct page *page, unsigned int slot, unsigned int order,
+				      struct page *head)
+{
+	if (same(page, fresh_tail(head)))
+		return MMODEL_SLOT_TAIL;
+	if (slot >= 1 && slot < __NR_USED_SUBPAGE && same(page, fresh_meta(order, head, slot)))
+		return MMODEL_SLOT_META;
+	if (mmodel_test_flag(PG_head, &page->flags) && !(page->compound_head & 1))
+		return MMODEL_SLOT_HEAD;
+	return same(page, fresh_plain()) ? MMODEL_SLOT_PLAIN : MMODEL_SLOT_JUNK;
+}
+
+static void describe(const void *at, unsigned int order, unsigned long pfn, unsigned char *slots,
+		     int *optimised)
+{
+	const struct page *page = at;
+	unsigned int slot;
+
+	for (slot = 0; slot < MMODEL_NR_SLOTS; slot++)
+		slots[slot] = describe_slot(&page[slot], slot, order, pfn_to_page(pfn));
+	*optimised = slots[0] == MMODEL_SLOT_HEAD && HPageVmemmapOptimized(page);
+}
+
+/* ---- the calls under test ---- */
+
+static struct hstate *hstate_of(unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 0; i < HUGE_MAX_HSTATE; i++)
+		if (hstates[i].order == order)
+			return &hstates[i];
+	BUG();
+}
+
+#ifdef MMODEL_SHAPE_PAGE
+static int restore(unsigned int order, unsigned long pfn)
+{
+	return hugetlb_vmemmap_restore(hstate_of(order), pfn_to_page(pfn));
+}
+
+static void optimise(unsigned int order, unsigned long pfn)
+{
+	hugetlb_vmemmap_optimize(hstate_of(order), pfn_to_page(pfn));
+}
+#else
+static int restore(unsigned int order, unsigned long pfn)
+{
+	return hugetlb_vmemmap_restore_folio(hstate_of(order), (struct folio *)pfn_to_page(pfn));
+}
+
+static void optimise(unsigned int order, unsigned long pfn)
+{
+	hugetlb_vmemmap_optimize_folio(hstate_of(order), (struct folio *)pfn_to_page(pfn));
+}
+#endif
+
+#ifdef MMODEL_HAS_LISTS
+static void link_folios(struct list_head *list, const unsigned long *pfns, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		list_add_tail(&pfn_to_page(pfns[i])->lru, list);
+}
+
+/* The lists lie on the stack of a call that is about to return. */
+static void forget_lists(const unsigned long *pfns, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		INIT_LIST_HEAD(&pfn_to_page(pfns[i])->lru);
+}
+
+static void mark_members(const struct list_head *list, const unsigned long *pfns, unsigned int n, int *done,
+			 int mark)
+{
+	struct page *page;
+	unsigned int i, seen = 0;
+
+	list_for_each_entry(page, list, lru) {
+		if (seen++ == n)
+			break; /* more members than there are folios: the list is a loop of its own */
+		for (i = 0; i < n; i++)
+			if (pfns[i] == page_to_pfn(page))
+				done[i] = mark;
+	}
+}
+
+static void optimise_list(unsigned int order, const unsigned long *pfns, unsigned int n)
+{
+	LIST_HEAD(folios);
+
+	link_folios(&folios, pfns, n);
+	hugetlb_vmemmap_optimize_folios(hstate_of(order), &folios);
+	forget_lists(pfns, n);
+}
+
+static long restore_list(unsigned int order, const unsigned long *pfns, unsigned int n, int *done)
+{
+	LIST_HEAD(folios);
+	LIST_HEAD(non_hvo_folios);
+	unsigned int i;
+	long ret;
+
+	link_folios(&folios, pfns, n);
+	ret = hugetlb_vmemmap_restore_folios(hstate_of(order), &folios, &non_hvo_folios);
+	for (i = 0; i < n; i++)
+		done[i] = 2;
+	mark_members(&non_hvo_folios, pfns, n, done, 1);
+	mark_members(&folios, pfns, n, done, 0);
+	forget_lists(pfns, n);
+	return ret;
+}
+#endif
+
+/* ---- static state ---- */
+
+static void set_enabled(int on)
+{
+	vmemmap_optimize_enabled = on;
+}
+
+static int key_count(void)
+{
+#ifdef MMODEL_KEY_IS
+	return MMODEL_KEY_IS.count;
+#else
+	return 0;
+#endif
+}
+
+static void reset(void)
+{
+#ifdef MMODEL_KEY_IS
+	MMODEL_KEY_IS.count = 0;
+#endif
+	set_enabled(1);
+	mmodel_generation++;
+}
+
+static struct mmodel_unit mmodel_this_unit = {
+	.abi_version = MMODEL_ABI_VERSION,
+#ifdef MMODEL_SHAPE_PAGE
+	.shape = "page",
+#else
+	.shape = "folio",
+#endif
+#ifdef MMODEL_HAS_MEMMAP_COUNTERS
+	.has_memmap_counters = 1,
+#endif
+	.nr_used_subpage = __NR_USED_SUBPAGE,
+	.restore = restore,
+	.optimise = optimise,
+#ifdef MMODEL_HAS_LISTS
+	.optimise_list = optimise_list,
+	.restore_list = restore_list,
+#endif
+	.set_enabled = set_enabled,
+	.init_plain = init_plain,
+	.prep_hugetlb = prep_hugetlb,
+	.dissolve = dissolve,
+	.set_refcount = set_refcount,
+	.page_ref_add_unless_zero = page_ref_add_unless_zero,
+	.compound_head = read_compound_head,
+	.test_optimised = test_optimised,
+	.describe = describe,
+	.key_count = key_count,
+	.reset = reset,
+};
+
+#pragma GCC visibility pop
+
+/* Null when host and unit disagree about the ABI, or when vmemmap or direct map is not aligned. */
+struct mmodel_unit *mmodel_unit_init(const struct mmodel_host *host)
+{
+	if (host->abi_version != MMODEL_ABI_VERSION || !IS_ALIGNED(host->vmemmap, PMD_SIZE) ||
+	    !IS_ALIGNED(host->direct_map, PAGE_SIZE))
+		return NULL;
+	mmodel_host = host;
+	reset();
+	return &mmodel_this_unit;
+}
