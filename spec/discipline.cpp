@@ -13,8 +13,12 @@ bool is_live(const Event& e) { return e.vpage != Vpage{~u64{0}}; }
 
 }  // namespace
 
-void Monitor::fail(Inv inv, const Event* e, std::string detail) const {
-    throw Violated{{inv, nr_events_, e ? e->where : "", e ? print_event(*e) : "", std::move(detail)}};
+void Monitor::fail(Inv inv, const Event* e, std::string detail) {
+    for (const Violation& v : violations_)
+        if (v.inv == inv) return;
+    Violation found{inv, nr_events_, e ? e->where : "", e ? print_event(*e) : "", std::move(detail)};
+    if (on_violation_ == OnViolation::stop) throw Violated{std::move(found)};
+    violations_.push_back(std::move(found));
 }
 
 const Monitor::Subject* Monitor::subject_of(Vpage v) const {
@@ -68,11 +72,11 @@ void Monitor::after(const Machine& m, const Event& e) {
     ++nr_events_;
 }
 
-void Monitor::judge_free(const Machine& m, const Event& e) const {
+void Monitor::judge_free(const Machine& m, const Event& e) {
     const Pfn p = e.pfn;
-    if (m.is_mapped(p)) fail(Inv::no_frame_is_freed_while_mapped, &e, frame(p) + " is mapped");
+    if (m.is_mapped(p)) return fail(Inv::no_frame_is_freed_while_mapped, &e, frame(p) + " is mapped");
     if (m.frame(p).owner != Owner::detached)
-        fail(Inv::no_page_is_freed_twice, &e, frame(p) + (m.is_free(p) ? " is free already" : " is not the caller's to free"));
+        return fail(Inv::no_page_is_freed_twice, &e, frame(p) + (m.is_free(p) ? " is free already" : " is not the caller's to free"));
     if (m.may_be_cached(p))
         fail(Inv::no_frame_is_freed_while_a_tlb_may_hold_it, &e, "a CPU may still translate an address to " + frame(p));
     require(m.is_reserved(p) == (e.kind == EventKind::free_bootmem_page), Inv::page_goes_back_to_its_own_allocator, e,
@@ -81,20 +85,20 @@ void Monitor::judge_free(const Machine& m, const Event& e) const {
             "the page is part of a higher-order allocation");
 }
 
-void Monitor::judge_install(const Machine& m, const Event& e) const {
+void Monitor::judge_install(const Machine& m, const Event& e) {
     const Pmd leaf = m.pmd(e.n);
     require(m.is_locked(Lock::page_table), Inv::pmd_changes_under_the_page_table_lock, e, "the lock is not held");
     require(!m.is_unordered(e.pfn), Inv::table_is_ordered_before_the_pmd, e, "the table's entries are not ordered yet");
     require(leaf.kind == Pmd::Kind::leaf, Inv::table_translates_as_the_leaf_did, e, "there is no leaf to replace");
-    for (u32 i = 0; i < m.geometry().ptrs_per_pte; ++i)
+    for (u32 i = 0; leaf.kind == Pmd::Kind::leaf && i < m.geometry().ptrs_per_pte; ++i)
         if (m.pte({e.pfn, i}) != Pte::map(leaf.pfn + i, true))
             fail(Inv::table_translates_as_the_leaf_did, &e, "entry " + num(i) + " of the table is not " + frame(leaf.pfn + i) + " rw");
 }
 
-void Monitor::judge_set_pte(const Machine& m, const Event& e) const {
+void Monitor::judge_set_pte(const Machine& m, const Event& e) {
     if (!is_live(e)) return;
     const Subject* s = subject_of(e.vpage);
-    if (!s) fail(Inv::only_the_folios_own_vmemmap_changes, &e, page(e.vpage) + " belongs to no folio of the operation");
+    if (!s) return fail(Inv::only_the_folios_own_vmemmap_changes, &e, page(e.vpage) + " belongs to no folio of the operation");
     const Pte old = m.pte(e.ref);
     require(m.is_locked(Lock::mmap_read), Inv::walk_holds_the_mmap_lock, e, "the lock is not held");
     require(!m.is_self_hosted(old.pfn()), Inv::self_hosted_vmemmap_is_never_optimised, e, "its frame is self-hosted");
@@ -111,18 +115,18 @@ void Monitor::judge_set_pte(const Machine& m, const Event& e) const {
 }
 
 // After a PTE of the folio changed: what a reader finds there now, and what one with an old translation does.
-void Monitor::judge_remap(const Machine& m, const Event& e, const Subject& s) const {
-    judge_reader(m, e.vpage, e.pte.pfn(), &e);
+void Monitor::judge_remap(const Machine& m, const Event& e, const Subject& s) {
+    judge_reader(m, e.vpage, e.pte.pfn(), Inv::compound_head_of_every_tail_is_its_head, &e);
     if (e.vpage == s.start) judge_optimised_flag(m, s.start, e);
 }
 
-void Monitor::judge_store(const Machine& m, const Event& e) const {
+void Monitor::judge_store(const Machine& m, const Event& e) {
     auto judge = [&](Pte p, const char* what) { require(p.writable(), Inv::no_write_through_a_read_only_pte, e, what); };
     judge(m.translate(e.vpage), "it is mapped read-only");
     m.for_each_stale(e.vpage, [&](Pte p) { judge(p, "a CPU may still have it mapped read-only"); });
 }
 
-void Monitor::judge_optimised_flag(const Machine& m, Vpage head, const Event& e) const {
+void Monitor::judge_optimised_flag(const Machine& m, Vpage head, const Event& e) {
     const bool flag = m.read(m.translate(head).pfn()).optimised;
     m.for_each_stale(head, [&](Pte p) {
         if (m.read(p.pfn()).optimised != flag)
@@ -132,7 +136,7 @@ void Monitor::judge_optimised_flag(const Machine& m, Vpage head, const Event& e)
 }
 
 // The fake-head rule is off from now on: no tail of any folio may need it.
-void Monitor::judge_compound_heads(const Machine& m, const Event& e) const {
+void Monitor::judge_compound_heads(const Machine& m, const Event& e) {
     for (u8 i = 0; i < max_compounds; ++i) {
         const Compound& c = m.compound(i);
         if (!c.order || !m.geometry().optimizable_pages(c.order)) continue;
@@ -140,20 +144,20 @@ void Monitor::judge_compound_heads(const Machine& m, const Event& e) const {
         // Others than the operation's folios have not changed: their first tail page speaks for all.
         const Vpage end = start + (subject_of(start) ? m.geometry().vmemmap_pages(c.order) : 2);
         for (Vpage v = start; v < end; ++v) {
-            judge_reader(m, v, m.translate(v).pfn(), &e);
-            m.for_each_stale(v, [&](Pte p) { judge_reader(m, v, p.pfn(), &e); });
+            judge_reader(m, v, m.translate(v).pfn(), Inv::compound_head_of_every_tail_is_its_head, &e);
+            m.for_each_stale(v, [&](Pte p) { judge_reader(m, v, p.pfn(), Inv::compound_head_holds_through_stale_translations, &e); });
         }
     }
 }
 
 // include/linux/page-flags.h: compound_head() of every struct page of vmemmap page v, read in frame p.
-void Monitor::judge_reader(const Machine& m, Vpage v, Pfn p, const Event* e) const {
+void Monitor::judge_reader(const Machine& m, Vpage v, Pfn p, Inv inv, const Event* e) {
     const Compound* c = m.compound_at(v);
     if (!c) return;
     const Contents found = m.read(p);
     auto is_tail = [](u8 s) { return s == slot::tail || s >= slot::meta; };
     auto wrong = [&](const std::string& why) {
-        fail(Inv::compound_head_of_every_tail_is_its_head, e, page(v) + " reads " + frame(p) + ": " + why);
+        fail(inv, e, page(v) + " reads " + frame(p) + ": " + why);
     };
     if (found.kind == Contents::Kind::junk) return wrong("what an earlier owner left there");
     if (found.subject != c->head.value && found.slots[0] != slot::plain) return wrong("struct pages of " + frame(Pfn{found.subject}));

@@ -30,8 +30,9 @@ constexpr std::array<Fact, static_cast<std::size_t>(Inv::count)> facts{{
     {"inv_optimised_flag_reads_the_same_through_every_translation",
      "A folio's vmemmap-optimised flag reads the same through every translation of its head that a CPU may still use."},
     {"inv_compound_head_of_every_tail_is_its_head",
-     "At every event, compound_head() of every tail struct page is its folio's head, by the kernel's own fake-head rule, "
-     "through every translation that a CPU may use."},
+     "At every event, compound_head() of every tail struct page is its folio's head, by the kernel's own fake-head rule."},
+    {"inv_compound_head_holds_through_stale_translations",
+     "compound_head() of a tail is its head also for a CPU whose TLB still holds the translation from before the last change."},
     {"inv_no_remap_without_a_grace_period",
      "A vmemmap page is remapped only after a grace period for every walker that may still write to its struct pages."},
     {"inv_no_valid_to_valid_change_without_break_before_make",

@@ -30,6 +30,7 @@ enum class Inv : u8 {
     no_write_through_a_read_only_pte,
     optimised_flag_reads_the_same_through_every_translation,
     compound_head_of_every_tail_is_its_head,
+    compound_head_holds_through_stale_translations,
     no_remap_without_a_grace_period,
     no_valid_to_valid_change_without_break_before_make,
     self_hosted_vmemmap_is_never_optimised,

@@ -3,7 +3,6 @@
 // is driving: the model and the real kernel file are judged by the same lines.
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "model/world.hpp"
@@ -16,22 +15,30 @@ struct Scope {
     bool memmap_counters{true};   // nr_memmap_pages and nr_memmap_boot_pages exist (6.11)
 };
 
-// Thrown by the monitor's hooks; never leaves checked_step() or the driver of spec/linux.
+// Thrown by a monitor that stops at the first violation; never leaves checked_advance().
 struct Violated {
     Violation violation;
 };
 
+// Stop: throw at the first violation. Collect: note the first of each kind and let the operation run to its end, as code
+// must that cannot be unwound.
+enum class OnViolation : u8 { stop, collect };
+
 class Monitor {
 public:
     // Before the operation runs. Keeps what the judgement after it needs, not the world.
-    Monitor(const World& before, const Op& op, Scope scope = {});
+    Monitor(const World& before, const Op& op, Scope scope = {}, OnViolation on_violation = OnViolation::stop);
 
     void before(const Machine& m, const Event& e);
     void after(const Machine& m, const Event& e);
-    // After the operation: at rest and refinement. Throws Violated.
+    // After the operation: at rest and refinement.
     void finish(const World& after, const Ran& ran);
 
     [[nodiscard]] u64 nr_events() const { return nr_events_; }
+    // What was collected, in the order it happened.
+    [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
+    // A violation that somebody else saw during this operation (a fault, a BUG).
+    void fail(Inv inv, const Event* e, std::string detail);
 
 private:
     struct Subject {          // a folio that the operation is about
@@ -41,37 +48,38 @@ private:
         bool eligible;        // may be optimised: enabled, a size that can be, not self-hosted
     };
 
-    [[noreturn]] void fail(Inv inv, const Event* e, std::string detail) const;
-    void require(bool holds, Inv inv, const Event& e, const char* detail) const {
+    void require(bool holds, Inv inv, const Event& e, const char* detail) {
         if (!holds) [[unlikely]] fail(inv, &e, detail);
     }
     [[nodiscard]] const Subject* subject_of(Vpage v) const;
 
     // Discipline, by event.
-    void judge_free(const Machine& m, const Event& e) const;
-    void judge_install(const Machine& m, const Event& e) const;
-    void judge_set_pte(const Machine& m, const Event& e) const;
-    void judge_remap(const Machine& m, const Event& e, const Subject& s) const;
-    void judge_store(const Machine& m, const Event& e) const;
-    void judge_optimised_flag(const Machine& m, Vpage head, const Event& e) const;
-    void judge_compound_heads(const Machine& m, const Event& e) const;
-    void judge_reader(const Machine& m, Vpage v, Pfn p, const Event* e) const;
+    void judge_free(const Machine& m, const Event& e);
+    void judge_install(const Machine& m, const Event& e);
+    void judge_set_pte(const Machine& m, const Event& e);
+    void judge_remap(const Machine& m, const Event& e, const Subject& s);
+    void judge_store(const Machine& m, const Event& e);
+    void judge_optimised_flag(const Machine& m, Vpage head, const Event& e);
+    void judge_compound_heads(const Machine& m, const Event& e);
+    void judge_reader(const Machine& m, Vpage v, Pfn p, Inv inv, const Event* e);
 
     // At rest.
-    void judge_rest(const World& w) const;
-    void judge_conservation(const World& w) const;
-    void judge_subject(const Machine& m, const Subject& s) const;
-    void judge_optimised(const Machine& m, const Subject& s) const;
-    void judge_plain(const Machine& m, const Subject& s) const;
+    void judge_rest(const World& w);
+    void judge_conservation(const World& w);
+    void judge_subject(const Machine& m, const Subject& s);
+    void judge_optimised(const Machine& m, const Subject& s);
+    void judge_plain(const Machine& m, const Subject& s);
 
     // Refinement.
-    void judge_outcome(const World& w, const Ran& ran) const;
-    void judge_optimise(const World& w, const Ran& ran) const;
-    void judge_restore(const World& w, const Ran& ran) const;
-    void judge_restore_list(const World& w, const Ran& ran) const;
+    void judge_outcome(const World& w, const Ran& ran);
+    void judge_optimise(const World& w, const Ran& ran);
+    void judge_restore(const World& w, const Ran& ran);
+    void judge_restore_list(const World& w, const Ran& ran);
 
     Op op_;
     Scope scope_;
+    OnViolation on_violation_;
+    std::vector<Violation> violations_;
     std::vector<Subject> subjects_;
     Tally tally_before_;
     u64 nr_events_{};

@@ -19,8 +19,8 @@ std::vector<u8> slots_of(const Op& op) {
     return out;
 }
 
-Monitor::Monitor(const World& before, const Op& op, Scope scope)
-    : op_(op), scope_(scope), tally_before_(before.machine().tally) {
+Monitor::Monitor(const World& before, const Op& op, Scope scope, OnViolation on_violation)
+    : op_(op), scope_(scope), on_violation_(on_violation), tally_before_(before.machine().tally) {
     const Machine& m = before.machine();
     for (u8 i : slots_of(op)) {
         if (before.pool().slots[i].state != hvo::SlotState::hugetlb) continue;
@@ -42,7 +42,7 @@ void Monitor::finish(const World& after, const Ran& ran) {
 
 // ---- at rest --------------------------------------------------------------------------------------------------------
 
-void Monitor::judge_rest(const World& w) const {
+void Monitor::judge_rest(const World& w) {
     const Machine& m = w.machine();
     if (m.tally.detached) fail(Inv::no_page_is_leaked, nullptr, num(m.tally.detached) + " pages are nobody's");
     if (m.tally.private_tables) fail(Inv::no_page_is_leaked, nullptr, num(m.tally.private_tables) + " page tables are installed nowhere");
@@ -62,7 +62,7 @@ void Monitor::judge_rest(const World& w) const {
     judge_conservation(w);
 }
 
-void Monitor::judge_conservation(const World& w) const {
+void Monitor::judge_conservation(const World& w) {
     const Machine& m = w.machine();
     const Config& c = m.config();
     i64 memory = 0, held = m.tally.vmemmap_buddy + m.tally.vmemmap_boot + m.tally.tables + m.tally.detached;
@@ -77,13 +77,13 @@ void Monitor::judge_conservation(const World& w) const {
     if (memory != held) fail(Inv::frames_are_conserved, nullptr, num(memory) + " frames exist, " + num(held) + " are accounted for");
 }
 
-void Monitor::judge_subject(const Machine& m, const Subject& s) const {
+void Monitor::judge_subject(const Machine& m, const Subject& s) {
     if (!m.geometry().optimizable_pages(s.folio.order)) return;
     if (hvo::is_optimised(m, s.folio.head)) judge_optimised(m, s);
     else judge_plain(m, s);
 }
 
-void Monitor::judge_optimised(const Machine& m, const Subject& s) const {
+void Monitor::judge_optimised(const Machine& m, const Subject& s) {
     const Pte head = m.translate(s.start);
     for (Vpage v = s.start + 1; v < s.end; ++v)
         if (m.translate(v) != Pte::map(head.pfn(), false))
@@ -95,7 +95,7 @@ void Monitor::judge_optimised(const Machine& m, const Subject& s) const {
         fail(Inv::optimised_folio_keeps_one_page, nullptr, folio_name(s.folio) + ": its head page is not what it was");
 }
 
-void Monitor::judge_plain(const Machine& m, const Subject& s) const {
+void Monitor::judge_plain(const Machine& m, const Subject& s) {
     for (Vpage v = s.start; v < s.end; ++v) {
         const Pte p = m.translate(v);
         const bool alone = p.present() && p.writable() && m.frame(p.pfn()).nr_ptes <= 1;
@@ -110,7 +110,7 @@ void Monitor::judge_plain(const Machine& m, const Subject& s) const {
 
 // ---- refinement -------------------------------------------------------------------------------------------------------
 
-void Monitor::judge_outcome(const World& w, const Ran& ran) const {
+void Monitor::judge_outcome(const World& w, const Ran& ran) {
     if (ran.outcome.disabled) return;
     switch (op_.kind) {
     case OpKind::optimise:
@@ -133,7 +133,7 @@ void Monitor::judge_outcome(const World& w, const Ran& ran) const {
 
 // Each folio: optimised before and after; or it may not be, and is as it was; or it becomes optimised; or an allocation
 // failed, and it is as it was. The frames behind the vmemmap change by what that says and nothing else.
-void Monitor::judge_optimise(const World& w, const Ran& ran) const {
+void Monitor::judge_optimise(const World& w, const Ran& ran) {
     const Machine& m = w.machine();
     i64 saved = 0;
     for (const Subject& s : subjects_) {
@@ -153,7 +153,7 @@ void Monitor::judge_optimise(const World& w, const Ran& ran) const {
 }
 
 // One folio: restored and 0 is returned; or an allocation failed, that is returned, and nothing was changed.
-void Monitor::judge_restore(const World& w, const Ran& ran) const {
+void Monitor::judge_restore(const World& w, const Ran& ran) {
     const bool failed = ran.outcome.err != Errno::ok;
     if (failed && ran.nr_failed_allocs == 0)
         fail(Inv::outcome_is_what_the_operation_promises, nullptr, std::string(name(ran.outcome.err)) + " although no allocation failed");
@@ -167,7 +167,7 @@ void Monitor::judge_restore(const World& w, const Ran& ran) const {
 }
 
 // A list: a prefix was restored (and moved to the other list), then at most one folio failed; the rest was left alone.
-void Monitor::judge_restore_list(const World& w, const Ran& ran) const {
+void Monitor::judge_restore_list(const World& w, const Ran& ran) {
     const Outcome& o = ran.outcome;
     const bool failed = o.err != Errno::ok;
     u64 restored = 0;

@@ -38,7 +38,11 @@ Errno hugetlb_vmemmap_restore_one(K& k, Folio f, u8 flags) {
 
 // hugetlb_vmemmap_restore_folio()
 template <class K>
-Errno hugetlb_vmemmap_restore_folio(K& k, Folio f) { return hugetlb_vmemmap_restore_one(k, f, synchronize_rcu); }
+Errno hugetlb_vmemmap_restore_folio(K& k, Folio f) {
+    const Errno ret = hugetlb_vmemmap_restore_one(k, f, synchronize_rcu);
+    if (ret != Errno::ok && k.does(Sabotage::late_errno)) (void)hugetlb_vmemmap_restore_one(k, f, 0);
+    return ret;
+}
 
 struct RestoreFolios {
     Errno err{};      // the first error; the folio that had it and those after it were left alone
@@ -61,7 +65,7 @@ RestoreFolios hugetlb_vmemmap_restore_folios(K& k, std::span<const Folio> folios
         ++out.moved;
     }
     if (out.restored) {
-        k.flush_tlb_all(__func__);
+        if (!k.does(Sabotage::no_restore_flush)) k.flush_tlb_all(__func__);
         k.static_branch(__func__, -static_cast<i64>(out.restored));
     }
     return out;

@@ -76,10 +76,13 @@ public:
 
     // ---- page table -----------------------------------------------------------------------------------------------
     void set_pte_at(const char* where, PteRef r, Pte pte) {
-        const auto v = m_.installed_at(r);
+        auto v = m_.installed_at(r);
         if (v && !pte.writable() && does(Sabotage::tail_writable)) pte = Pte::map(pte.pfn(), true);
         if (v && pte.writable() && does(Sabotage::all_read_only)) pte = Pte::map(pte.pfn(), false);
-        if (v && does(Sabotage::remap_neighbour)) r.idx = (r.idx + 8) % geometry().ptrs_per_pte;
+        if (v && does(Sabotage::remap_neighbour)) {
+            r.idx = (r.idx + 8) % geometry().ptrs_per_pte;
+            v = m_.installed_at(r);
+        }
         emit({.kind = EventKind::set_pte_at, .ref = r, .pte = pte, .vpage = v.value_or(Vpage{~u64{0}}), .where = where},
              [&] { m_.set_pte(r, pte); });
     }
@@ -109,11 +112,12 @@ public:
     }
     void lock(const char* where, Lock l) {
         if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
+        if (does(Sabotage::no_mmap_lock) && l == Lock::mmap_read) return;
         emit({.kind = EventKind::lock, .n = static_cast<u64>(l), .where = where}, [&] { m_.set_lock(l, true); });
     }
     void unlock(const char* where, Lock l) {
         if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
-        if (does(Sabotage::keep_mmap_lock) && l == Lock::mmap_read) return;
+        if ((does(Sabotage::keep_mmap_lock) || does(Sabotage::no_mmap_lock)) && l == Lock::mmap_read) return;
         emit({.kind = EventKind::unlock, .n = static_cast<u64>(l), .where = where}, [&] { m_.set_lock(l, false); });
     }
 

@@ -259,6 +259,7 @@ void Machine::release(Pfn p) {
         f.installed = 0;
     });
     contents_.set(p.value, Contents{});
+    std::erase(unordered_, p);   // the allocator's lock has ordered what was stored
     give_block(p, Order{0});
 }
 

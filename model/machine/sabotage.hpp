@@ -41,6 +41,10 @@ enum class Sabotage : unsigned char {
     warn,                   // a VM_WARN_ON fires
     shared_restore,         // a restore maps the same fresh page twice
     skip_tail,              // the folio keeps two frames: its first tail page is left as it was
+    no_mmap_lock,           // the walk does not take the mmap lock
+    no_restore_flush,       // a list restore does not flush
+    late_errno,             // a failed restore is done all the same, and its error is returned
+    lose_folio,             // a freed folio's pages go nowhere
 };
 
 struct SabotageName {
@@ -79,6 +83,10 @@ inline constexpr std::array sabotage_names{
     SabotageName{Sabotage::warn, "warn"},
     SabotageName{Sabotage::shared_restore, "shared_restore"},
     SabotageName{Sabotage::skip_tail, "skip_tail"},
+    SabotageName{Sabotage::no_mmap_lock, "no_mmap_lock"},
+    SabotageName{Sabotage::no_restore_flush, "no_restore_flush"},
+    SabotageName{Sabotage::late_errno, "late_errno"},
+    SabotageName{Sabotage::lose_folio, "lose_folio"},
 };
 
 constexpr std::optional<Sabotage> sabotage_named(std::string_view name) {

@@ -5,7 +5,6 @@
 
 #include <expected>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,7 +22,7 @@ struct Tree {
     std::string shape;            // "page": struct page calls (6.1); "folio": folio calls (6.8 and later)
     bool lists{};                 // has the calls for a list of folios
     bool memmap_counters{};       // keeps nr_memmap_pages
-    std::vector<std::string> defines{};   // how the shims are told so
+    std::vector<std::string> defines;   // how the shims are told so
 };
 
 // Why a tree cannot be judged. `usage`: what was asked makes no sense (exit 2); else something is missing (exit 3).
@@ -50,34 +49,10 @@ struct Unit {
 // Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must be x86-64.
 struct RealResult {
     u64 nr_ops{}, nr_events{};
-    std::optional<spec::Violation> violation{};
-    u64 op_idx{};
+    std::vector<spec::Violation> violations{};   // all that the first bad operation violated, in order
+    u64 op_idx{};                 // that operation; else the number of operations
     std::vector<Ran> ran{};       // what each operation returned, for replay
 };
 [[nodiscard]] std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, std::span<const Op> ops);
-
-struct Finding {
-    spec::Violation violation;
-    Config config;
-    std::vector<Op> ops;          // the shortest sequence found that shows it
-    u64 seen{};                   // how often this invariant was violated
-};
-
-struct Options {
-    double seconds{10};
-    u64 seed{1};
-    std::function<void(const std::string&)> progress{};   // a line, now and then; empty: none
-};
-
-struct Report {
-    Tree tree;
-    u64 operations{}, events{}, sequences{};
-    double seconds{};
-    std::vector<Finding> findings{};
-    std::string trouble{};        // the campaign ended early, and why; what was found until then is kept
-};
-
-// Fault sweeps over every operation first, then random sequences until the time is over; goes on past what it has found.
-[[nodiscard]] std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options);
 
 }  // namespace mmodel::bench

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What the subcommands of `mmodel` share: exit statuses, reading input, findings as people read them, progress, Ctrl-C.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "fuzz/campaign.hpp"
+#include "fuzz/enumerate.hpp"
+#include "fuzz/trace.hpp"
+#include "spec/linux/bench.hpp"
+
+namespace mmodel::cli {
+
+// A contract. Of several, the largest is the worst.
+enum Exit : int { exit_holds = 0, exit_violation = 1, exit_usage = 2, exit_environment = 3 };
+
+using Json = nlohmann::ordered_json;   // keys stay in the order in which they are written
+
+struct Failure {
+    std::string what;
+    int status{exit_usage};
+};
+
+// "mmodel: <what>" on stderr; returns the status.
+int complain(const Failure& f);
+int complain(const bench::Problem& p);
+
+// ---- input and output
+
+struct Input {
+    std::string name;        // as given
+    std::string format;      // "text trace", "fuzz bytes", ...
+    std::string note{};      // what was ignored, if anything
+    Trace trace{};
+    Sabotage sabotage{};
+    std::optional<spec::Inv> expect{};   // the invariant that must break
+};
+
+// Reads a text trace, a fuzz byte file, or the trace in a finding's Markdown file. "-": standard input. `raw_bytes`: fuzz
+// bytes even without their header.
+[[nodiscard]] std::expected<Input, Failure> load(const std::string& path, bool raw_bytes = false);
+
+// Writes a whole file; if that cannot be done, says why.
+[[nodiscard]] std::optional<std::string> write_file(const std::filesystem::path& path, std::string_view text);
+
+// One JSON object on a line of its own. Text that is not UTF-8 is made so.
+void print_json(const Json& j);
+
+// ---- words and numbers
+
+[[nodiscard]] std::string grouped(u64 n);              // 1,234,567
+[[nodiscard]] std::string rate(u64 n, double seconds); // "12,345/s", "-" if there was no time
+[[nodiscard]] std::string plural(u64 n, std::string_view noun);
+// How the user called us, for commands to repeat.
+extern std::string program;
+
+// The operations on one line: "alloc_folio folio=0 size=2M; optimise folio=0".
+[[nodiscard]] std::string one_line(const Geometry& g, const std::vector<Op>& ops);
+// A shell command that feeds this trace to `mmodel replay`, for a tree if one is named.
+[[nodiscard]] std::string replay_command(const Trace& t, const std::filesystem::path& tree = {});
+[[nodiscard]] std::string shell_quoted(std::string_view text);
+
+struct FindingText {
+    const spec::Violation& violation;
+    std::string subject;      // "the model", "Linux 6.12.117, mm/hugetlb_vmemmap.c"
+    const Trace& trace;
+    std::string command;      // shows it again
+};
+// Five lines a kernel developer can act on.
+[[nodiscard]] std::string five_lines(const FindingText& f);
+
+// {"invariant":...,"meaning":...,"operations":N,"trace":...}
+[[nodiscard]] Json violation_json(const spec::Violation& v, const Trace& t);
+
+[[nodiscard]] std::string_view meaning(const spec::Violation& v);
+[[nodiscard]] std::string_view name_of(const spec::Violation& v);
+
+// ---- long work
+
+// A line on stderr that replaces the one before; nothing unless stderr is a terminal. Goes away when this does.
+class Progress {
+public:
+    Progress();
+    ~Progress();
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+    void show(const std::string& text);
+
+private:
+    bool terminal_{}, shown_{};
+    std::chrono::steady_clock::time_point last_{};
+};
+
+// From now on the first Ctrl-C is only noted; the second ends the program.
+void catch_interrupt();
+[[nodiscard]] bool interrupted();
+// The status to exit with. If there was a Ctrl-C, ends as one does, so that a shell sees it.
+int end(int status);
+
+// ---- directories
+
+// A directory of our own under the system's temporary one, removed with this.
+class WorkDir {
+public:
+    WorkDir();
+    ~WorkDir();
+    WorkDir(const WorkDir&) = delete;
+    WorkDir& operator=(const WorkDir&) = delete;
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }   // empty: it could not be made
+
+private:
+    std::filesystem::path path_;
+};
+
+// bench::open_tree(), for a directory that may not exist.
+[[nodiscard]] std::expected<bench::Tree, bench::Problem> open_tree(const std::filesystem::path& dir);
+// Opens and compiles a tree.
+[[nodiscard]] std::expected<bench::Unit, bench::Problem> build_tree(const std::filesystem::path& dir, const WorkDir& work);
+// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found is then lost, and `trouble` says so.
+struct Interrupted {};
+[[nodiscard]] std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed,
+                                                                        const std::string& label);
+// The trees of $MMODEL_TREES, else of build/trees.
+[[nodiscard]] std::vector<std::filesystem::path> default_trees();
+
+// ---- the subcommands
+
+struct ReplayOptions {
+    std::vector<std::string> files{};
+    bool json{}, minimize{}, dot{}, events{}, raw_bytes{};
+    std::optional<u64> step{};
+    std::string out{};
+    std::string tree{};
+};
+int replay(const ReplayOptions& o);
+
+struct LinuxOptions {
+    std::string tree{}, file{"hvo"}, keep{};
+    double seconds{10};
+    u64 seed{1};
+    bool json{};
+};
+int check_linux(const LinuxOptions& o);
+
+struct RunOptions {
+    double seconds{60};
+    u64 seed{1};
+    std::vector<std::string> trees{};
+    bool no_linux{}, json{};
+    std::string findings{};
+};
+int run(const RunOptions& o);
+
+// What `linux` and `run` print of a tree's report.
+[[nodiscard]] Json report_json(const bench::Report& r, const std::filesystem::path& tree);
+[[nodiscard]] Json cannot_build_json(const std::filesystem::path& tree, const std::string& version);
+[[nodiscard]] Trace trace_of(const bench::Finding& f);
+
+}  // namespace mmodel::cli

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel linux: one kernel tree's own file under the specification.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "fuzz/cli.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::Finding& f) {
+    return fs::path(o.keep) / fmt::format("{}-{}.trace", r.tree.version, name_of(f.violation));
+}
+
+void print_head(const bench::Report& r, const LinuxOptions& o) {
+    std::string defines;
+    for (const std::string& d : r.tree.defines) defines += " " + d;
+    fmt::print("Linux {}, {} in {}\n", r.tree.version, r.tree.file, o.tree);
+    fmt::print("  shape    {} calls; list calls: {}; nr_memmap_pages: {}\n", r.tree.shape, r.tree.lists ? "yes" : "no",
+               r.tree.memmap_counters ? "yes" : "no");
+    if (!defines.empty()) fmt::print("  shims   {}\n", defines);
+    fmt::print("  ran      {}, {} ({}), {} ({}) in {:.1f} s\n", plural(r.sequences, "sequence"), plural(r.operations, "operation"),
+               rate(r.operations, r.seconds), plural(r.events, "event"), rate(r.events, r.seconds), r.seconds);
+    fmt::print("  verdict  {}\n", r.findings.empty() ? "holds" : "violates " + plural(r.findings.size(), "invariant"));
+}
+
+void print_findings(const bench::Report& r, const LinuxOptions& o) {
+    const std::string subject = fmt::format("Linux {}, {}", r.tree.version, r.tree.file);
+    for (const bench::Finding& f : r.findings) {
+        const Trace t = trace_of(f);
+        const std::string again = o.keep.empty() ? replay_command(t, o.tree)
+                                                 : fmt::format("{} replay {} --tree {}", shell_quoted(program),
+                                                               shell_quoted(kept_path(o, r, f).string()), shell_quoted(o.tree));
+        fmt::print("\n{}  seen   {}\n", five_lines({f.violation, subject, t, again}), plural(f.seen, "time"));
+    }
+}
+
+// Keeps every trace; one that cannot be written goes to the terminal.
+int keep_traces(const bench::Report& r, const LinuxOptions& o) {
+    std::error_code ec;
+    fs::create_directories(o.keep, ec);
+    int status = exit_holds;
+    for (const bench::Finding& f : r.findings) {
+        const std::string text = print_trace(trace_of(f));
+        const auto why = write_file(kept_path(o, r, f), text);
+        if (!why) continue;
+        status = complain({*why + "; the trace:\n" + text, exit_environment});
+    }
+    return status;
+}
+
+int complain_as_json(const LinuxOptions& o, const std::string& version, const bench::Problem& p) {
+    if (o.json && !p.usage) print_json(cannot_build_json(o.tree, version));
+    return complain(p);
+}
+
+}  // namespace
+
+std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed, const std::string& label) {
+    Progress progress;
+    // Called between sequences, so this is where a Ctrl-C ends the campaign.
+    const auto tell = [&](const std::string& text) {
+        if (interrupted()) throw Interrupted{};
+        progress.show(fmt::format("{}: {}", label, text));
+    };
+    try {
+        return bench::run_tree(unit, {.seconds = seconds, .seed = seed, .progress = tell});
+    } catch (const Interrupted&) {
+        bench::Report r{.tree = unit.tree};
+        r.trouble = "interrupted";
+        return r;
+    }
+}
+
+int check_linux(const LinuxOptions& o) {
+    if (o.file != "hvo") return complain({fmt::format("--file: there is no '{}'; known: hvo (mm/hugetlb_vmemmap.c)", o.file)});
+    const auto tree = open_tree(o.tree);
+    if (!tree) return complain_as_json(o, "", tree.error());
+    WorkDir work;
+    const auto unit = build_tree(o.tree, work);
+    if (!unit) return complain_as_json(o, tree->version, unit.error());
+    const auto r = run_campaign(*unit, o.seconds, o.seed, "Linux " + tree->version);
+    if (!r) return complain_as_json(o, tree->version, r.error());
+    const int kept = o.keep.empty() ? exit_holds : keep_traces(*r, o);
+    if (o.json) {
+        print_json(report_json(*r, o.tree));
+    } else {
+        print_head(*r, o);
+        print_findings(*r, o);
+    }
+    const int status = std::max(kept, r->findings.empty() ? exit_holds : exit_violation);
+    if (r->trouble.empty()) return status;
+    return std::max<int>(status, complain({fmt::format("the run ended early: {}", r->trouble), exit_environment}));
+}
+
+}  // namespace mmodel::cli

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Random sequences on the model, under the whole specification.
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "fuzz/bytes.hpp"
+#include "props/audit.hpp"
+#include "props/example.hpp"
+#include "props/prop.hpp"
+
+namespace mmodel {
+namespace {
+
+std::optional<Broken> broken_by(const spec::Violation& v) {
+    const spec::Fact& fact = spec::fact(v.inv);
+    return Broken{std::string(fact.name), std::string(fact.sentence)};
+}
+
+std::optional<Broken> judge_spec(const Trace& t) {
+    const auto r = spec::check_sequence(t.config, t.ops);
+    return r.violation ? broken_by(*r.violation) : std::nullopt;
+}
+
+// The specification at every operation, and the slow count of everything after each.
+std::optional<Broken> judge_spec_and_audit(const Trace& t) {
+    World w(t.config);
+    for (const Op& op : t.ops) {
+        if (const auto c = spec::checked_advance(w, op); c.violation) return broken_by(*c.violation);
+        if (const std::string wrong = audit(w); !wrong.empty()) return Broken{"audit", wrong};
+    }
+    return std::nullopt;
+}
+
+std::optional<Broken> judge_formats(const Trace& t) {
+    if (parse_trace(print_trace(t)) != t) return Broken{"text", "A trace reads back from its text as it was."};
+    const auto bytes = encode(t);
+    if (!bytes || decode(*bytes) != t) return Broken{"bytes", "A trace reads back from its bytes as it was."};
+    return std::nullopt;
+}
+
+// What a folio's reader sees must not depend on whether somebody optimised and restored it on the way: the same operations
+// with every optimise left out lead to the same struct pages wherever both are plain.
+std::optional<Broken> judge_identity(const Trace& t) {
+    World with(t.config), without(t.config);
+    for (const Op& op : t.ops) {
+        with = step(with, op).next;
+        if (op.kind != OpKind::optimise && op.kind != OpKind::optimise_list) without = step(without, op).next;
+        for (u8 i = 0; i < max_folios; ++i) {
+            if (with.pool().slots[i] != without.pool().slots[i]) return std::nullopt;   // memory ran out differently
+            if (with.pool().slots[i].state != hvo::SlotState::hugetlb || is_optimised(with, i)) continue;
+            if (seen(with, i).contents != seen(without, i).contents)
+                return Broken{"identity", "A folio that was optimised and restored reads as one that never was."};
+        }
+    }
+    return std::nullopt;
+}
+
+constexpr Mix small{.gigantic_percent = 20, .max_fault = 12};
+constexpr Mix faultless{.fault_percent = 0};
+// Tables of a gigantic folio's split come early; pages of its restore are thousands.
+constexpr Mix gigantic{.nr_folios = 2, .gigantic_percent = 100, .fault_percent = 60, .max_fault = 14};
+
+}  // namespace
+
+TEST_CASE("every sequence on the tiny machine satisfies the specification, and every frame is where it should be") {
+    prop("spec and audit, tiny", 1'500, gen_trace(config_of("tiny"), small, 1, 60), judge_spec_and_audit);
+    prop("spec and audit, tiny boot=1", 500, gen_trace(config_of("tiny boot=1"), small, 1, 60), judge_spec_and_audit);
+    prop("spec and audit, tiny nodes=2 boot=1", 500, gen_trace(config_of("tiny nodes=2 boot=1"), small, 1, 60), judge_spec_and_audit);
+    prop("spec and audit, tiny memory=16K", 500, gen_trace(config_of("tiny memory=16K"), small, 1, 60), judge_spec_and_audit);
+}
+
+TEST_CASE("every sequence on the tiny machine satisfies the specification") {
+    prop("spec, tiny", 6'000, gen_trace(config_of("tiny"), small, 1, 80), judge_spec);
+    prop("spec, tiny nodes=2", 6'000, gen_trace(config_of("tiny nodes=2"), small, 1, 80), judge_spec);
+}
+
+TEST_CASE("every sequence on x86-64 satisfies the specification") {
+    prop("spec, x86-64", 400, gen_trace(config_of("x86-64"), {}, 1, 80), judge_spec);
+    prop("spec, x86-64 nodes=2 boot=1", 300, gen_trace(config_of("x86-64 nodes=2 boot=1"), {}, 1, 80), judge_spec);
+    prop("spec, x86-64 gigantic", 150, gen_trace(config_of("x86-64 boot=1"), gigantic, 1, 40), judge_spec);
+}
+
+TEST_CASE("every sequence on arm64 satisfies the specification") {
+    prop("spec, arm64-4k", 150, gen_trace(config_of("arm64-4k"), {}, 1, 60), judge_spec);
+    prop("spec, arm64-16k", 150, gen_trace(config_of("arm64-16k"), {}, 1, 60), judge_spec);
+    prop("spec, arm64-64k", 100, gen_trace(config_of("arm64-64k"), {}, 1, 60), judge_spec);
+}
+
+TEST_CASE("a folio that was optimised and restored reads as one that never was") {
+    prop("identity, tiny", 2'000, gen_trace(config_of("tiny"), faultless, 1, 60), judge_identity);
+    prop("identity, x86-64", 100, gen_trace(config_of("x86-64"), faultless, 1, 60), judge_identity);
+}
+
+TEST_CASE("every drawn trace reads back from its text and from its bytes") {
+    for (const char* geometry : {"tiny", "tiny nodes=2 boot=1", "x86-64", "x86-64 nodes=2 boot=1", "arm64-16k"})
+        prop(std::string("formats, ") + geometry, 400, gen_trace(config_of(geometry), {}, 0, 80), judge_formats);
+}
+
+// ---- reach: what the sequences above are there for really happens ---------------------------------------------------
+
+namespace {
+
+// Counts, by name, the paths that operations take.
+class Reach {
+public:
+    std::map<std::string, u64> nr{};
+
+    void run(World& w, const Op& op) {
+        op_ = op;
+        restored_ptes_ = flushes_ = live_ptes_ = 0;
+        no_head_ = starved_ = false;
+        const Ran ran = advance(w, op, *this);
+        const bool optimises = op.kind == OpKind::optimise || op.kind == OpKind::optimise_list;
+        const bool failed = ran.outcome.err == Errno::nomem;
+        nr["operations"] += !ran.outcome.disabled;
+        nr["rollback of PTEs"] += optimises && restored_ptes_ > 0;
+        nr["second try of a list"] += op.kind == OpKind::optimise_list && flushes_ > 2;
+        nr["restore fails"] += op.kind == OpKind::restore && failed;
+        nr["list restore fails half-way"] += op.kind == OpKind::restore_list && failed && ran.outcome.moved > 0;
+        nr["free fails"] += op.kind == OpKind::free_folio && failed;
+        nr["self-hosted is refused"] += ran.outcome.err == Errno::notsupp;
+        nr["old head is kept"] += op.kind == OpKind::optimise && no_head_ && ran.outcome.err == Errno::ok && live_ptes_ > 0;
+        nr["out of memory by pressure"] += starved_;
+        if (op.kind == OpKind::optimise && ran.outcome.err == Errno::ok && live_ptes_ > 0)
+            nr["boot memory folio is optimised"] += w.pool().slots[op.folio].from == From::boot,
+                nr["hot-added folio is optimised"] += w.pool().slots[op.folio].from == From::hot;
+    }
+
+    void before(const Machine& m, const Event& e) {
+        if (e.kind != EventKind::synchronize_rcu) return;
+        for (const Walker& w : m.walkers) {
+            nr["walker inside during a grace period"] += w.inside;
+            nr["... that may write"] += w.inside && w.may_write;
+        }
+    }
+
+    void after(const Machine&, const Event& e) {
+        const bool live = e.kind == EventKind::set_pte_at && e.vpage != Vpage{~u64{0}};
+        live_ptes_ += live;
+        restored_ptes_ += live && e.where == std::string_view("vmemmap_restore_pte");
+        flushes_ += e.kind == EventKind::flush_tlb_all;
+        const bool alloc = e.kind == EventKind::alloc_pages_node || e.kind == EventKind::pte_alloc_one_kernel;
+        no_head_ |= alloc && !e.ok && e.where == std::string_view("vmemmap_remap_free");
+        starved_ |= alloc && !e.ok && !op_.fail.any();
+    }
+
+private:
+    Op op_{};
+    u64 restored_ptes_{}, flushes_{}, live_ptes_{};
+    bool no_head_{}, starved_{};
+};
+
+std::map<std::string, u64> reached(const char* geometry, const Mix& mix, u64 nr_sequences) {
+    const Config c = config_of(geometry);
+    Reach reach;
+    for (u64 seed = 0; seed < nr_sequences; ++seed) {
+        World w(c);
+        for (const Op& op : random_ops(c, mix, seed, 60)) reach.run(w, op);
+    }
+    return reach.nr;
+}
+
+void require_reached(const std::map<std::string, u64>& nr, const std::map<std::string, u64>& least) {
+    for (const auto& [what, n] : nr) WARN(what << ": " << n);
+    for (const auto& [what, n] : least) {
+        INFO(what << ": " << (nr.contains(what) ? nr.at(what) : 0) << ", wanted " << n);
+        CHECK((nr.contains(what) && nr.at(what) >= n));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("tiny sequences reach every path of the model") {
+    require_reached(reached("tiny nodes=2 boot=1", small, 5'000), {{"operations", 1}});
+    require_reached(reached("tiny", small, 5'000), {{"operations", 1}});
+}
+
+TEST_CASE("x86-64 sequences reach every path of the model") {
+    require_reached(reached("x86-64", {}, 500), {{"operations", 1}});
+    require_reached(reached("x86-64 boot=1", gigantic, 300), {{"operations", 1}});
+}
+
+}  // namespace mmodel
