@@ -57,6 +57,7 @@ std::vector<Scenario> scenarios() {
 // Sequences are drawn for these in turn.
 constexpr std::array random_configs{"x86-64", "x86-64 boot=1", "x86-64 nodes=2 memory=2G"};
 constexpr std::size_t random_length = 40;
+constexpr u64 max_hangs = 4;   // each costs seconds
 
 class Campaign {
 public:
@@ -117,6 +118,7 @@ private:
     }
 
     Trouble try_sequence(const Config& c, const std::vector<Op>& ops, RealResult* result = nullptr) {
+        if (gave_up_) return Problem{"operations hang again and again; the campaign was given up"};
         auto r = runner(c).run(ops);
         if (!r) return r.error();
         ++report_.sequences;
@@ -134,6 +136,7 @@ private:
         const auto known = std::ranges::find_if(report_.findings, [&](const Finding& f) { return f.violation.inv == v.inv; });
         if (known != report_.findings.end()) {
             ++known->seen;
+            if (v.inv == spec::Inv::every_operation_ends && known->seen >= max_hangs) gave_up_ = true;
             return;
         }
         Trace t{.config = c, .sabotage = {}, .ops = {ops.begin(), ops.begin() + static_cast<long>(std::min<u64>(op_idx + 1, ops.size()))}, .expect = {}};
@@ -157,6 +160,7 @@ private:
     Report report_;
     std::map<std::string, std::unique_ptr<Runner>> runners_;
     Clock::time_point start_{Clock::now()};
+    bool gave_up_{};
 };
 
 }  // namespace

@@ -48,8 +48,8 @@ std::string grouped(u64 n) {
     return s;
 }
 
-std::string rate(u64 n, double seconds) {
-    return seconds > 0 ? grouped(static_cast<u64>(static_cast<double>(n) / seconds)) + "/s" : "-";
+std::string rate(u64 n, std::string_view noun, double seconds) {
+    return seconds > 0 ? fmt::format("{} {}s/s", grouped(static_cast<u64>(static_cast<double>(n) / seconds)), noun) : "-";
 }
 
 std::string plural(u64 n, std::string_view noun) { return fmt::format("{} {}{}", grouped(n), noun, n == 1 ? "" : "s"); }
@@ -123,7 +123,7 @@ bool interrupted() { return interrupt_seen != 0; }
 
 int end(int status) {
     if (std::fflush(stdout) != 0 || std::ferror(stdout))
-        return complain({fmt::format("cannot write the output: {}", std::strerror(errno)), exit_environment});
+        return complain(Failure{fmt::format("cannot write the output: {}", std::strerror(errno)), exit_environment});
     if (!interrupted()) return status;
     std::signal(SIGINT, SIG_DFL);
     std::raise(SIGINT);

@@ -58,7 +58,7 @@ void print_json(const Json& j);
 // ---- words and numbers
 
 [[nodiscard]] std::string grouped(u64 n);              // 1,234,567
-[[nodiscard]] std::string rate(u64 n, double seconds); // "12,345/s", "-" if there was no time
+[[nodiscard]] std::string rate(u64 n, std::string_view noun, double seconds);   // "12,345 events/s", "-" if there was no time
 [[nodiscard]] std::string plural(u64 n, std::string_view noun);
 // How the user called us, for commands to repeat.
 extern std::string program;
@@ -125,10 +125,8 @@ private:
 [[nodiscard]] std::expected<bench::Tree, bench::Problem> open_tree(const std::filesystem::path& dir);
 // Opens and compiles a tree.
 [[nodiscard]] std::expected<bench::Unit, bench::Problem> build_tree(const std::filesystem::path& dir, const WorkDir& work);
-// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found is then lost, and `trouble` says so.
-struct Interrupted {};
-[[nodiscard]] std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed,
-                                                                        const std::string& label);
+// Opens, compiles and runs a campaign on a tree, with progress on a terminal.
+[[nodiscard]] std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir, double seconds, u64 seed);
 // The trees of $MMODEL_TREES, else of build/trees.
 [[nodiscard]] std::vector<std::filesystem::path> default_trees();
 

@@ -13,7 +13,7 @@ Json ranges_json(const std::vector<show::PteRange>& ranges) {
     Json out = Json::array();
     for (const show::PteRange& r : ranges) {
         Json one{{"start", r.start.value}, {"end", r.end.value}, {"present", r.first.present()}};
-        if (r.first.present()) one.update({{"pfn", r.first.pfn().value}, {"one_frame", r.one_frame}, {"writable", r.first.writable()}});
+        if (r.first.present()) one.update({{"pfn", r.first.pfn().value}, {"pfn_step", r.step}, {"writable", r.first.writable()}});
         out.push_back(std::move(one));
     }
     return out;

@@ -23,8 +23,9 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
                r.tree.memmap_counters ? "yes" : "no");
     if (!defines.empty()) fmt::print("  shims   {}\n", defines);
     fmt::print("  ran      {}, {} ({}), {} ({}) in {:.1f} s\n", plural(r.sequences, "sequence"), plural(r.operations, "operation"),
-               rate(r.operations, r.seconds), plural(r.events, "event"), rate(r.events, r.seconds), r.seconds);
-    fmt::print("  verdict  {}\n", r.findings.empty() ? "holds" : "violates " + plural(r.findings.size(), "invariant"));
+               rate(r.operations, "operation", r.seconds), plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds);
+    const std::string verdict = r.findings.empty() ? "holds" : "violates " + plural(r.findings.size(), "invariant");
+    fmt::print("  verdict  {}\n", r.sequences ? verdict : "none: nothing ran");
 }
 
 void print_findings(const bench::Report& r, const LinuxOptions& o) {
@@ -47,7 +48,7 @@ int keep_traces(const bench::Report& r, const LinuxOptions& o) {
         const std::string text = print_trace(trace_of(f));
         const auto why = write_file(kept_path(o, r, f), text);
         if (!why) continue;
-        status = complain({*why + "; the trace:\n" + text, exit_environment});
+        status = complain(Failure{*why + "; the trace:\n" + text, exit_environment});
     }
     return status;
 }
@@ -57,8 +58,9 @@ int complain_as_json(const LinuxOptions& o, const std::string& version, const be
     return complain(p);
 }
 
-}  // namespace
+struct Interrupted {};
 
+// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found is then lost, and `trouble` says so.
 std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed, const std::string& label) {
     Progress progress;
     // Called between sequences, so this is where a Ctrl-C ends the campaign.
@@ -75,25 +77,32 @@ std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& uni
     }
 }
 
+}  // namespace
+
+// The compiled file is gone again when this returns.
+std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir, double seconds, u64 seed) {
+    const WorkDir work;
+    const auto unit = build_tree(dir, work);
+    if (!unit) return std::unexpected(unit.error());
+    return run_campaign(*unit, seconds, seed, "Linux " + unit->tree.version);
+}
+
 int check_linux(const LinuxOptions& o) {
-    if (o.file != "hvo") return complain({fmt::format("--file: there is no '{}'; known: hvo (mm/hugetlb_vmemmap.c)", o.file)});
+    if (o.file != "hvo") return complain(Failure{fmt::format("--file: there is no '{}'; known: hvo (mm/hugetlb_vmemmap.c)", o.file)});
     const auto tree = open_tree(o.tree);
     if (!tree) return complain_as_json(o, "", tree.error());
-    WorkDir work;
-    const auto unit = build_tree(o.tree, work);
-    if (!unit) return complain_as_json(o, tree->version, unit.error());
-    const auto r = run_campaign(*unit, o.seconds, o.seed, "Linux " + tree->version);
+    const auto r = check_tree(o.tree, o.seconds, o.seed);
     if (!r) return complain_as_json(o, tree->version, r.error());
     const int kept = o.keep.empty() ? exit_holds : keep_traces(*r, o);
-    if (o.json) {
-        print_json(report_json(*r, o.tree));
-    } else {
+    if (!o.json) {
         print_head(*r, o);
         print_findings(*r, o);
+    } else if (r->sequences) {
+        print_json(report_json(*r, o.tree));
     }
-    const int status = std::max(kept, r->findings.empty() ? exit_holds : exit_violation);
+    const int status = std::max<int>(kept, r->findings.empty() ? exit_holds : exit_violation);
     if (r->trouble.empty()) return status;
-    return std::max<int>(status, complain({fmt::format("the run ended early: {}", r->trouble), exit_environment}));
+    return std::max<int>(status, complain(Failure{fmt::format("Linux {}: the run ended early: {}", tree->version, r->trouble), exit_environment}));
 }
 
 }  // namespace mmodel::cli

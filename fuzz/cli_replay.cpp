@@ -81,8 +81,9 @@ std::expected<Verdict, bench::Problem> on_tree(const Input& in, const bench::Uni
     return v;
 }
 
-std::optional<spec::Inv> broken_on_model(const Trace& t, Sabotage sabotage) {
-    const auto r = spec::check_sequence(t.config, t.ops, sabotage);
+// The shrinker may drop the sabotage as well, so it is read from the trace each time.
+std::optional<spec::Inv> broken_on_model(const Trace& t) {
+    const auto r = spec::check_sequence(t.config, t.ops, sabotage_named(t.sabotage).value_or(Sabotage::none));
     return r.violation ? std::optional(r.violation->inv) : std::nullopt;
 }
 
@@ -103,7 +104,7 @@ int write_minimum(const Trace& t, const ReplayOptions& o, const ShrinkStats& sta
     if (o.out.empty()) return fmt::print("{}", text), exit_holds;
     if (const auto why = write_file(o.out, text)) {
         fmt::print("{}", text);
-        return complain({*why + "; the trace is on standard output", exit_environment});
+        return complain(Failure{*why + "; the trace is on standard output", exit_environment});
     }
     fmt::print("{}: {} -> {}, still breaks {} ({} runs{})\n", o.out, plural(ops_before, "operation"), plural(t.ops.size(), "operation"),
                t.expect, grouped(stats.evaluations), stats.reached_end ? "" : "; there may be a shorter one");
@@ -111,15 +112,15 @@ int write_minimum(const Trace& t, const ReplayOptions& o, const ShrinkStats& sta
 }
 
 int minimize(const Input& in, const ReplayOptions& o, const bench::Unit* unit) {
-    const auto inv = unit ? broken_on_tree(*unit, in) : broken_on_model(in.trace, in.sabotage);
-    if (!inv) return complain({fmt::format("{}: nothing to minimise: no invariant is broken", in.name), exit_usage});
+    const auto inv = unit ? broken_on_tree(*unit, in) : broken_on_model(in.trace);
+    if (!inv) return complain(Failure{fmt::format("{}: nothing to minimise: no invariant is broken", in.name), exit_usage});
     Progress progress;
     ShrinkStats stats;
     u64 runs = 0;
     const auto still_fails = [&](const Trace& t) {
         if (interrupted()) return false;
         progress.show(fmt::format("minimising: {} runs, {}", ++runs, plural(t.ops.size(), "operation")));
-        return unit ? breaks_on_tree(*unit, t, *inv) : broken_on_model(t, in.sabotage) == *inv;
+        return unit ? breaks_on_tree(*unit, t, *inv) : broken_on_model(t) == *inv;
     };
     Trace small = shrink(in.trace, still_fails, &stats, unit ? max_kernel_evaluations : default_shrink_evaluations);
     small.expect = spec::fact(*inv).name;
@@ -130,7 +131,7 @@ int replay_one(const std::string& file, const ReplayOptions& o, const bench::Uni
     const auto in = load(file, o.raw_bytes);
     if (!in) return complain(in.error());
     if (o.step && *o.step >= in->trace.ops.size())
-        return complain({fmt::format("{}: there is no operation {}: it has {}", in->name, *o.step, plural(in->trace.ops.size(), "operation"))});
+        return complain(Failure{fmt::format("{}: there is no operation {}: it has {}", in->name, *o.step, plural(in->trace.ops.size(), "operation"))});
     if (unit)
         if (const auto why = why_not_on_tree(*in)) return complain(*why);
     if (o.minimize) return minimize(*in, o, unit);
@@ -158,7 +159,7 @@ bool expectation_met(const Input& in, const std::vector<spec::Violation>& violat
 }
 
 int replay(const ReplayOptions& o) {
-    if (o.minimize && o.files.size() != 1) return complain({"--minimize takes one FILE"});
+    if (o.minimize && o.files.size() != 1) return complain(Failure{"--minimize takes one FILE"});
     WorkDir work;
     std::optional<bench::Unit> unit;
     if (!o.tree.empty()) {

@@ -42,7 +42,7 @@ struct Job {
 };
 
 std::string names(const std::vector<Broken>& broken) {
-    std::string out = "violates";
+    std::string out = "violates:";
     for (const Broken& b : broken) out += fmt::format(" {}", name_of(b.violation));
     return out;
 }
@@ -67,9 +67,9 @@ void report(Job& job, const Alphabet& a, const Enumerated& r) {
                            {"transitions", r.steps}, {"events", r.events}, {"depth", r.depth}, {"closed", r.closed},
                            {"cut_by", r.cut_by}, {"seconds", r.seconds}, {"verdict", r.broken.empty() ? "holds" : "violates"},
                            {"violations", broken_json(r.broken)}});
-    const std::string reach = r.closed ? "closed: every reachable state" : fmt::format("cut by {}: every sequence of {} operations", r.cut_by, r.depth);
+    const std::string reach = r.closed ? "closed: every reachable state" : fmt::format("cut by {}: every sequence of up to {} operations", r.cut_by, r.depth);
     job.add_row({fmt::format("model in full, {}: {}", print_config(a.config), a.name),
-                 fmt::format("{}, {}; {}", plural(r.states, "state"), plural(r.steps, "step"), reach), rate(r.steps, r.seconds) + " steps",
+                 fmt::format("{}, {}; {}", plural(r.states, "state"), plural(r.steps, "step"), reach), rate(r.steps, "step", r.seconds),
                  r.broken.empty() ? "holds" : names(r.broken)});
 }
 
@@ -94,7 +94,7 @@ void report(Job& job, const Config& c, const RandomResult& r) {
                            {"events", r.events}, {"seconds", r.seconds}, {"verdict", r.broken.empty() ? "holds" : "violates"},
                            {"violations", broken_json(r.broken)}});
     job.add_row({fmt::format("model at random, {}", print_config(c)),
-                 fmt::format("{}, {}", plural(r.ops, "operation"), plural(r.events, "event")), rate(r.events, r.seconds) + " events",
+                 fmt::format("{}, {}", plural(r.ops, "operation"), plural(r.events, "event")), rate(r.events, "event", r.seconds),
                  r.broken.empty() ? "holds" : names(r.broken)});
 }
 
@@ -113,7 +113,7 @@ std::string tree_text(const std::string& version, const std::string& file) { ret
 std::string tree_verdict(const Comparison& c) {
     if (c.is_as_recorded()) return c.confirmed.empty() ? "holds" : fmt::format("as recorded: {}", plural(c.confirmed.size(), "finding"));
     std::string out;
-    for (const spec::Inv inv : c.unrecorded) out += fmt::format("{}{}", out.empty() ? "violates " : " ", spec::fact(inv).name);
+    for (const spec::Inv inv : c.unrecorded) out += fmt::format("{}{}", out.empty() ? "violates: " : " ", spec::fact(inv).name);
     if (!c.not_found.empty()) {
         out += fmt::format("{}no longer found:", out.empty() ? "" : "; ");
         for (const Record& r : c.not_found) out += fmt::format(" {}", spec::fact(r.inv).name);
@@ -139,9 +139,9 @@ void report(Job& job, const fs::path& tree, const bench::Report& r) {
     for (const bench::Finding& f : r.findings)
         job.results.findings.push_back(five_lines({f.violation, subject, trace_of(f), command_for(f, c, tree)}));
     if (!c.is_as_recorded()) job.worsen(exit_violation);
-    if (!whole) job.worsen(complain({fmt::format("{}: the run ended early: {}", subject, r.trouble), exit_environment}));
+    if (!whole) job.worsen(complain(Failure{fmt::format("{}: the run ended early: {}", subject, r.trouble), exit_environment}));
     if (job.options.json) {
-        print_json(report_json(r, tree));
+        if (r.sequences) print_json(report_json(r, tree));
         Json missing = Json::array(), fresh = Json::array();
         for (const Record& m : c.not_found) missing.push_back(spec::fact(m.inv).name);
         for (const spec::Inv inv : c.unrecorded) fresh.push_back(spec::fact(inv).name);
@@ -151,7 +151,7 @@ void report(Job& job, const fs::path& tree, const bench::Report& r) {
     }
     const std::string verdict = tree_verdict(c);
     job.add_row({subject, fmt::format("{}, {}", plural(r.operations, "operation"), plural(r.events, "event")),
-                 rate(r.operations, r.seconds) + " operations", whole ? verdict : "ended early; " + verdict});
+                 rate(r.operations, "operation", r.seconds), whole ? verdict : r.sequences ? "ended early; " + verdict : "ended early"});
 }
 
 void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, const bench::Problem& p) {
@@ -161,23 +161,20 @@ void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, 
                  "cannot build"});
 }
 
-void check_tree(Job& job, const fs::path& dir, double seconds) {
+void check_one(Job& job, const fs::path& dir, double seconds) {
     const auto tree = open_tree(dir);
     if (!tree) return report_unbuilt(job, dir, "", tree.error());
-    const WorkDir work;
-    const auto unit = build_tree(dir, work);
-    if (!unit) return report_unbuilt(job, dir, tree->version, unit.error());
-    const auto r = run_campaign(*unit, seconds, job.options.seed, "Linux " + tree->version);
+    const auto r = check_tree(dir, seconds, job.options.seed);
     if (!r) return report_unbuilt(job, dir, tree->version, r.error());
     report(job, dir, *r);
 }
 
 void check_trees(Job& job) {
     for (std::size_t i = 0; i < job.trees.size() && !interrupted(); ++i)
-        check_tree(job, job.trees[i], std::max(1.0, job.budget.share(job.trees.size() - i)));
+        check_one(job, job.trees[i], std::max(1.0, job.budget.share(job.trees.size() - i)));
     if (!job.trees.empty()) return;
     job.add_row({"kernel trees", "-", "-", "none found"});
-    job.worsen(complain({"no kernel tree was found; name one with --tree DIR or MMODEL_TREES, or leave them out with --no-linux",
+    job.worsen(complain(Failure{"no kernel tree was found; name one with --tree DIR or MMODEL_TREES, or leave them out with --no-linux",
                          exit_environment}));
 }
 

@@ -11,6 +11,7 @@ namespace mmodel::cli {
 namespace {
 
 constexpr std::size_t shown_events = 8;
+constexpr std::size_t max_lines = 40;   // of what one operation changed
 constexpr int op_width = 44;
 
 std::string geometry_text(const Config& c) {
@@ -41,8 +42,7 @@ public:
         fmt::print("{} {:>4}  {:<{}} {:<12} {}\n", s.violations.empty() ? "   " : ">>>", s.idx, print_op(geometry_, s.op), op_width, result,
                    s.ran.nr_events || s.violations.empty() ? plural(s.ran.nr_events, "event") : "");
         if (options_.events) print_events(s, 0);
-        if (before)
-            for (const std::string& l : show::lines(geometry_, show::change(*before, *after))) fmt::print("            {}\n", l);
+        if (before) print_change(show::lines(geometry_, show::change(*before, *after)));
         if (!s.violations.empty()) last_ = s;
     }
 
@@ -69,6 +69,17 @@ private:
                        s.events[i].where);
     }
     static bool is_at(const ReplayStep& s, std::size_t i) { return !s.violations[0].where.empty() && s.violations[0].event_idx == i; }
+
+    // The last line sums up, so it is always shown.
+    static void print_change(const std::vector<std::string>& lines) {
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            if (lines.size() > max_lines && i == max_lines - 2) {
+                fmt::print("            ... {} more lines; --json has them all\n", lines.size() - max_lines + 1);
+                i = lines.size() - 1;
+            }
+            fmt::print("            {}\n", lines[i]);
+        }
+    }
 
     static void print_violation(const spec::Violation& v) {
         fmt::print("{}\n  \"{}\"\n", name_of(v), meaning(v));

@@ -34,6 +34,10 @@ CLI::Validator seconds_range() {
         "SECONDS");
 }
 
+CLI::Validator whole_number() {
+    return CLI::Validator([](std::string& text) { return parse_u64(text) ? std::string() : parse_u64(text).error(); }, "N");
+}
+
 void add_run(CLI::App& app, RunOptions& o) {
     CLI::App* sub = app.add_subcommand("run", "The main job: check the model, then every kernel tree; one table and a verdict");
     sub->description("Checks the model in full on tiny machines (every world that a small set of operations and every allocation\n"
@@ -42,7 +46,7 @@ void add_run(CLI::App& app, RunOptions& o) {
                      "was found, the shortest trace, the command that shows it again. A tree whose findings are exactly those\n"
                      "recorded for its version in spec/linux/findings counts as holding.");
     sub->add_option("--seconds", o.seconds, "How long, all parts together")->check(seconds_range())->capture_default_str();
-    sub->add_option("--seed", o.seed, "Seed of the random parts; the same seed, the same sequences")->capture_default_str();
+    sub->add_option("--seed", o.seed, "Seed of the random parts; the same seed, the same sequences")->check(whole_number())->capture_default_str();
     sub->add_option("--tree", o.trees, "A kernel tree to check; may be given again. Default: $MMODEL_TREES (DIR:DIR...), else build/trees/*")
         ->type_name("DIR")->allow_extra_args(false);
     sub->add_flag("--no-linux", o.no_linux, "Check the model only")->excludes("--tree");
@@ -60,7 +64,7 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
                      "If the trace says 'expect inv_...', just that violation is what must happen.");
     sub->add_option("FILE", o.files, "Traces, fuzz byte files, findings")->required()->type_name("");
     auto* json = sub->add_flag("--json", o.json, "One JSON object a line: trace, op, op, ..., verdict");
-    auto* step = sub->add_option("--step", o.step, "Also show the whole world after operation N (the first is 0)")->type_name("N");
+    auto* step = sub->add_option("--step", o.step, "Also show the whole world after operation N (the first is 0)")->check(whole_number());
     auto* dot = sub->add_flag("--dot", o.dot, "Draw the vmemmap after the last operation (or --step N) for Graphviz: dashed is read-only, red is stale");
     auto* events = sub->add_flag("--events", o.events, "Show every event, not just the last before a violation");
     auto* minimize = sub->add_flag("--minimize", o.minimize, "Cut FILE down to the shortest trace that breaks the same invariant");
@@ -86,7 +90,7 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
     sub->add_option("--file", o.file, "Which file: hvo is mm/hugetlb_vmemmap.c")->capture_default_str();
     sub->add_option("--seconds", o.seconds, "How long to run random sequences; the sweeps come first")->check(seconds_range())->capture_default_str();
-    sub->add_option("--seed", o.seed, "Seed of the random sequences")->capture_default_str();
+    sub->add_option("--seed", o.seed, "Seed of the random sequences")->check(whole_number())->capture_default_str();
     sub->add_option("--keep", o.keep, "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")->type_name("DIR");
     sub->add_flag("--json", o.json, "One JSON object, on one line");
     sub->footer(std::string("Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n") + exit_statuses);
@@ -105,11 +109,13 @@ void set_up(CLI::App& app, Options& o) {
 }
 
 // Help and version go to standard output and are no error; the rest is one message.
-int explain(const CLI::App& app, const CLI::ParseError& e) {
+int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view first) {
     if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(e);
     const auto used = app.get_subcommands();
+    if (used.empty())
+        return complain(Failure{fmt::format("unknown command or option '{}'; commands: run, replay, linux; try '{} --help'", first, program)});
     const std::string of = used.empty() ? "" : " " + used.front()->get_name();
-    return complain({fmt::format("{}\ntry '{}{} --help'", e.what(), program, of)});
+    return complain(Failure{fmt::format("{}\ntry '{}{} --help'", e.what(), program, of)});
 }
 
 int dispatch(const CLI::App& app, const Options& o) {
@@ -130,7 +136,7 @@ int main_of(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return end(explain(app, e));
+        return end(explain(app, e, argv[1]));
     }
     return end(dispatch(app, o));
 }
@@ -142,6 +148,6 @@ int main(int argc, char** argv) {
     try {
         return mmodel::cli::main_of(argc, argv);
     } catch (const std::exception& e) {
-        return mmodel::cli::complain({std::string("stopped: ") + e.what(), mmodel::cli::exit_environment});
+        return mmodel::cli::complain(mmodel::cli::Failure{std::string("stopped: ") + e.what(), mmodel::cli::exit_environment});
     }
 }

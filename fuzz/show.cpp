@@ -11,22 +11,24 @@ namespace {
 
 using Mapped = std::pair<Vpage, Pte>;
 
-// Adds a page to a range if it continues it.
+// Adds a page to a range if it continues it. The second page decides the step.
 bool extend(PteRange& r, Vpage v, Pte p) {
-    const u64 n = r.end - r.start;
     if (v != r.end || p.present() != r.first.present() || p.writable() != r.first.writable()) return false;
-    const bool same = !p.present() || p.pfn() == r.first.pfn();
-    const bool next = p.present() && p.pfn() == r.first.pfn() + n;
-    if (n == 1 ? !same && !next : r.one_frame ? !same : !next) return false;
-    if (n == 1) r.one_frame = same;
-    ++r.end;
-    return true;
+    const u64 n = r.end - r.start;
+    for (const int step : {0, 1, -1}) {
+        if (n > 1 && step != r.step) continue;
+        if (PteRange{r.start, v + 1, r.first, step}.at(n) != p) continue;
+        r.step = step;
+        ++r.end;
+        return true;
+    }
+    return false;
 }
 
 std::vector<PteRange> merge(const std::vector<Mapped>& sorted) {
     std::vector<PteRange> out;
     for (const auto& [v, p] : sorted)
-        if (out.empty() || !extend(out.back(), v, p)) out.push_back({v, v + 1, p, false});
+        if (out.empty() || !extend(out.back(), v, p)) out.push_back({v, v + 1, p});
     return out;
 }
 
@@ -71,6 +73,18 @@ void note_machine(const Machine& a, const Machine& b, std::vector<std::string>& 
 std::string signed_num(i64 n) { return fmt::format("{:+}", n); }
 
 }  // namespace
+
+Pte PteRange::at(u64 i) const {
+    if (!first.present() || step == 0) return first;
+    return Pte::map(step > 0 ? first.pfn() + i : first.pfn() - i, first.writable());
+}
+
+std::string PteRange::frames() const {
+    const u64 n = end - start, pfn = first.pfn().value;
+    if (n == 1) return fmt::format("pfn {}", pfn);
+    if (step == 0) return fmt::format("pfn {} (one frame)", pfn);
+    return step > 0 ? fmt::format("pfn {}..{}", pfn, pfn + n) : fmt::format("pfn {} down to {}", pfn, pfn - n + 1);
+}
 
 Change change(const World& before, const World& after) {
     const Machine& a = before.machine();
@@ -128,9 +142,7 @@ std::string result(const Outcome& o, OpKind kind) {
 std::string line(const Geometry& g, const PteRange& r) {
     const std::string where = fmt::format("{}: vmemmap {}..{}", address(g, r.start), r.start.value, r.end.value);
     if (!r.first.present()) return where + " not mapped";
-    const u64 n = r.end - r.start, pfn = r.first.pfn().value;
-    const std::string frames = n == 1 || r.one_frame ? fmt::format("pfn {}", pfn) : fmt::format("pfn {}..{}", pfn, pfn + n);
-    return fmt::format("{} {} {}{}", where, r.first.writable() ? "RW" : "RO", frames, r.one_frame ? " (one frame)" : "");
+    return fmt::format("{} {} {}", where, r.first.writable() ? "RW" : "RO", r.frames());
 }
 
 std::vector<PteRange> ptes(const Machine& m, Vpage start, Vpage end) {

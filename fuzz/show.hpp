@@ -9,11 +9,13 @@
 
 namespace mmodel::show {
 
-// Consecutive vmemmap pages [start, end) that map consecutive frames, or all the same one, with one permission.
+// Vmemmap pages [start, end) with one permission whose frames are the same, or ascend or descend one by one.
 struct PteRange {
     Vpage start{}, end{};
     Pte first{};
-    bool one_frame{};      // more than one page, all mapping first.pfn()
+    int step{};            // from one page's frame to the next one's: -1, 0, 1
+    [[nodiscard]] Pte at(u64 i) const;
+    [[nodiscard]] std::string frames() const;   // "pfn 7", "pfn 7..9", "pfn 9 down to 7", "pfn 7 (one frame)"
     bool operator==(const PteRange&) const = default;
 };
 

@@ -70,15 +70,12 @@ std::vector<PteRange> pieces(std::vector<PteRange> ranges) {
     if (total > few) return ranges;
     std::vector<PteRange> out;
     for (const PteRange& r : ranges)
-        for (u64 i = 0; i < r.end - r.start; ++i)
-            out.push_back({r.start + i, r.start + i + 1, r.one_frame || !r.first.present() ? r.first : Pte::map(r.first.pfn() + i, r.first.writable()), false});
+        for (u64 i = 0; i < r.end - r.start; ++i) out.push_back({r.start + i, r.start + i + 1, r.at(i)});
     return out;
 }
 
-std::string frames_text(const PteRange& r) {
-    const u64 pfn = r.first.pfn().value, n = r.end - r.start;
-    return n == 1 || r.one_frame ? fmt::format("pfn {}", pfn) : fmt::format("pfn {}..{}", pfn, pfn + n);
-}
+// The frames of an edge are one node, whatever order they are mapped in.
+std::string frames_text(const PteRange& r) { return r.step ? r.frames() : PteRange{r.start, r.start + 1, r.first}.frames(); }
 
 std::string edge(const PteRange& r, const char* style) {
     return fmt::format("  \"vmemmap {}..{}\" -> \"{}\" [{}];\n", r.start.value, r.end.value, frames_text(r), style);

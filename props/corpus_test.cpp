@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Every trace in corpus/ is replayed on the model under the specification and must end as it says. The deliberate breaks
+// must all be there, and between them show every invariant that the model can break.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "fuzz/shrink.hpp"
+#include "props/audit.hpp"
+#include "props/example.hpp"
+
+namespace mmodel {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Case {
+    std::string path;   // below corpus/
+    Trace trace;
+};
+
+std::string content_of(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+}
+
+// All traces below corpus/, by path. One that cannot be read is a failure.
+std::vector<Case> corpus() {
+    std::vector<Case> out;
+    for (const auto& entry : fs::recursive_directory_iterator(MMODEL_CORPUS_DIR)) {
+        if (!entry.is_regular_file() || entry.path().extension() != ".trace") continue;
+        const auto t = parse_trace(content_of(entry.path()));
+        INFO(entry.path().string() << ": " << (t ? "" : print_error(t.error())));
+        REQUIRE(t);
+        out.push_back({fs::relative(entry.path(), MMODEL_CORPUS_DIR).string(), *t});
+    }
+    std::ranges::sort(out, {}, &Case::path);
+    REQUIRE_FALSE(out.empty());
+    return out;
+}
+
+std::vector<Case> sabotaged() {
+    auto all = corpus();
+    std::erase_if(all, [](const Case& c) { return c.trace.sabotage.empty(); });
+    REQUIRE_FALSE(all.empty());
+    return all;
+}
+
+// "ok", or the name of the invariant that broke.
+std::string ending(const Trace& t) {
+    const auto sabotage = t.sabotage.empty() ? Sabotage::none : sabotage_named(t.sabotage);
+    if (!sabotage) return "no sabotage is named " + t.sabotage;
+    const auto r = spec::check_sequence(t.config, t.ops, *sabotage);
+    return r.violation ? std::string(spec::fact(r.violation->inv).name) : "ok";
+}
+
+std::string expected(const Trace& t) { return t.expect.empty() ? "ok" : t.expect; }
+
+// Judged only by the process that runs real kernel code; the model cannot break them.
+bool is_of_real_kernel_only(spec::Inv i) {
+    return i == spec::Inv::no_bug || i == spec::Inv::kernel_code_touches_only_what_is_mapped || i == spec::Inv::every_operation_ends;
+}
+
+}  // namespace
+
+TEST_CASE("every trace of the corpus ends as it says") {
+    u64 nr_ok = 0, nr_violations = 0;
+    for (const Case& c : corpus()) {
+        INFO("build/release/bin/mmodel replay corpus/" << c.path);
+        CHECK(ending(c.trace) == expected(c.trace));
+        ++(expected(c.trace) == "ok" ? nr_ok : nr_violations);
+    }
+    CHECK(nr_ok >= 30);
+    CHECK(nr_violations >= 30);
+}
+
+TEST_CASE("every trace of the corpus is read back from what is printed of it") {
+    for (const Case& c : corpus()) {
+        INFO(c.path);
+        CHECK(parse_trace(print_trace(c.trace)) == c.trace);
+    }
+}
+
+TEST_CASE("each operation of the seeds does something, and together they are all there are") {
+    std::set<OpKind> kinds;
+    for (const Case& c : corpus()) {
+        if (!c.path.starts_with("hvo/") || expected(c.trace) != "ok") continue;
+        World w(c.trace.config);
+        for (const Op& op : c.trace.ops) {
+            INFO(c.path << ": " << print_op(c.trace.config.geometry, op));
+            CHECK_FALSE(run(w, op).outcome.disabled);
+            kinds.insert(op.kind);
+        }
+        if (w.config().nr_frames() < 1'000) CHECK(audit(w) == "");
+    }
+    for (const OpKind kind : all_op_kinds) {
+        INFO(name(kind));
+        CHECK(kinds.contains(kind));
+    }
+}
+
+TEST_CASE("every sabotage has a trace of its name, and every invariant of the model is broken by some trace") {
+    std::set<std::string> sabotages, invariants;
+    for (const Case& c : corpus()) {
+        if (c.path == "sabotage/" + c.trace.sabotage + ".trace") sabotages.insert(c.trace.sabotage);
+        if (expected(c.trace) != "ok") invariants.insert(c.trace.expect);
+    }
+    for (const auto& s : sabotage_names) {
+        INFO("corpus/sabotage/" << s.name << ".trace");
+        CHECK(sabotages.contains(std::string(s.name)));
+    }
+    for (std::size_t i = 0; i < static_cast<std::size_t>(spec::Inv::count); ++i) {
+        const auto inv = static_cast<spec::Inv>(i);
+        INFO(spec::fact(inv).name);
+        CHECK(invariants.contains(std::string(spec::fact(inv).name)) != is_of_real_kernel_only(inv));
+    }
+}
+
+TEST_CASE("a sabotaged trace is well without its sabotage") {
+    for (Case c : sabotaged()) {
+        INFO(c.path);
+        c.trace.sabotage.clear();
+        CHECK(ending(c.trace) == "ok");
+    }
+}
+
+TEST_CASE("a sabotaged trace shrinks to one with the same sabotage that breaks the same invariant") {
+    for (const Case& c : sabotaged()) {
+        INFO(c.path);
+        const auto same = [&](const Trace& t) { return t.sabotage == c.trace.sabotage && ending(t) == c.trace.expect; };
+        ShrinkStats stats;
+        const Trace least = shrink(c.trace, same, &stats);
+        CHECK(stats.reproduced);
+        CHECK(stats.reached_end);
+        CHECK(same(least));
+        CHECK(least.ops.size() == c.trace.ops.size());   // what is in the corpus is minimal
+    }
+}
+
+}  // namespace mmodel

@@ -47,7 +47,7 @@ struct Host {
         if (order) bug(where, "", 0, "a vmemmap page of higher order is allocated");
         const auto p = k.alloc_pages_node(where, Nid{static_cast<u8>(nid)}, (gfp & MMODEL_GFP_THISNODE) != 0);
         if (!p) return -1;
-        std::memset(self->arena_.frame(*p), gfp & MMODEL_GFP_ZERO ? 0 : poison, Arena::page);
+        self->hand_out(*p, gfp & MMODEL_GFP_ZERO ? 0 : poison);
         return static_cast<long>(p->value);
     }
     static void free_pages(const char* where, unsigned long pfn, unsigned int) { enter(where).free_page(where, checked(where, pfn)); }
@@ -64,7 +64,7 @@ struct Host {
     static long pte_alloc_one_kernel(const char* where) {
         const auto p = enter(where).pte_alloc_one_kernel(where);
         if (!p) return -1;
-        std::memset(self->arena_.frame(*p), 0, Arena::page);
+        self->hand_out(*p, 0);
         return static_cast<long>(p->value);
     }
     static void pte_free_kernel(const char* where, unsigned long table) { enter(where).pte_free_kernel(where, checked(where, table)); }
@@ -103,7 +103,7 @@ struct Host {
         if (const auto p = self->arena_.frame_at(at)) k.reset_struct_pages(where, *p, static_cast<u8>(std::min(n / 64, 4ul)));
         if (const auto v = self->arena_.vpage_at(at)) {
             k.write_refcount(where, *v);
-            self->pending_ = v;
+            self->pending_ = {*v, where};
         }
     }
 
@@ -246,6 +246,9 @@ void Driver::reset() {
     arena_.reset(boot_.machine());
     for (Pfn p : unreserved_) unit_->init_plain(p.value, p.value + 1, 1, 0);
     unreserved_.clear();
+    const u64 per_page = config_.geometry.struct_pages_per_page();
+    for (Vpage v : scribbled_) unit_->init_plain(v.value * per_page, (v.value + 1) * per_page, boot_.machine().is_reserved(Pfn{v.value * per_page}), 0);
+    scribbled_.clear();
     world_ = boot_;
     unit_->reset();
     pending_.reset();
@@ -303,6 +306,12 @@ Contents Driver::describe(const void* page, Pfn head, u8 order) const {
     return nothing ? Contents::junk() : c;
 }
 
+// A frame is handed out filled with a byte. If boot had it behind the vmemmap, the struct pages that were in it are gone.
+void Driver::hand_out(Pfn p, int byte) {
+    std::memset(arena_.frame(p), byte, Arena::page);
+    if (const auto v = boot_.machine().boot_vpage(p)) scribbled_.push_back(*v);
+}
+
 // A frame about to be mapped at v contains what its memory contains, whatever the events so far let expect.
 void Driver::sync_frame(Pfn p, Vpage v) {
     Machine& m = kernel_->machine();
@@ -312,12 +321,12 @@ void Driver::sync_frame(Pfn p, Vpage v) {
 // An announced store has happened by now: if it changed the optimised flag, that is an event.
 void Driver::sync_pending() {
     if (!pending_ || !kernel_) return;
-    const Vpage v = *std::exchange(pending_, std::nullopt);
+    const auto [v, where] = *std::exchange(pending_, std::nullopt);
     const Machine& m = kernel_->machine();
     const Compound* c = m.compound_at(v);
     if (!c || v != m.geometry().vpage_of(c->head)) return;
     const bool now = unit_->test_optimised(c->head.value) != 0;
-    if (now != m.read(m.translate(v).pfn()).optimised) kernel_->set_optimised(progress_.where, v, now);
+    if (now != m.read(m.translate(v).pfn()).optimised) kernel_->set_optimised(where, v, now);
 }
 
 // At rest: every vmemmap page of the operation's folios, read through the vmemmap.

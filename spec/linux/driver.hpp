@@ -42,7 +42,6 @@ public:
     [[nodiscard]] RealStep run(const Op& op);
     [[nodiscard]] const World& world() const { return world_; }
     [[nodiscard]] const Arena& arena() const { return arena_; }
-    // What the kernel said when it found a BUG or ran for too long, for a child that dies of a signal meanwhile.
     [[nodiscard]] const mmodel_unit& unit() const { return *unit_; }
 
 private:
@@ -50,6 +49,7 @@ private:
     friend struct RealCalls;
 
     [[nodiscard]] Contents describe(const void* page, Pfn head, u8 order) const;
+    void hand_out(Pfn p, int byte);
     void sync_frame(Pfn p, Vpage v);
     void sync_pending();
     void sync_folios(const Op& op);
@@ -64,8 +64,13 @@ private:
     mmodel_unit* unit_{};
     RealKernel* kernel_{};            // while an operation runs
     spec::Monitor* monitor_{};
-    std::optional<Vpage> pending_;    // a store to a struct page there was announced and may have happened since
+    struct Pending {
+        Vpage vpage;
+        const char* where;
+    };
+    std::optional<Pending> pending_;  // a store to a struct page there was announced and may have happened since
     std::vector<Pfn> unreserved_;     // boot frames whose struct page lost its reserved mark
+    std::vector<Vpage> scribbled_;    // vmemmap pages whose boot frame was freed and has been handed out since
 };
 
 }  // namespace mmodel::bench

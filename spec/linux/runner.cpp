@@ -104,7 +104,7 @@ void catch_faults() {
     struct sigaction act {};
     act.sa_sigaction = on_fault;
     act.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    for (int sig : {SIGSEGV, SIGBUS, SIGILL, SIGFPE}) sigaction(sig, &act, nullptr);
+    for (int sig : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTERM}) sigaction(sig, &act, nullptr);
     std::signal(SIGINT, SIG_IGN);   // Ctrl-C is for the parent, who still wants this child's answer
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     const rlimit no_core{0, 0};
@@ -197,9 +197,19 @@ void Runner::stop() {
     pid_ = -1;
 }
 
-// Until the child answers, dies (false), or makes no progress for too long (false, hangs).
+// What the child has computed so far. A machine that is busy with other things does not make it look like a hang.
+double Runner::cpu_seconds() const {
+    clockid_t clock;
+    timespec t{};
+    if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &t) != 0) return 0;
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+// Until the child answers, dies (false), or makes no progress for too long (false, hangs). A child that sleeps uses no CPU
+// time: then it is a minute by the clock.
 bool Runner::wait_for_answer(bool& hangs) {
     u64 last = ~u64{0};
+    double since_cpu = cpu_seconds();
     auto since = std::chrono::steady_clock::now();
     for (;;) {
         pollfd p{.fd = from_child_, .events = POLLIN, .revents = 0};
@@ -209,8 +219,8 @@ bool Runner::wait_for_answer(bool& hangs) {
         if (n < 0 && errno != EINTR) return false;
         const u64 now = shared_->progress.op_idx << 32 ^ shared_->progress.nr_events ^ shared_->progress.nr_events_total << 16;
         const auto t = std::chrono::steady_clock::now();
-        if (now != last) last = now, since = t;
-        else if (std::chrono::duration<double>(t - since).count() > patience_) return hangs = true, false;
+        if (now != last) last = now, since = t, since_cpu = cpu_seconds();
+        else if (cpu_seconds() - since_cpu > patience_ || t - since > std::chrono::minutes(1)) return hangs = true, false;
     }
 }
 
@@ -225,14 +235,18 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
     s.progress.op_idx = 0;
     s.progress.nr_events = 0;
     s.progress.nr_events_total = 0;
-    s.host_error.chars[0] = s.fault_what.chars[0] = 0;
+    s.host_error.chars[0] = s.fault_what.chars[0] = s.fault_where.chars[0] = 0;
     s.fault_in_read_only_vmemmap = false;
     bool hangs = false;
     std::signal(SIGPIPE, SIG_IGN);
     const bool answered = put_byte(to_child_) && wait_for_answer(hangs);
     int status = 0;
     if (!answered || s.nr_seen) {
-        if (hangs) kill(pid_, SIGKILL);
+        if (hangs) {   // first a chance to say where it is
+            kill(pid_, SIGTERM);
+            usleep(100'000);
+            kill(pid_, SIGKILL);
+        }
         waitpid(pid_, &status, 0);
         close(to_child_);
         close(from_child_);
@@ -259,7 +273,8 @@ std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int 
     v.event_idx = s.progress.nr_events;
     if (hangs) {
         v.inv = spec::Inv::every_operation_ends;
-        v.detail = "no event for " + std::to_string(static_cast<int>(patience_)) + " seconds";
+        v.detail = "no event for more than a second of CPU time";
+        v.where = s.fault_where.get();
     } else {
         const bool fault = WIFEXITED(status) && WEXITSTATUS(status) == fault_status;
         v.inv = fault && s.fault_in_read_only_vmemmap ? spec::Inv::no_write_through_a_read_only_pte

@@ -14,8 +14,8 @@ inline constexpr std::size_t max_real_ops = 2048;
 
 class Runner {
 public:
-    // `patience`: seconds without a single event after which an operation counts as hanging.
-    Runner(Unit unit, Config c, double patience = 5);
+    // `patience`: seconds of the child's own CPU time without a single event after which an operation counts as hanging.
+    Runner(Unit unit, Config c, double patience = 1.5);
     ~Runner();
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
@@ -30,6 +30,7 @@ private:
     [[nodiscard]] std::expected<void, Problem> start();
     void stop();
     [[nodiscard]] bool wait_for_answer(bool& hangs);
+    [[nodiscard]] double cpu_seconds() const;
     [[nodiscard]] std::expected<RealResult, Problem> collect(std::span<const Op> ops, int status, bool answered, bool hangs);
     [[noreturn]] void child(int in, int out);
 

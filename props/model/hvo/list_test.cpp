@@ -42,7 +42,7 @@ TEST_CASE("a list is restored with one grace period and one flush, and the count
     CHECK(none.events.empty());
 }
 
-TEST_CASE("a list restore stops at the first error; what comes before it was moved, the rest is left alone") {
+TEST_CASE("a list restore stops at the first error: what comes before it was moved, the rest is left alone") {
     World w = three_2M();
     run(w, "optimise_list folios=0,1,2");
     const World before = w;

@@ -110,7 +110,7 @@ TEST_CASE("taken pages are not to be had, and come back") {
     CHECK(w == boot);
 }
 
-TEST_CASE("a walker that saw a reference may write once; one that saw a frozen folio may not") {
+TEST_CASE("a walker that saw a reference may write once, one that saw a frozen folio may not") {
     World w = after("geometry tiny\nalloc_folio folio=0\nalloc_lru folio=1\nwalker_enter folio=0\nwalker_enter folio=1 walker=1 page=2\n");
     CHECK(run(w, "walker_try_get").outcome.err == Errno::busy);
     const Did d = run(w, "walker_try_get walker=1");

@@ -36,7 +36,7 @@ TEST_CASE("restoring takes the 7 or 4095 pages back and copies the shared page i
     }
 }
 
-TEST_CASE("after optimise and restore every reader sees what was there before; frames and tables are what differs") {
+TEST_CASE("after optimise and restore every reader sees what was there before: only frames and tables differ") {
     for (const char* size : {"2M", "1G"}) {
         const World fresh = after(std::string("geometry x86-64\nalloc_folio folio=0 size=") + size + "\n");
         World w = fresh;

@@ -202,6 +202,20 @@ TEST_CASE("blocks never merge across areas") {
     CHECK(b == empty);
 }
 
+TEST_CASE("blocks never merge across areas that end within a block of the largest order") {
+    Config c = config_of("tiny nodes=2");   // no machine is like this: its areas are whole blocks
+    c.geometry.max_order = 5;
+    c.frames_per_node = 48;
+    Buddy b(c);
+    for (u64 p = 0; p < 48; ++p) b.free(0, Pfn{p}, Order{0});
+    b.free(1, Pfn{80}, Order{4});
+    b.free(1, Pfn{48}, Order{4});           // its buddy, 32 to 47, is free and of the other area
+    CHECK(b.nr_free(0, Order{4}) == 1);
+    CHECK(b.nr_free(1, Order{4}) == 2);
+    CHECK(b.nr_free(1, Order{5}) == 0);
+    CHECK(b.alloc(1, Order{4}) == Pfn{48});
+}
+
 TEST_CASE("contiguous memory is aligned, whole and the lowest, made of listed and untouched blocks alike") {
     const Config c = config_of("tiny");
     Buddy b(c);

@@ -129,7 +129,7 @@ TEST_CASE("entries count, installed or private, and the last live one to go leav
     CHECK_FALSE(m.is_free(p));
 }
 
-TEST_CASE("a private table that is freed takes its entries along; an installed one stays") {
+TEST_CASE("a private table that is freed takes its entries along, and an installed one stays") {
     Machine m(config_of("tiny"));
     const Machine boot = m;
     const Pfn table = *m.alloc_table(Nid{0});
