@@ -24,7 +24,9 @@ int complain(const Failure& f) {
     return f.status;
 }
 
-int complain(const bench::Problem& p) { return complain(Failure{p.what, p.usage ? exit_usage : exit_environment}); }
+int complain(const bench::Problem& p) {
+    return complain(Failure{p.what, p.usage ? exit_usage : exit_environment});
+}
 
 std::optional<std::string> write_file(const fs::path& path, std::string_view text) {
     auto why = [&] { return fmt::format("cannot write '{}': {}", path.string(), std::strerror(errno)); };
@@ -44,15 +46,20 @@ void print_json(const Json& j) { fmt::print("{}\n", j.dump(-1, ' ', false, Json:
 
 std::string grouped(u64 n) {
     std::string s = std::to_string(n);
-    for (auto at = static_cast<int>(s.size()) - 3; at > 0; at -= 3) s.insert(static_cast<std::size_t>(at), ",");
+    for (auto at = static_cast<int>(s.size()) - 3; at > 0; at -= 3)
+        s.insert(static_cast<std::size_t>(at), ",");
     return s;
 }
 
 std::string rate(u64 n, std::string_view noun, double seconds) {
-    return seconds > 0 ? fmt::format("{} {}s/s", grouped(static_cast<u64>(static_cast<double>(n) / seconds)), noun) : "-";
+    return seconds > 0
+               ? fmt::format("{} {}s/s", grouped(static_cast<u64>(static_cast<double>(n) / seconds)), noun)
+               : "-";
 }
 
-std::string plural(u64 n, std::string_view noun) { return fmt::format("{} {}{}", grouped(n), noun, n == 1 ? "" : "s"); }
+std::string plural(u64 n, std::string_view noun) {
+    return fmt::format("{} {}{}", grouped(n), noun, n == 1 ? "" : "s");
+}
 
 std::string one_line(const Geometry& g, const std::vector<Op>& ops) {
     std::string out;
@@ -62,7 +69,8 @@ std::string one_line(const Geometry& g, const std::vector<Op>& ops) {
 
 std::string shell_quoted(std::string_view text) {
     const auto is_plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::strchr("_-./=+:,@", c);
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::strchr("_-./=+:,@", c);
     };
     if (!text.empty() && std::ranges::all_of(text, is_plain)) return std::string(text);
     std::string out = "'";
@@ -82,14 +90,20 @@ std::string_view meaning(const spec::Violation& v) { return spec::fact(v.inv).se
 
 std::string five_lines(const FindingText& f) {
     const spec::Violation& v = f.violation;
-    const std::string where = v.where.empty() ? "after the operation, at rest" : fmt::format("{}(), event {}: {}", v.where, v.event_idx, v.event);
-    return fmt::format("{}: {}\n  where  {}: {}\n  found  {}\n  trace  {}: {}\n  again  {}\n", name_of(v), meaning(v), f.subject, where,
-                       v.detail.empty() ? "-" : v.detail, print_config(f.trace.config), one_line(f.trace.config.geometry, f.trace.ops),
+    const std::string where = v.where.empty()
+                                  ? "after the operation, at rest"
+                                  : fmt::format("{}(), event {}: {}", v.where, v.event_idx, v.event);
+    return fmt::format("{}: {}\n  where  {}: {}\n  found  {}\n  trace  {}: {}\n  again  {}\n", name_of(v),
+                       meaning(v), f.subject, where, v.detail.empty() ? "-" : v.detail,
+                       print_config(f.trace.config), one_line(f.trace.config.geometry, f.trace.ops),
                        f.command);
 }
 
 Json violation_json(const spec::Violation& v, const Trace& t) {
-    return {{"invariant", name_of(v)}, {"meaning", meaning(v)}, {"operations", t.ops.size()}, {"trace", print_trace(t)}};
+    return {{"invariant", name_of(v)},
+            {"meaning", meaning(v)},
+            {"operations", t.ops.size()},
+            {"trace", print_trace(t)}};
 }
 
 // ---- long work
@@ -116,14 +130,15 @@ extern "C" void note_interrupt(int) {
     interrupt_seen = 1;
     std::signal(SIGINT, SIG_DFL);
 }
-}  // namespace
+} // namespace
 
 void catch_interrupt() { std::signal(SIGINT, note_interrupt); }
 bool interrupted() { return interrupt_seen != 0; }
 
 int end(int status) {
     if (std::fflush(stdout) != 0 || std::ferror(stdout))
-        return complain(Failure{fmt::format("cannot write the output: {}", std::strerror(errno)), exit_environment});
+        return complain(
+            Failure{fmt::format("cannot write the output: {}", std::strerror(errno)), exit_environment});
     if (!interrupted()) return status;
     std::signal(SIGINT, SIG_DFL);
     std::raise(SIGINT);
@@ -146,8 +161,11 @@ WorkDir::~WorkDir() {
 
 std::expected<bench::Tree, bench::Problem> open_tree(const fs::path& dir) {
     std::error_code ec;
-    if (!fs::exists(dir, ec)) return std::unexpected(bench::Problem{fmt::format("'{}': there is no such directory", dir.string()), true});
-    if (!fs::is_directory(dir, ec)) return std::unexpected(bench::Problem{fmt::format("'{}' is not a directory", dir.string()), true});
+    if (!fs::exists(dir, ec))
+        return std::unexpected(
+            bench::Problem{fmt::format("'{}': there is no such directory", dir.string()), true});
+    if (!fs::is_directory(dir, ec))
+        return std::unexpected(bench::Problem{fmt::format("'{}' is not a directory", dir.string()), true});
     return bench::open_tree(dir);
 }
 
@@ -155,7 +173,8 @@ std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const
     const auto tree = open_tree(dir);
     if (!tree) return std::unexpected(tree.error());
     if (work.path().empty())
-        return std::unexpected(bench::Problem{fmt::format("cannot make a directory for the compiler's output: {}", std::strerror(errno))});
+        return std::unexpected(bench::Problem{
+            fmt::format("cannot make a directory for the compiler's output: {}", std::strerror(errno))});
     return bench::compile(*tree, work.path());
 }
 
@@ -172,12 +191,14 @@ std::vector<fs::path> default_trees() {
         return out;
     }
     std::error_code ec;
-    const fs::path exe = fs::read_symlink("/proc/self/exe", ec);   // build/<preset>/bin/mmodel
+    const fs::path exe = fs::read_symlink("/proc/self/exe", ec); // build/<preset>/bin/mmodel
     const fs::path trees = exe.parent_path().parent_path().parent_path() / "trees";
     for (const auto& entry : fs::directory_iterator(trees, ec))
-        if (fs::exists(entry.path() / "Makefile", ec) && fs::exists(entry.path() / "mm/hugetlb_vmemmap.c", ec)) out.push_back(entry.path());
+        if (fs::exists(entry.path() / "Makefile", ec) &&
+            fs::exists(entry.path() / "mm/hugetlb_vmemmap.c", ec))
+            out.push_back(entry.path());
     std::ranges::sort(out);
     return out;
 }
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

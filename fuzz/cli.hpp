@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What the subcommands of `mmodel` share: exit statuses, reading input, findings as people read them, progress, Ctrl-C.
+// What the subcommands of `mmodel` share: exit statuses, reading input, findings as people read them,
+// progress, Ctrl-C.
 #pragma once
 
 #include <chrono>
@@ -23,7 +24,7 @@ namespace mmodel::cli {
 // A contract. Of several, the largest is the worst.
 enum Exit : int { exit_holds = 0, exit_violation = 1, exit_usage = 2, exit_environment = 3 };
 
-using Json = nlohmann::ordered_json;   // keys stay in the order in which they are written
+using Json = nlohmann::ordered_json; // keys stay in the order in which they are written
 
 struct Failure {
     std::string what;
@@ -37,16 +38,16 @@ int complain(const bench::Problem& p);
 // ---- input and output
 
 struct Input {
-    std::string name;        // as given
-    std::string format;      // "text trace", "fuzz bytes", ...
-    std::string note{};      // what was ignored, if anything
+    std::string name;   // as given
+    std::string format; // "text trace", "fuzz bytes", ...
+    std::string note{}; // what was ignored, if anything
     Trace trace{};
     Sabotage sabotage{};
-    std::optional<spec::Inv> expect{};   // the invariant that must break
+    std::optional<spec::Inv> expect{}; // the invariant that must break
 };
 
-// Reads a text trace, a fuzz byte file, or the trace in a finding's Markdown file. "-": standard input. `raw_bytes`: fuzz
-// bytes even without their header.
+// Reads a text trace, a fuzz byte file, or the trace in a finding's Markdown file. "-": standard input.
+// `raw_bytes`: fuzz bytes even without their header.
 [[nodiscard]] std::expected<Input, Failure> load(const std::string& path, bool raw_bytes = false);
 
 // Writes a whole file; if that cannot be done, says why.
@@ -57,8 +58,9 @@ void print_json(const Json& j);
 
 // ---- words and numbers
 
-[[nodiscard]] std::string grouped(u64 n);              // 1,234,567
-[[nodiscard]] std::string rate(u64 n, std::string_view noun, double seconds);   // "12,345 events/s", "-" if there was no time
+[[nodiscard]] std::string grouped(u64 n); // 1,234,567
+[[nodiscard]] std::string rate(u64 n, std::string_view noun,
+                               double seconds); // "12,345 events/s", "-" if there was no time
 [[nodiscard]] std::string plural(u64 n, std::string_view noun);
 // How the user called us, for commands to repeat.
 extern std::string program;
@@ -71,9 +73,9 @@ extern std::string program;
 
 struct FindingText {
     const spec::Violation& violation;
-    std::string subject;      // "the model", "Linux 6.12.117, mm/hugetlb_vmemmap.c"
+    std::string subject; // "the model", "Linux 6.12.117, mm/hugetlb_vmemmap.c"
     const Trace& trace;
-    std::string command;      // shows it again
+    std::string command; // shows it again
 };
 // Five lines a kernel developer can act on.
 [[nodiscard]] std::string five_lines(const FindingText& f);
@@ -86,7 +88,8 @@ struct FindingText {
 
 // ---- long work
 
-// A line on stderr that replaces the one before; nothing unless stderr is a terminal. Goes away when this does.
+// A line on stderr that replaces the one before; nothing unless stderr is a terminal. Goes away when this
+// does.
 class Progress {
 public:
     Progress();
@@ -115,7 +118,7 @@ public:
     ~WorkDir();
     WorkDir(const WorkDir&) = delete;
     WorkDir& operator=(const WorkDir&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }   // empty: it could not be made
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; } // empty: it could not be made
 
 private:
     std::filesystem::path path_;
@@ -124,9 +127,11 @@ private:
 // bench::open_tree(), for a directory that may not exist.
 [[nodiscard]] std::expected<bench::Tree, bench::Problem> open_tree(const std::filesystem::path& dir);
 // Opens and compiles a tree.
-[[nodiscard]] std::expected<bench::Unit, bench::Problem> build_tree(const std::filesystem::path& dir, const WorkDir& work);
+[[nodiscard]] std::expected<bench::Unit, bench::Problem> build_tree(const std::filesystem::path& dir,
+                                                                    const WorkDir& work);
 // Opens, compiles and runs a campaign on a tree, with progress on a terminal.
-[[nodiscard]] std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir, double seconds, u64 seed);
+[[nodiscard]] std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir,
+                                                                      double seconds, u64 seed);
 // The trees of $MMODEL_TREES, else of build/trees.
 [[nodiscard]] std::vector<std::filesystem::path> default_trees();
 
@@ -163,4 +168,4 @@ int run(const RunOptions& o);
 [[nodiscard]] Json cannot_build_json(const std::filesystem::path& tree, const std::string& version);
 [[nodiscard]] Trace trace_of(const bench::Finding& f);
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Files as the user gives them: text traces, fuzz bytes, findings. Every refusal names the file and, of a text, the place.
+// Files as the user gives them: text traces, fuzz bytes, findings. Every refusal names the file and, of a
+// text, the place.
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -27,20 +28,24 @@ std::unexpected<Failure> refuse(const std::string& path, const std::string& why)
 // Reads no more than one byte past what a trace may have.
 std::expected<std::string, Failure> read_all(const std::string& path) {
     struct stat st{};
-    if (path != "-" && ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return refuse(path, "is a directory; wanted a trace or a fuzz file");
+    if (path != "-" && ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode))
+        return refuse(path, "is a directory; wanted a trace or a fuzz file");
     const bool is_stdin = path == "-";
     std::FILE* f = is_stdin ? stdin : std::fopen(path.c_str(), "rb");
     if (!f) return refuse(path, fmt::format("cannot be read: {}", std::strerror(errno)));
     std::string text;
     const auto chunk = std::make_unique<std::array<char, 65536>>();
     std::size_t n = 0;
-    while (text.size() <= max_trace_bytes && (n = std::fread(chunk->data(), 1, chunk->size(), f)) > 0) text.append(chunk->data(), n);
+    while (text.size() <= max_trace_bytes && (n = std::fread(chunk->data(), 1, chunk->size(), f)) > 0)
+        text.append(chunk->data(), n);
     const int error = std::ferror(f) ? errno : 0;
     if (!is_stdin) std::fclose(f);
     if (error) return refuse(path, fmt::format("cannot be read: {}", std::strerror(error)));
     if (text.size() > max_trace_bytes)
-        return refuse(path, fmt::format("is larger than {} bytes, the most that a trace may have", grouped(max_trace_bytes)));
-    if (text.empty()) return refuse(path, "is empty; wanted a text trace ('mmodel trace 1' ...) or a fuzz file");
+        return refuse(path, fmt::format("is larger than {} bytes, the most that a trace may have",
+                                        grouped(max_trace_bytes)));
+    if (text.empty())
+        return refuse(path, "is empty; wanted a text trace ('mmodel trace 1' ...) or a fuzz file");
     return text;
 }
 
@@ -48,26 +53,35 @@ std::expected<Input, Failure> load_bytes(const std::string& path, std::span<cons
     const bool has_magic = looks_like_bytes(bytes);
     const auto version = version_of(bytes);
     if (has_magic && !version)
-        return refuse(path, fmt::format("byte {}: the fuzz file ends inside its header of {} bytes", bytes.size(), header_bytes));
+        return refuse(path, fmt::format("byte {}: the fuzz file ends inside its header of {} bytes",
+                                        bytes.size(), header_bytes));
     if (version && *version > bytes_version && !raw)
-        return refuse(path, fmt::format("byte 4: fuzz format version {} is newer than this mmodel reads (1 to {})", *version, bytes_version));
-    Input in{.name = shown_name(path), .format = has_magic ? fmt::format("fuzz bytes, version {}", *version) : "fuzz bytes without a header"};
+        return refuse(path,
+                      fmt::format("byte 4: fuzz format version {} is newer than this mmodel reads (1 to {})",
+                                  *version, bytes_version));
+    Input in{.name = shown_name(path),
+             .format =
+                 has_magic ? fmt::format("fuzz bytes, version {}", *version) : "fuzz bytes without a header"};
     in.trace = decode(bytes);
     const std::size_t body = bytes.size() - (version ? header_bytes : 0);
     if (body / record_bytes > max_decoded_ops)
-        in.note = fmt::format("only the first {} of {} records count", max_decoded_ops, grouped(body / record_bytes));
-    else if (body % record_bytes) in.note = fmt::format("the last {} bytes are no whole record and do not count", body % record_bytes);
+        in.note = fmt::format("only the first {} of {} records count", max_decoded_ops,
+                              grouped(body / record_bytes));
+    else if (body % record_bytes)
+        in.note = fmt::format("the last {} bytes are no whole record and do not count", body % record_bytes);
     return in;
 }
 
-// The line number, from 0, and the text of a Markdown file's fenced block that is a trace. Lines before it count.
+// The line number, from 0, and the text of a Markdown file's fenced block that is a trace. Lines before it
+// count.
 std::optional<std::pair<u64, std::string>> fenced_trace(std::string_view text) {
     const std::string opening = std::string("\n") + std::string(trace_start);
     for (auto fence = text.find("```"); fence != text.npos; fence = text.find("```", fence + 3)) {
         const auto line_end = text.find('\n', fence);
         if (line_end == text.npos || !text.substr(line_end).starts_with(opening)) continue;
         const auto close = std::min(text.find("\n```", line_end), text.size());
-        const auto before = static_cast<u64>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(line_end) + 1, '\n'));
+        const auto before = static_cast<u64>(
+            std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(line_end) + 1, '\n'));
         return std::pair(before, std::string(text.substr(line_end + 1, close - line_end)));
     }
     return std::nullopt;
@@ -91,32 +105,40 @@ std::string known_sabotages() {
 }
 
 // The names in a trace are kept as text by the parser; here they must mean something.
-std::expected<Input, Failure> resolve(const std::string& path, Input in, std::string_view text, u64 lines_before) {
+std::expected<Input, Failure> resolve(const std::string& path, Input in, std::string_view text,
+                                      u64 lines_before) {
     if (!in.trace.sabotage.empty()) {
         const auto s = sabotage_named(in.trace.sabotage);
-        if (!s) return refuse(path, fmt::format("{}: unknown sabotage '{}'; known:{}", place_of(text, "sabotage", lines_before),
-                                                in.trace.sabotage, known_sabotages()));
+        if (!s)
+            return refuse(path, fmt::format("{}: unknown sabotage '{}'; known:{}",
+                                            place_of(text, "sabotage", lines_before), in.trace.sabotage,
+                                            known_sabotages()));
         in.sabotage = *s;
     }
     if (in.trace.expect.empty() || in.trace.expect == "ok") return in;
     in.expect = spec::invariant_named(in.trace.expect);
     if (!in.expect)
-        return refuse(path, fmt::format("{}: '{}' is no invariant of this mmodel", place_of(text, "expect", lines_before), in.trace.expect));
+        return refuse(path, fmt::format("{}: '{}' is no invariant of this mmodel",
+                                        place_of(text, "expect", lines_before), in.trace.expect));
     return in;
 }
 
-std::expected<Input, Failure> load_text(const std::string& path, std::string_view text, u64 lines_before, std::string format) {
+std::expected<Input, Failure> load_text(const std::string& path, std::string_view text, u64 lines_before,
+                                        std::string format) {
     auto trace = parse_trace(text);
     if (!trace) {
         TraceError e = trace.error();
         e.line += lines_before;
         const bool is_binary = !text.starts_with("mmodel") && text.substr(0, 4096).find('\0') != text.npos;
-        return refuse(path, print_error(e) + (is_binary ? "; if these are fuzz bytes without a header, say --bytes" : ""));
+        return refuse(path, print_error(e) +
+                                (is_binary ? "; if these are fuzz bytes without a header, say --bytes" : ""));
     }
-    return resolve(path, Input{.name = shown_name(path), .format = std::move(format), .trace = std::move(*trace)}, text, lines_before);
+    return resolve(path,
+                   Input{.name = shown_name(path), .format = std::move(format), .trace = std::move(*trace)},
+                   text, lines_before);
 }
 
-}  // namespace
+} // namespace
 
 std::expected<Input, Failure> load(const std::string& path, bool raw_bytes) {
     const auto text = read_all(path);
@@ -124,8 +146,9 @@ std::expected<Input, Failure> load(const std::string& path, bool raw_bytes) {
     const std::span bytes(reinterpret_cast<const u8*>(text->data()), text->size());
     if (raw_bytes || looks_like_bytes(bytes)) return load_bytes(path, bytes, raw_bytes);
     if (!text->starts_with(trace_start))
-        if (const auto fenced = fenced_trace(*text)) return load_text(path, fenced->second, fenced->first, "finding");
+        if (const auto fenced = fenced_trace(*text))
+            return load_text(path, fenced->second, fenced->first, "finding");
     return load_text(path, *text, 0, "text trace");
 }
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

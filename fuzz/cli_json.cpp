@@ -13,7 +13,9 @@ Json ranges_json(const std::vector<show::PteRange>& ranges) {
     Json out = Json::array();
     for (const show::PteRange& r : ranges) {
         Json one{{"start", r.start.value}, {"end", r.end.value}, {"present", r.first.present()}};
-        if (r.first.present()) one.update({{"pfn", r.first.pfn().value}, {"pfn_step", r.step}, {"writable", r.first.writable()}});
+        if (r.first.present())
+            one.update(
+                {{"pfn", r.first.pfn().value}, {"pfn_step", r.step}, {"writable", r.first.writable()}});
         out.push_back(std::move(one));
     }
     return out;
@@ -21,9 +23,13 @@ Json ranges_json(const std::vector<show::PteRange>& ranges) {
 
 Json change_json(const show::Change& c) {
     Json splits = Json::array();
-    for (const show::Split& s : c.splits) splits.push_back({{"pmd", s.pmd_idx}, {"leaf", s.leaf.value}, {"table", s.table.value}});
+    for (const show::Split& s : c.splits)
+        splits.push_back({{"pmd", s.pmd_idx}, {"leaf", s.leaf.value}, {"table", s.table.value}});
     return {{"frames", {{"allocated", c.allocated}, {"freed", c.freed}}},
-            {"counters", {{"static_key", c.static_key}, {"nr_memmap_pages", c.memmap}, {"nr_memmap_boot_pages", c.memmap_boot}}},
+            {"counters",
+             {{"static_key", c.static_key},
+              {"nr_memmap_pages", c.memmap},
+              {"nr_memmap_boot_pages", c.memmap_boot}}},
             {"splits", std::move(splits)},
             {"ptes", ranges_json(c.ptes)},
             {"notes", c.notes}};
@@ -45,7 +51,9 @@ Json folios_json(const World& w) {
         const hvo::FolioSlot& s = w.pool().slots[i];
         if (s.state == hvo::SlotState::none) continue;
         const show::Span v = show::vmemmap_of(w, i);
-        out.push_back({{"folio", i}, {"hugetlb", s.state == hvo::SlotState::hugetlb}, {"head", s.head.value},
+        out.push_back({{"folio", i},
+                       {"hugetlb", s.state == hvo::SlotState::hugetlb},
+                       {"head", s.head.value},
                        {"order", w.machine().geometry().folio_order[s.size]},
                        {"optimised", hvo::is_optimised(w.machine(), s.head)},
                        {"ptes", ranges_json(show::ptes(w.machine(), v.start, v.end))},
@@ -59,7 +67,10 @@ Json nodes_json(const Machine& m) {
     for (u8 n = 0; n < m.config().nr_nodes; ++n) {
         Json blocks = Json::array();
         for (u8 o = 0; o <= m.geometry().max_order; ++o) blocks.push_back(show::nr_free_blocks(m, Nid{n}, o));
-        out.push_back({{"nid", n}, {"free_pages", m.nr_free_or_held_pages(Nid{n})}, {"held", m.pressure(Nid{n})}, {"blocks", std::move(blocks)}});
+        out.push_back({{"nid", n},
+                       {"free_pages", m.nr_free_or_held_pages(Nid{n})},
+                       {"held", m.pressure(Nid{n})},
+                       {"blocks", std::move(blocks)}});
     }
     return out;
 }
@@ -67,7 +78,8 @@ Json nodes_json(const Machine& m) {
 Json walkers_json(const Machine& m) {
     Json out = Json::array();
     for (u8 i = 0; i < nr_walkers; ++i)
-        if (const Walker& k = m.walkers[i]; k.inside) out.push_back({{"walker", i}, {"pfn", k.page.value}, {"may_write", k.may_write}});
+        if (const Walker& k = m.walkers[i]; k.inside)
+            out.push_back({{"walker", i}, {"pfn", k.page.value}, {"may_write", k.may_write}});
     return out;
 }
 
@@ -75,7 +87,10 @@ Json hot_blocks_json(const Machine& m) {
     Json out = Json::array();
     for (u8 i = 0; i < max_hot_blocks; ++i)
         if (const HotBlock& h = m.hot_block(i); h.present)
-            out.push_back({{"block", i}, {"nid", h.nid.value}, {"vmemmap", h.vmemmap.value}, {"self_hosted", h.self_hosted}});
+            out.push_back({{"block", i},
+                           {"nid", h.nid.value},
+                           {"vmemmap", h.vmemmap.value},
+                           {"self_hosted", h.self_hosted}});
     return out;
 }
 
@@ -84,8 +99,12 @@ public:
     void begin(const Input& in, const std::string& subject) override {
         in_ = &in;
         subject_ = subject;
-        Json j{{"kind", "trace"}, {"file", in.name}, {"format", in.format}, {"subject", subject},
-               {"geometry", print_config(in.trace.config)}, {"operations", in.trace.ops.size()}};
+        Json j{{"kind", "trace"},
+               {"file", in.name},
+               {"format", in.format},
+               {"subject", subject},
+               {"geometry", print_config(in.trace.config)},
+               {"operations", in.trace.ops.size()}};
         if (in.sabotage != Sabotage::none) j["sabotage"] = in.trace.sabotage;
         if (!in.trace.expect.empty()) j["expect"] = in.trace.expect;
         if (!in.note.empty()) j["note"] = in.note;
@@ -94,8 +113,11 @@ public:
 
     void step(const ReplayStep& s, const World* before, const World* after) override {
         const bool broken = !s.violations.empty();
-        Json j{{"kind", "op"}, {"index", s.idx}, {"op", print_op(in_->trace.config.geometry, s.op)},
-               {"result", broken ? "violates" : show::result(s.ran.outcome, s.op.kind)}, {"disabled", s.ran.outcome.disabled},
+        Json j{{"kind", "op"},
+               {"index", s.idx},
+               {"op", print_op(in_->trace.config.geometry, s.op)},
+               {"result", broken ? "violates" : show::result(s.ran.outcome, s.op.kind)},
+               {"disabled", s.ran.outcome.disabled},
                {"events", s.ran.nr_events}};
         if (before) j.update(change_json(show::change(*before, *after)));
         print_json(j);
@@ -103,15 +125,24 @@ public:
 
     void state(u64 idx, const World& w) override {
         const Counters& c = w.machine().counters;
-        print_json({{"kind", "state"}, {"index", idx}, {"enabled", w.pool().enabled},
-                    {"counters", {{"static_key", c.static_key}, {"nr_memmap_pages", c.memmap}, {"nr_memmap_boot_pages", c.memmap_boot}}},
-                    {"folios", folios_json(w)}, {"walkers", walkers_json(w.machine())}, {"hot_blocks", hot_blocks_json(w.machine())},
+        print_json({{"kind", "state"},
+                    {"index", idx},
+                    {"enabled", w.pool().enabled},
+                    {"counters",
+                     {{"static_key", c.static_key},
+                      {"nr_memmap_pages", c.memmap},
+                      {"nr_memmap_boot_pages", c.memmap_boot}}},
+                    {"folios", folios_json(w)},
+                    {"walkers", walkers_json(w.machine())},
+                    {"hot_blocks", hot_blocks_json(w.machine())},
                     {"nodes", nodes_json(w.machine())}});
     }
 
     void end(const Verdict& v, const World*) override {
-        Json j{{"kind", "verdict"}, {"file", in_->name}, {"subject", subject_}, {"verdict", v.violations.empty() ? "holds" : "violates"},
-               {"as_expected", v.met}, {"operations", v.nr_ops}, {"events", v.nr_events}};
+        Json j{{"kind", "verdict"},    {"file", in_->name},
+               {"subject", subject_},  {"verdict", v.violations.empty() ? "holds" : "violates"},
+               {"as_expected", v.met}, {"operations", v.nr_ops},
+               {"events", v.nr_events}};
         if (!v.violations.empty()) j["operation"] = v.op_idx;
         j["violations"] = violations_json(v.violations);
         print_json(j);
@@ -126,7 +157,7 @@ Json linux_json(const std::filesystem::path& tree, const std::string& version, c
     return {{"kind", "linux"}, {"tree", tree.string()}, {"version", version}, {"file", file}};
 }
 
-}  // namespace
+} // namespace
 
 std::unique_ptr<Screen> json_screen() { return std::make_unique<JsonScreen>(); }
 
@@ -136,7 +167,9 @@ Trace trace_of(const bench::Finding& f) {
 
 Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
     Json j = linux_json(tree, r.tree.version, r.tree.file);
-    j.update({{"operations", r.operations}, {"events", r.events}, {"seconds", r.seconds},
+    j.update({{"operations", r.operations},
+              {"events", r.events},
+              {"seconds", r.seconds},
               {"verdict", r.findings.empty() ? "holds" : "violates"}});
     Json violations = Json::array();
     for (const bench::Finding& f : r.findings) violations.push_back(violation_json(f.violation, trace_of(f)));
@@ -146,8 +179,12 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
 
 Json cannot_build_json(const std::filesystem::path& tree, const std::string& version) {
     Json j = linux_json(tree, version, "mm/hugetlb_vmemmap.c");
-    j.update({{"operations", 0}, {"events", 0}, {"seconds", 0.0}, {"verdict", "cannot-build"}, {"violations", Json::array()}});
+    j.update({{"operations", 0},
+              {"events", 0},
+              {"seconds", 0.0},
+              {"verdict", "cannot-build"},
+              {"violations", Json::array()}});
     return j;
 }
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

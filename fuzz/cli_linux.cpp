@@ -19,12 +19,14 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
     std::string defines;
     for (const std::string& d : r.tree.defines) defines += " " + d;
     fmt::print("Linux {}, {} in {}\n", r.tree.version, r.tree.file, o.tree);
-    fmt::print("  shape    {} calls; list calls: {}; nr_memmap_pages: {}\n", r.tree.shape, r.tree.lists ? "yes" : "no",
-               r.tree.memmap_counters ? "yes" : "no");
+    fmt::print("  shape    {} calls; list calls: {}; nr_memmap_pages: {}\n", r.tree.shape,
+               r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no");
     if (!defines.empty()) fmt::print("  shims   {}\n", defines);
-    fmt::print("  ran      {}, {} ({}), {} ({}) in {:.1f} s\n", plural(r.sequences, "sequence"), plural(r.operations, "operation"),
-               rate(r.operations, "operation", r.seconds), plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds);
-    const std::string verdict = r.findings.empty() ? "holds" : "violates " + plural(r.findings.size(), "invariant");
+    fmt::print("  ran      {}, {} ({}), {} ({}) in {:.1f} s\n", plural(r.sequences, "sequence"),
+               plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
+               plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds);
+    const std::string verdict =
+        r.findings.empty() ? "holds" : "violates " + plural(r.findings.size(), "invariant");
     fmt::print("  verdict  {}\n", r.sequences ? verdict : "none: nothing ran");
 }
 
@@ -32,9 +34,10 @@ void print_findings(const bench::Report& r, const LinuxOptions& o) {
     const std::string subject = fmt::format("Linux {}, {}", r.tree.version, r.tree.file);
     for (const bench::Finding& f : r.findings) {
         const Trace t = trace_of(f);
-        const std::string again = o.keep.empty() ? replay_command(t, o.tree)
-                                                 : fmt::format("{} replay {} --tree {}", shell_quoted(program),
-                                                               shell_quoted(kept_path(o, r, f).string()), shell_quoted(o.tree));
+        const std::string again =
+            o.keep.empty() ? replay_command(t, o.tree)
+                           : fmt::format("{} replay {} --tree {}", shell_quoted(program),
+                                         shell_quoted(kept_path(o, r, f).string()), shell_quoted(o.tree));
         fmt::print("\n{}  seen   {}\n", five_lines({f.violation, subject, t, again}), plural(f.seen, "time"));
     }
 }
@@ -60,8 +63,10 @@ int complain_as_json(const LinuxOptions& o, const std::string& version, const be
 
 struct Interrupted {};
 
-// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found is then lost, and `trouble` says so.
-std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed, const std::string& label) {
+// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found is then lost, and
+// `trouble` says so.
+std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed,
+                                                          const std::string& label) {
     Progress progress;
     // Called between sequences, so this is where a Ctrl-C ends the campaign.
     const auto tell = [&](const std::string& text) {
@@ -77,10 +82,11 @@ std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& uni
     }
 }
 
-}  // namespace
+} // namespace
 
 // The compiled file is gone again when this returns.
-std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir, double seconds, u64 seed) {
+std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir, double seconds,
+                                                        u64 seed) {
     const WorkDir work;
     const auto unit = build_tree(dir, work);
     if (!unit) return std::unexpected(unit.error());
@@ -88,7 +94,9 @@ std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::p
 }
 
 int check_linux(const LinuxOptions& o) {
-    if (o.file != "hvo") return complain(Failure{fmt::format("--file: there is no '{}'; known: hvo (mm/hugetlb_vmemmap.c)", o.file)});
+    if (o.file != "hvo")
+        return complain(
+            Failure{fmt::format("--file: there is no '{}'; known: hvo (mm/hugetlb_vmemmap.c)", o.file)});
     const auto tree = open_tree(o.tree);
     if (!tree) return complain_as_json(o, "", tree.error());
     const auto r = check_tree(o.tree, o.seconds, o.seed);
@@ -102,7 +110,9 @@ int check_linux(const LinuxOptions& o) {
     }
     const int status = std::max<int>(kept, r->findings.empty() ? exit_holds : exit_violation);
     if (r->trouble.empty()) return status;
-    return std::max<int>(status, complain(Failure{fmt::format("Linux {}: the run ended early: {}", tree->version, r->trouble), exit_environment}));
+    return std::max<int>(
+        status, complain(Failure{fmt::format("Linux {}: the run ended early: {}", tree->version, r->trouble),
+                                 exit_environment}));
 }
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

@@ -20,7 +20,8 @@ Broken shrunk(const Config& c, std::vector<Op> ops, spec::Violation violation) {
         return r.violation && r.violation->inv == out.violation.inv;
     };
     out.trace = shrink(std::move(out.trace), still_fails);
-    if (auto r = spec::check_sequence(out.trace.config, out.trace.ops); r.violation) out.violation = std::move(*r.violation);
+    if (auto r = spec::check_sequence(out.trace.config, out.trace.ops); r.violation)
+        out.violation = std::move(*r.violation);
     out.trace.expect = name_of(out.violation);
     return out;
 }
@@ -33,13 +34,14 @@ Mix mix_for(const Config& c, u64 i) {
 }
 
 void note(RandomResult& out, const Config& c, std::vector<Op> ops, spec::SequenceResult r) {
-    const auto known = std::ranges::find(out.broken, r.violation->inv, [](const Broken& b) { return b.violation.inv; });
+    const auto known =
+        std::ranges::find(out.broken, r.violation->inv, [](const Broken& b) { return b.violation.inv; });
     if (known != out.broken.end()) return void(++known->seen);
     ops.resize(r.op_idx + 1);
     out.broken.push_back(shrunk(c, std::move(ops), std::move(*r.violation)));
 }
 
-}  // namespace
+} // namespace
 
 const std::vector<Config>& random_configs() {
     static const std::vector<Config> all = [] {
@@ -67,4 +69,4 @@ RandomResult check_at_random(const Config& c, double seconds, u64 seed, Progress
     return out;
 }
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

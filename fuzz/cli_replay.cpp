@@ -11,7 +11,7 @@
 namespace mmodel::cli {
 namespace {
 
-constexpr u64 max_kernel_evaluations = 2000;   // each forks
+constexpr u64 max_kernel_evaluations = 2000; // each forks
 
 // Hands the monitor's judgement through and keeps the events.
 struct Recorder {
@@ -59,18 +59,22 @@ Verdict on_model(const Input& in, const ReplayOptions& o, Screen& screen) {
 
 std::optional<Failure> why_not_on_tree(const Input& in) {
     if (in.trace.config.geometry.arch != "x86-64")
-        return Failure{fmt::format("{}: geometry {}; kernel trees run as x86-64 only", in.name, in.trace.config.geometry.arch)};
+        return Failure{fmt::format("{}: geometry {}; kernel trees run as x86-64 only", in.name,
+                                   in.trace.config.geometry.arch)};
     if (in.sabotage != Sabotage::none)
-        return Failure{fmt::format("{}: sabotage {} breaks the model; a kernel tree has no such break", in.name, in.trace.sabotage)};
+        return Failure{fmt::format("{}: sabotage {} breaks the model; a kernel tree has no such break",
+                                   in.name, in.trace.sabotage)};
     return std::nullopt;
 }
 
 std::expected<Verdict, bench::Problem> on_tree(const Input& in, const bench::Unit& unit, Screen& screen) {
     const auto r = bench::run_one(unit, in.trace.config, in.trace.ops);
     if (!r) return std::unexpected(r.error());
-    Verdict v{.violations = r->violations, .nr_ops = r->nr_ops, .nr_events = r->nr_events, .op_idx = r->op_idx};
+    Verdict v{
+        .violations = r->violations, .nr_ops = r->nr_ops, .nr_events = r->nr_events, .op_idx = r->op_idx};
     screen.begin(in, fmt::format("Linux {}, {}", unit.tree.version, unit.tree.file));
-    const u64 shown = std::min<u64>(in.trace.ops.size(), std::max<u64>(r->ran.size(), v.violations.empty() ? 0 : r->op_idx + 1));
+    const u64 shown = std::min<u64>(in.trace.ops.size(),
+                                    std::max<u64>(r->ran.size(), v.violations.empty() ? 0 : r->op_idx + 1));
     for (u64 i = 0; i < shown; ++i) {
         ReplayStep s{.idx = i, .op = in.trace.ops[i], .ran = i < r->ran.size() ? r->ran[i] : Ran{}};
         if (!v.violations.empty() && i == r->op_idx) s.violations = v.violations;
@@ -106,14 +110,17 @@ int write_minimum(const Trace& t, const ReplayOptions& o, const ShrinkStats& sta
         fmt::print("{}", text);
         return complain(Failure{*why + "; the trace is on standard output", exit_environment});
     }
-    fmt::print("{}: {} -> {}, still breaks {} ({} runs{})\n", o.out, plural(ops_before, "operation"), plural(t.ops.size(), "operation"),
-               t.expect, grouped(stats.evaluations), stats.reached_end ? "" : "; there may be a shorter one");
+    fmt::print("{}: {} -> {}, still breaks {} ({} runs{})\n", o.out, plural(ops_before, "operation"),
+               plural(t.ops.size(), "operation"), t.expect, grouped(stats.evaluations),
+               stats.reached_end ? "" : "; there may be a shorter one");
     return exit_holds;
 }
 
 int minimize(const Input& in, const ReplayOptions& o, const bench::Unit* unit) {
     const auto inv = unit ? broken_on_tree(*unit, in) : broken_on_model(in.trace);
-    if (!inv) return complain(Failure{fmt::format("{}: nothing to minimise: no invariant is broken", in.name), exit_usage});
+    if (!inv)
+        return complain(
+            Failure{fmt::format("{}: nothing to minimise: no invariant is broken", in.name), exit_usage});
     Progress progress;
     ShrinkStats stats;
     u64 runs = 0;
@@ -122,7 +129,8 @@ int minimize(const Input& in, const ReplayOptions& o, const bench::Unit* unit) {
         progress.show(fmt::format("minimising: {} runs, {}", ++runs, plural(t.ops.size(), "operation")));
         return unit ? breaks_on_tree(*unit, t, *inv) : broken_on_model(t) == *inv;
     };
-    Trace small = shrink(in.trace, still_fails, &stats, unit ? max_kernel_evaluations : default_shrink_evaluations);
+    Trace small =
+        shrink(in.trace, still_fails, &stats, unit ? max_kernel_evaluations : default_shrink_evaluations);
     small.expect = spec::fact(*inv).name;
     return write_minimum(small, o, stats, in.trace.ops.size());
 }
@@ -131,7 +139,8 @@ int replay_one(const std::string& file, const ReplayOptions& o, const bench::Uni
     const auto in = load(file, o.raw_bytes);
     if (!in) return complain(in.error());
     if (o.step && *o.step >= in->trace.ops.size())
-        return complain(Failure{fmt::format("{}: there is no operation {}: it has {}", in->name, *o.step, plural(in->trace.ops.size(), "operation"))});
+        return complain(Failure{fmt::format("{}: there is no operation {}: it has {}", in->name, *o.step,
+                                            plural(in->trace.ops.size(), "operation"))});
     if (unit)
         if (const auto why = why_not_on_tree(*in)) return complain(*why);
     if (o.minimize) return minimize(*in, o, unit);
@@ -143,15 +152,18 @@ int replay_one(const std::string& file, const ReplayOptions& o, const bench::Uni
 void print_summary(const ReplayOptions& o, const std::array<u64, 4>& by_status) {
     const u64 refused = by_status[exit_usage] + by_status[exit_environment];
     if (o.json) {
-        print_json({{"kind", "summary"}, {"files", o.files.size()}, {"as_expected", by_status[exit_holds]},
-                    {"violations", by_status[exit_violation]}, {"not_run", refused}});
+        print_json({{"kind", "summary"},
+                    {"files", o.files.size()},
+                    {"as_expected", by_status[exit_holds]},
+                    {"violations", by_status[exit_violation]},
+                    {"not_run", refused}});
         return;
     }
-    fmt::print("{}: {} as expected, {} not, {} could not be run\n", plural(o.files.size(), "file"), grouped(by_status[exit_holds]),
-               grouped(by_status[exit_violation]), grouped(refused));
+    fmt::print("{}: {} as expected, {} not, {} could not be run\n", plural(o.files.size(), "file"),
+               grouped(by_status[exit_holds]), grouped(by_status[exit_violation]), grouped(refused));
 }
 
-}  // namespace
+} // namespace
 
 bool expectation_met(const Input& in, const std::vector<spec::Violation>& violations) {
     if (!in.expect) return violations.empty();
@@ -180,4 +192,4 @@ int replay(const ReplayOptions& o) {
     return worst;
 }
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

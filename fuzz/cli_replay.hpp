@@ -12,14 +12,14 @@ struct ReplayStep {
     u64 idx{};
     Op op{};
     Ran ran{};
-    std::vector<Event> events{};                     // empty for a kernel tree
-    std::vector<spec::Violation> violations{};       // the model stops at the first
+    std::vector<Event> events{};               // empty for a kernel tree
+    std::vector<spec::Violation> violations{}; // the model stops at the first
 };
 
 struct Verdict {
     std::vector<spec::Violation> violations{};
-    u64 nr_ops{}, nr_events{}, op_idx{};             // op_idx: the operation that violated
-    bool met{};                                      // what the trace expects is what happened
+    u64 nr_ops{}, nr_events{}, op_idx{}; // op_idx: the operation that violated
+    bool met{};                          // what the trace expects is what happened
     [[nodiscard]] int status() const { return met ? exit_holds : exit_violation; }
 };
 
@@ -42,4 +42,4 @@ public:
 [[nodiscard]] std::unique_ptr<Screen> json_screen();
 [[nodiscard]] std::unique_ptr<Screen> dot_screen(const ReplayOptions& o);
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

@@ -11,7 +11,7 @@ namespace mmodel::cli {
 struct RandomResult {
     u64 sequences{}, ops{}, events{};
     double seconds{};
-    std::vector<Broken> broken{};      // one for each invariant, shrunk
+    std::vector<Broken> broken{}; // one for each invariant, shrunk
 };
 
 // The machines that random sequences run on: those of the fuzz bytes, and one of 1 TiB.
@@ -27,8 +27,8 @@ void print_table(const std::vector<Row>& rows);
 // What `run` gathers, part by part. Everything said at the end comes from here.
 struct Results {
     std::vector<Row> rows{};
-    std::vector<std::string> findings{};   // five lines each
+    std::vector<std::string> findings{}; // of kernel trees, five lines each
     int status{exit_holds};
 };
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

@@ -11,14 +11,14 @@ namespace mmodel::cli {
 namespace {
 
 constexpr std::size_t shown_events = 8;
-constexpr std::size_t max_lines = 40;   // of what one operation changed
+constexpr std::size_t max_lines = 40; // of what one operation changed
 constexpr int op_width = 44;
 
 std::string geometry_text(const Config& c) {
     const Geometry& g = c.geometry;
     return fmt::format("{}: {} pages of {}, struct page {} bytes, {} entries a table, {}", print_config(c),
-                       grouped(c.frames_per_node * c.nr_nodes), print_bytes(g.page_bytes), g.struct_page_bytes, g.ptrs_per_pte,
-                       plural(c.nr_nodes, "node"));
+                       grouped(c.frames_per_node * c.nr_nodes), print_bytes(g.page_bytes),
+                       g.struct_page_bytes, g.ptrs_per_pte, plural(c.nr_nodes, "node"));
 }
 
 class TextScreen : public Screen {
@@ -29,17 +29,20 @@ public:
         in_ = &in;
         subject_ = subject;
         geometry_ = in.trace.config.geometry;
-        fmt::print("{}: {}, {}, on {}\n", in.name, in.format, plural(in.trace.ops.size(), "operation"), subject);
+        fmt::print("{}: {}, {}, on {}\n", in.name, in.format, plural(in.trace.ops.size(), "operation"),
+                   subject);
         if (!in.note.empty()) fmt::print("  note      {}\n", in.note);
         fmt::print("  geometry  {}\n", geometry_text(in.trace.config));
-        if (in.sabotage != Sabotage::none) fmt::print("  sabotage  {}: the model is broken on purpose\n", in.trace.sabotage);
+        if (in.sabotage != Sabotage::none)
+            fmt::print("  sabotage  {}: the model is broken on purpose\n", in.trace.sabotage);
         if (!in.trace.expect.empty()) fmt::print("  expect    {}\n", in.trace.expect);
         fmt::print("\n");
     }
 
     void step(const ReplayStep& s, const World* before, const World* after) override {
         const std::string result = s.violations.empty() ? show::result(s.ran.outcome, s.op.kind) : "violates";
-        fmt::print("{} {:>4}  {:<{}} {:<12} {}\n", s.violations.empty() ? "   " : ">>>", s.idx, print_op(geometry_, s.op), op_width, result,
+        fmt::print("{} {:>4}  {:<{}} {:<12} {}\n", s.violations.empty() ? "   " : ">>>", s.idx,
+                   print_op(geometry_, s.op), op_width, result,
                    s.ran.nr_events || s.violations.empty() ? plural(s.ran.nr_events, "event") : "");
         if (options_.events) print_events(s, 0);
         if (before) print_change(show::lines(geometry_, show::change(*before, *after)));
@@ -65,16 +68,20 @@ public:
 private:
     static void print_events(const ReplayStep& s, std::size_t from) {
         for (std::size_t i = from; i < s.events.size(); ++i)
-            fmt::print("            {} {:>5}  {}  in {}()\n", !s.violations.empty() && is_at(s, i) ? ">" : " ", i, print_event(s.events[i]),
+            fmt::print("            {} {:>5}  {}  in {}()\n",
+                       !s.violations.empty() && is_at(s, i) ? ">" : " ", i, print_event(s.events[i]),
                        s.events[i].where);
     }
-    static bool is_at(const ReplayStep& s, std::size_t i) { return !s.violations[0].where.empty() && s.violations[0].event_idx == i; }
+    static bool is_at(const ReplayStep& s, std::size_t i) {
+        return !s.violations[0].where.empty() && s.violations[0].event_idx == i;
+    }
 
     // The last line sums up, so it is always shown.
     static void print_change(const std::vector<std::string>& lines) {
         for (std::size_t i = 0; i < lines.size(); ++i) {
             if (lines.size() > max_lines && i == max_lines - 2) {
-                fmt::print("            ... {} more lines; --json has them all\n", lines.size() - max_lines + 1);
+                fmt::print("            ... {} more lines; --json has them all\n",
+                           lines.size() - max_lines + 1);
                 i = lines.size() - 1;
             }
             fmt::print("            {}\n", lines[i]);
@@ -83,24 +90,34 @@ private:
 
     static void print_violation(const spec::Violation& v) {
         fmt::print("{}\n  \"{}\"\n", name_of(v), meaning(v));
-        if (v.where.empty()) fmt::print("  at      rest, after the operation\n");
-        else fmt::print("  at      event {}: {}\n  in      {}()\n", v.event_idx, v.event, v.where);
+        if (v.where.empty())
+            fmt::print("  at      rest, after the operation\n");
+        else
+            fmt::print("  at      event {}: {}\n  in      {}()\n", v.event_idx, v.event, v.where);
         fmt::print("  found   {}\n", v.detail.empty() ? "-" : v.detail);
     }
 
     void print_verdict(const Verdict& v) const {
-        const std::string ran = fmt::format("{}, {}", plural(v.nr_ops, "operation"), plural(v.nr_events, "event"));
+        const std::string ran =
+            fmt::format("{}, {}", plural(v.nr_ops, "operation"), plural(v.nr_events, "event"));
         if (v.violations.empty() && v.met) return fmt::print("holds: {}\n", ran);
-        if (v.met) return fmt::print("as expected: {} broke {} at operation {} ({})\n", subject_, in_->trace.expect, v.op_idx, ran);
-        if (v.violations.empty()) return fmt::print("not as expected: the trace says {}, and nothing was broken ({})\n", in_->trace.expect, ran);
-        fmt::print("violates: {} broke {} at operation {} ({})\n", subject_, name_of(v.violations.front()), v.op_idx, ran);
+        if (v.met)
+            return fmt::print("as expected: {} broke {} at operation {} ({})\n", subject_, in_->trace.expect,
+                              v.op_idx, ran);
+        if (v.violations.empty())
+            return fmt::print("not as expected: the trace says {}, and nothing was broken ({})\n",
+                              in_->trace.expect, ran);
+        fmt::print("violates: {} broke {} at operation {} ({})\n", subject_, name_of(v.violations.front()),
+                   v.op_idx, ran);
         if (in_->expect) fmt::print("  expected  {}\n", in_->trace.expect);
         const std::string tree = options_.tree.empty() ? "" : " --tree " + shell_quoted(options_.tree);
         const std::string file = file_to_name();
-        fmt::print("  again     {}\n", file.empty() ? replay_command(in_->trace, options_.tree)
-                                                    : fmt::format("{} replay {}{}", shell_quoted(program), file, tree));
+        fmt::print("  again     {}\n",
+                   file.empty() ? replay_command(in_->trace, options_.tree)
+                                : fmt::format("{} replay {}{}", shell_quoted(program), file, tree));
         if (!file.empty())
-            fmt::print("  keep      {} replay {}{} --minimize -o {}\n", shell_quoted(program), file, tree, suggested_place(v));
+            fmt::print("  keep      {} replay {}{} --minimize -o {}\n", shell_quoted(program), file, tree,
+                       suggested_place(v));
     }
 
     // A kernel's violations are findings of that kernel; the model's belong in the corpus.
@@ -129,12 +146,16 @@ public:
         geometry_ = in.trace.config.geometry;
         drawn_ = false;
     }
-    void step(const ReplayStep& s, const World*, const World*) override { last_ = fmt::format("{}: {}", s.idx, print_op(geometry_, s.op)); }
+    void step(const ReplayStep& s, const World*, const World*) override {
+        last_ = fmt::format("{}: {}", s.idx, print_op(geometry_, s.op));
+    }
     void state(u64, const World& w) override { draw(w); }
     void end(const Verdict& v, const World* last) override {
         if (last && !drawn_) draw(*last);
-        for (const spec::Violation& one : v.violations) fmt::print(stderr, "mmodel: {}: {} is broken at operation {}\n", name_, name_of(one), v.op_idx);
-        if (options_.step && !drawn_) fmt::print(stderr, "mmodel: {}: operation {} was not reached\n", name_, *options_.step);
+        for (const spec::Violation& one : v.violations)
+            fmt::print(stderr, "mmodel: {}: {} is broken at operation {}\n", name_, name_of(one), v.op_idx);
+        if (options_.step && !drawn_)
+            fmt::print(stderr, "mmodel: {}: operation {} was not reached\n", name_, *options_.step);
     }
 
 private:
@@ -148,9 +169,9 @@ private:
     bool drawn_{};
 };
 
-}  // namespace
+} // namespace
 
 std::unique_ptr<Screen> text_screen(const ReplayOptions& o) { return std::make_unique<TextScreen>(o); }
 std::unique_ptr<Screen> dot_screen(const ReplayOptions& o) { return std::make_unique<DotScreen>(o); }
 
-}  // namespace mmodel::cli
+} // namespace mmodel::cli

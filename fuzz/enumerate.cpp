@@ -39,7 +39,9 @@ private:
         bool operator()(u32 a, u32 b) const { return (*nodes)[a].world == (*nodes)[b].world; }
     };
 
-    [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+    [[nodiscard]] double seconds() const {
+        return std::chrono::duration<double>(Clock::now() - start_).count();
+    }
     [[nodiscard]] bool is_over();
     void expand(u32 from);
     void sweep_faults(u32 from, Op op, u32 nr_allocs);
@@ -57,9 +59,12 @@ private:
 };
 
 bool Search::is_over() {
-    if (nodes_.size() >= limits_.states) out_.cut_by = "the limit on states";
-    else if (limits_.stop && limits_.stop()) out_.cut_by = "an interrupt";
-    else if (seconds() > limits_.seconds) out_.cut_by = "the time";
+    if (nodes_.size() >= limits_.states)
+        out_.cut_by = "the limit on states";
+    else if (limits_.stop && limits_.stop())
+        out_.cut_by = "an interrupt";
+    else if (seconds() > limits_.seconds)
+        out_.cut_by = "the time";
     return !out_.cut_by.empty();
 }
 
@@ -84,7 +89,8 @@ void Search::expand(u32 from) {
     }
 }
 
-// Fails each allocation that the operation makes; of an optimise, also each that it makes after the first failed.
+// Fails each allocation that the operation makes; of an optimise, also each that it makes after the first
+// failed.
 void Search::sweep_faults(u32 from, Op op, u32 nr_allocs) {
     const bool pairs = op.kind == OpKind::optimise || op.kind == OpKind::optimise_list;
     for (u16 i = 0; i < nr_allocs; ++i) {
@@ -120,9 +126,12 @@ void Search::add(u32 from, const Op& op, World next) {
 }
 
 void Search::note(u32 from, const Op& op, spec::Violation violation) {
-    const auto known = std::ranges::find(out_.broken, violation.inv, [](const Broken& b) { return b.violation.inv; });
+    const auto known =
+        std::ranges::find(out_.broken, violation.inv, [](const Broken& b) { return b.violation.inv; });
     if (known != out_.broken.end()) return void(++known->seen);
-    Trace trace{.config = alphabet_.config, .ops = path_to(from), .expect = std::string(spec::fact(violation.inv).name)};
+    Trace trace{.config = alphabet_.config,
+                .ops = path_to(from),
+                .expect = std::string(spec::fact(violation.inv).name)};
     trace.ops.push_back(op);
     out_.broken.push_back({.violation = std::move(violation), .trace = std::move(trace)});
 }
@@ -146,20 +155,25 @@ struct SlotOf {
     u8 size{};
     From from{};
 };
-constexpr SlotOf small{0, From::buddy}, gigantic{1, From::buddy}, gigantic_at_boot{1, From::boot}, small_hot{0, From::hot};
+constexpr SlotOf small{0, From::buddy}, gigantic{1, From::buddy}, gigantic_at_boot{1, From::boot},
+    small_hot{0, From::hot};
 
 // Everything that can be done to these folio slots, alone and in lists of one size.
 std::vector<Op> folio_ops(const std::vector<SlotOf>& slots) {
     std::vector<Op> ops;
     for (u8 i = 0; i < slots.size(); ++i) {
-        ops.push_back({.kind = OpKind::alloc_folio, .folio = i, .size = slots[i].size, .from = slots[i].from});
+        ops.push_back(
+            {.kind = OpKind::alloc_folio, .folio = i, .size = slots[i].size, .from = slots[i].from});
         for (const OpKind kind : {OpKind::free_folio, OpKind::optimise, OpKind::restore})
             ops.push_back({.kind = kind, .folio = i});
     }
     const bool together = slots.size() == 2 && slots[0].size == slots[1].size;
-    const std::vector<u16> masks = together ? std::vector<u16>{3} : slots.size() == 2 ? std::vector<u16>{1, 2} : std::vector<u16>{1};
+    const std::vector<u16> masks = together            ? std::vector<u16>{3}
+                                   : slots.size() == 2 ? std::vector<u16>{1, 2}
+                                                       : std::vector<u16>{1};
     for (const u16 mask : masks)
-        for (const OpKind kind : {OpKind::optimise_list, OpKind::restore_list}) ops.push_back({.kind = kind, .folios = mask});
+        for (const OpKind kind : {OpKind::optimise_list, OpKind::restore_list})
+            ops.push_back({.kind = kind, .folios = mask});
     return ops;
 }
 
@@ -180,14 +194,16 @@ void add_hotplug(std::vector<Op>& ops) {
     for (const bool self_hosted : {false, true}) ops.push_back({.kind = OpKind::hot_add, .on = self_hosted});
 }
 
-}  // namespace
+} // namespace
 
 std::vector<Alphabet> tiny_alphabets() {
     std::vector<Alphabet> all{
         {"a gigantic folio, a walker, the sysctl", config_of("tiny memory=16K"), folio_ops({gigantic})},
         {"a small folio in hot-added memory", config_of("tiny memory=16K"), folio_ops({small_hot})},
-        {"two gigantic folios, one from boot memory", config_of("tiny memory=16K boot=1"), folio_ops({gigantic_at_boot, gigantic})},
-        {"a small and a gigantic folio, a walker", config_of("tiny memory=16K"), folio_ops({small, gigantic})},
+        {"a gigantic folio from boot memory, the sysctl", config_of("tiny memory=16K boot=1"),
+         folio_ops({gigantic_at_boot})},
+        {"a small and a gigantic folio, a walker", config_of("tiny memory=16K"),
+         folio_ops({small, gigantic})},
         {"two small folios, memory pressure", config_of("tiny"), folio_ops({small, small})},
         {"two gigantic folios, hot-added memory", config_of("tiny"), folio_ops({gigantic, gigantic})},
     };
@@ -202,6 +218,8 @@ std::vector<Alphabet> tiny_alphabets() {
     return all;
 }
 
-Enumerated enumerate(const Alphabet& alphabet, const Limits& limits) { return Search(alphabet, limits).run(); }
+Enumerated enumerate(const Alphabet& alphabet, const Limits& limits) {
+    return Search(alphabet, limits).run();
+}
 
-}  // namespace mmodel
+} // namespace mmodel

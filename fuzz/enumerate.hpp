@@ -17,12 +17,12 @@ namespace mmodel {
 struct Broken {
     spec::Violation violation{};
     Trace trace{};
-    u64 seen{1};   // how often this invariant was broken
+    u64 seen{1}; // how often this invariant was broken
 };
 
 // The operations to combine, without faults: every allocation of each is failed in turn.
 struct Alphabet {
-    std::string name{};        // "a small and a gigantic folio, ...", for people
+    std::string name{}; // "a small and a gigantic folio, ...", for people
     Config config{};
     std::vector<Op> ops{};
 };
@@ -32,20 +32,20 @@ struct Alphabet {
 
 struct Limits {
     double seconds{10};
-    u64 states{200'000};       // each kept whole, at about 4 KiB
-    std::function<bool()> stop{};                           // asked now and then
-    std::function<void(u64 states, u64 steps)> progress{};  // told now and then
+    u64 states{200'000};                                   // each kept whole, at about 4 KiB
+    std::function<bool()> stop{};                          // asked now and then
+    std::function<void(u64 states, u64 steps)> progress{}; // told now and then
 };
 
 struct Enumerated {
     u64 states{}, steps{}, events{};
-    u32 depth{};               // every sequence of up to so many operations was run; closed: of any number
-    bool closed{};             // no state is left whose operations were not tried
-    std::string cut_by{};      // not closed: which limit ended it
+    u32 depth{};          // every sequence of up to so many operations was run; closed: of any number
+    bool closed{};        // no state is left whose operations were not tried
+    std::string cut_by{}; // not closed: which limit ended it
     double seconds{};
-    std::vector<Broken> broken{};   // one for each invariant; no shorter sequence over the alphabet shows it
+    std::vector<Broken> broken{}; // one for each invariant; no shorter sequence over the alphabet shows it
 };
 
 [[nodiscard]] Enumerated enumerate(const Alphabet& alphabet, const Limits& limits);
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -11,12 +11,11 @@
 namespace mmodel::cli {
 namespace {
 
-constexpr const char* exit_statuses =
-    "Exit status:\n"
-    "  0  holds: no violation, or just those that were expected\n"
-    "  1  a violation was found (or an expected one was not)\n"
-    "  2  the command line makes no sense, or an input cannot be decoded\n"
-    "  3  something is missing: a compiler, a kernel tree, room to write\n";
+constexpr const char* exit_statuses = "Exit status:\n"
+                                      "  0  holds: no violation, or just those that were expected\n"
+                                      "  1  a violation was found (or an expected one was not)\n"
+                                      "  2  the command line makes no sense, or an input cannot be decoded\n"
+                                      "  3  something is missing: a compiler, a kernel tree, room to write\n";
 
 struct Options {
     RunOptions run;
@@ -35,41 +34,69 @@ CLI::Validator seconds_range() {
 }
 
 CLI::Validator whole_number() {
-    return CLI::Validator([](std::string& text) { return parse_u64(text) ? std::string() : parse_u64(text).error(); }, "N");
+    return CLI::Validator(
+        [](std::string& text) { return parse_u64(text) ? std::string() : parse_u64(text).error(); }, "N");
 }
 
 void add_run(CLI::App& app, RunOptions& o) {
-    CLI::App* sub = app.add_subcommand("run", "The main job: check the model, then every kernel tree; one table and a verdict");
-    sub->description("Checks the model in full on tiny machines (every world that a small set of operations and every allocation\n"
-                     "failure can reach), then at random on real ones, then each kernel tree's own mm/hugetlb_vmemmap.c, all under\n"
-                     "one specification. Ends in one table and, for each finding, five lines: the invariant, where it broke, what\n"
-                     "was found, the shortest trace, the command that shows it again. A tree whose findings are exactly those\n"
+    CLI::App* sub = app.add_subcommand(
+        "run", "The main job: check the model, then every kernel tree; one table and a verdict");
+    sub->description("Checks the model in full on tiny machines (every world that a small set of operations "
+                     "and every allocation\n"
+                     "failure can reach), then at random on real ones, then each kernel tree's own "
+                     "mm/hugetlb_vmemmap.c, all under\n"
+                     "one specification. Ends in one table and, for each finding, five lines: the invariant, "
+                     "where it broke, what\n"
+                     "was found, the shortest trace, the command that shows it again. A tree whose findings "
+                     "are exactly those\n"
                      "recorded for its version in spec/linux/findings counts as holding.");
-    sub->add_option("--seconds", o.seconds, "How long, all parts together")->check(seconds_range())->capture_default_str();
-    sub->add_option("--seed", o.seed, "Seed of the random parts; the same seed, the same sequences")->check(whole_number())->capture_default_str();
-    sub->add_option("--tree", o.trees, "A kernel tree to check; may be given again. Default: $MMODEL_TREES (DIR:DIR...), else build/trees/*")
-        ->type_name("DIR")->allow_extra_args(false);
+    sub->add_option("--seconds", o.seconds, "How long, all parts together")
+        ->check(seconds_range())
+        ->capture_default_str();
+    sub->add_option("--seed", o.seed, "Seed of the random parts; the same seed, the same sequences")
+        ->check(whole_number())
+        ->capture_default_str();
+    sub->add_option("--tree", o.trees,
+                    "A kernel tree to check; may be given again. Default: $MMODEL_TREES (DIR:DIR...), else "
+                    "build/trees/*")
+        ->type_name("DIR")
+        ->allow_extra_args(false);
     sub->add_flag("--no-linux", o.no_linux, "Check the model only")->excludes("--tree");
-    sub->add_option("--findings", o.findings, "Where the recorded findings are")->type_name("DIR")->capture_default_str();
+    sub->add_option("--findings", o.findings, "Where the recorded findings are")
+        ->type_name("DIR")
+        ->capture_default_str();
     sub->add_flag("--json", o.json, "One JSON object a line");
     sub->footer(std::string("Example:\n  mmodel run --seconds 30 --tree ~/src/linux\n\n") + exit_statuses);
 }
 
 void add_replay(CLI::App& app, ReplayOptions& o) {
     CLI::App* sub = app.add_subcommand("replay", "Run a trace or a fuzzer's crash file and show each step");
-    sub->description("Runs each FILE from boot: a text trace ('mmodel trace 1' ...), a fuzz byte file, or a finding of\n"
-                     "spec/linux/findings; told apart by their contents. '-' is standard input. Shows one line an operation: what it\n"
-                     "returned, its events, and below it what it changed (vmemmap PTEs by range, frames, counters). Stops at the\n"
-                     "first violation, '>>>', and names the invariant, the event, the kernel function and what was found.\n"
-                     "If the trace says 'expect inv_...', just that violation is what must happen.");
+    sub->description(
+        "Runs each FILE from boot: a text trace ('mmodel trace 1' ...), a fuzz byte file, or a finding of\n"
+        "spec/linux/findings; told apart by their contents. '-' is standard input. Shows one line an "
+        "operation: what it\n"
+        "returned, its events, and below it what it changed (vmemmap PTEs by range, frames, counters). Stops "
+        "at the\n"
+        "first violation, '>>>', and names the invariant, the event, the kernel function and what was "
+        "found.\n"
+        "If the trace says 'expect inv_...', just that violation is what must happen.");
     sub->add_option("FILE", o.files, "Traces, fuzz byte files, findings")->required()->type_name("");
     auto* json = sub->add_flag("--json", o.json, "One JSON object a line: trace, op, op, ..., verdict");
-    auto* step = sub->add_option("--step", o.step, "Also show the whole world after operation N (the first is 0)")->check(whole_number());
-    auto* dot = sub->add_flag("--dot", o.dot, "Draw the vmemmap after the last operation (or --step N) for Graphviz: dashed is read-only, red is stale");
-    auto* events = sub->add_flag("--events", o.events, "Show every event, not just the last before a violation");
-    auto* minimize = sub->add_flag("--minimize", o.minimize, "Cut FILE down to the shortest trace that breaks the same invariant");
-    sub->add_option("-o,--output", o.out, "Where --minimize writes; default: standard output")->type_name("OUT")->needs(minimize);
-    auto* tree = sub->add_option("--tree", o.tree, "Run on this kernel tree's own file instead of the model")->type_name("DIR");
+    auto* step =
+        sub->add_option("--step", o.step, "Also show the whole world after operation N (the first is 0)")
+            ->check(whole_number());
+    auto* dot = sub->add_flag("--dot", o.dot,
+                              "Draw the vmemmap after the last operation (or --step N) for Graphviz: dashed "
+                              "is read-only, red is stale");
+    auto* events =
+        sub->add_flag("--events", o.events, "Show every event, not just the last before a violation");
+    auto* minimize = sub->add_flag("--minimize", o.minimize,
+                                   "Cut FILE down to the shortest trace that breaks the same invariant");
+    sub->add_option("-o,--output", o.out, "Where --minimize writes; default: standard output")
+        ->type_name("OUT")
+        ->needs(minimize);
+    auto* tree = sub->add_option("--tree", o.tree, "Run on this kernel tree's own file instead of the model")
+                     ->type_name("DIR");
     sub->add_flag("--bytes", o.raw_bytes, "FILE is fuzz bytes, even without their header");
     minimize->excludes(json)->excludes(step)->excludes(dot)->excludes(events);
     dot->excludes(json)->excludes(events);
@@ -79,21 +106,33 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
                             "  mmodel replay corpus/hvo/*.trace\n"
                             "  mmodel replay crash-1f2e --minimize -o corpus/hvo/name.trace\n"
                             "  mmodel replay case.trace --dot | dot -Tsvg > case.svg\n\n") +
-                exit_statuses + "--minimize exits 0 once the shorter trace is written, 2 if nothing was broken.\n");
+                exit_statuses +
+                "--minimize exits 0 once the shorter trace is written, 2 if nothing was broken.\n");
 }
 
 void add_linux(CLI::App& app, LinuxOptions& o) {
     CLI::App* sub = app.add_subcommand("linux", "Check one kernel tree's own file");
-    sub->description("Compiles DIR/mm/hugetlb_vmemmap.c, unchanged, against the shims and drives it with sweeps of failing\n"
-                     "allocations and random sequences under the specification. DIR may be a whole kernel tree or hold just\n"
-                     "Makefile and the needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
+    sub->description(
+        "Compiles DIR/mm/hugetlb_vmemmap.c, unchanged, against the shims and drives it with sweeps of "
+        "failing\n"
+        "allocations and random sequences under the specification. DIR may be a whole kernel tree or hold "
+        "just\n"
+        "Makefile and the needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
     sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
     sub->add_option("--file", o.file, "Which file: hvo is mm/hugetlb_vmemmap.c")->capture_default_str();
-    sub->add_option("--seconds", o.seconds, "How long to run random sequences; the sweeps come first")->check(seconds_range())->capture_default_str();
-    sub->add_option("--seed", o.seed, "Seed of the random sequences")->check(whole_number())->capture_default_str();
-    sub->add_option("--keep", o.keep, "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")->type_name("DIR");
+    sub->add_option("--seconds", o.seconds, "How long to run random sequences; the sweeps come first")
+        ->check(seconds_range())
+        ->capture_default_str();
+    sub->add_option("--seed", o.seed, "Seed of the random sequences")
+        ->check(whole_number())
+        ->capture_default_str();
+    sub->add_option("--keep", o.keep,
+                    "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
+        ->type_name("DIR");
     sub->add_flag("--json", o.json, "One JSON object, on one line");
-    sub->footer(std::string("Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n") + exit_statuses);
+    sub->footer(
+        std::string("Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n") +
+        exit_statuses);
 }
 
 void set_up(CLI::App& app, Options& o) {
@@ -113,7 +152,9 @@ int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view firs
     if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(e);
     const auto used = app.get_subcommands();
     if (used.empty())
-        return complain(Failure{fmt::format("unknown command or option '{}'; commands: run, replay, linux; try '{} --help'", first, program)});
+        return complain(Failure{
+            fmt::format("unknown command or option '{}'; commands: run, replay, linux; try '{} --help'",
+                        first, program)});
     const std::string of = used.empty() ? "" : " " + used.front()->get_name();
     return complain(Failure{fmt::format("{}\ntry '{}{} --help'", e.what(), program, of)});
 }
@@ -127,7 +168,8 @@ int dispatch(const CLI::App& app, const Options& o) {
 
 int main_of(int argc, char** argv) {
     if (argc > 0) program = argv[0];
-    CLI::App app{"mmodel: an executable, formally checked model of Linux's HugeTLB vmemmap optimization, and a bench that holds a kernel\n"
+    CLI::App app{"mmodel: an executable, formally checked model of Linux's HugeTLB vmemmap optimization, and "
+                 "a bench that holds a kernel\n"
                  "tree's own file to the same specification.",
                  "mmodel"};
     Options o;
@@ -141,13 +183,14 @@ int main_of(int argc, char** argv) {
     return end(dispatch(app, o));
 }
 
-}  // namespace
-}  // namespace mmodel::cli
+} // namespace
+} // namespace mmodel::cli
 
 int main(int argc, char** argv) {
     try {
         return mmodel::cli::main_of(argc, argv);
     } catch (const std::exception& e) {
-        return mmodel::cli::complain(mmodel::cli::Failure{std::string("stopped: ") + e.what(), mmodel::cli::exit_environment});
+        return mmodel::cli::complain(
+            mmodel::cli::Failure{std::string("stopped: ") + e.what(), mmodel::cli::exit_environment});
     }
 }

@@ -42,13 +42,15 @@ std::string address(const Geometry& g, Vpage v) {
 
 void note_pool(const World& a, const World& b, std::vector<std::string>& notes) {
     for (u8 i = 0; i < max_folios; ++i) {
-        const bool was = a.pool().slots[i].state != hvo::SlotState::none, is = b.pool().slots[i].state != hvo::SlotState::none;
+        const bool was = a.pool().slots[i].state != hvo::SlotState::none,
+                   is = b.pool().slots[i].state != hvo::SlotState::none;
         if (was && !is) notes.push_back(fmt::format("folio {} given back: {}", i, slot_text(a, i)));
         if (is && !was) notes.push_back(fmt::format("folio {} taken: {}", i, slot_text(b, i)));
         if (!was || !is) continue;
         const bool before = hvo::is_optimised(a.machine(), a.pool().slots[i].head);
         const bool after = hvo::is_optimised(b.machine(), b.pool().slots[i].head);
-        if (before != after) notes.push_back(fmt::format("folio {} is {}optimised", i, after ? "" : "no longer "));
+        if (before != after)
+            notes.push_back(fmt::format("folio {} is {}optimised", i, after ? "" : "no longer "));
     }
     if (a.pool().enabled != b.pool().enabled)
         notes.push_back(fmt::format("vm.hugetlb_optimize_vmemmap = {}", b.pool().enabled ? 1 : 0));
@@ -57,12 +59,13 @@ void note_pool(const World& a, const World& b, std::vector<std::string>& notes) 
 void note_machine(const Machine& a, const Machine& b, std::vector<std::string>& notes) {
     for (u8 i = 0; i < max_hot_blocks; ++i)
         if (const HotBlock& h = b.hot_block(i); h.present && !a.hot_block(i).present)
-            notes.push_back(fmt::format("memory block {} on node {}, its vmemmap from pfn {}{}", i, h.nid.value, h.vmemmap.value,
-                                        h.self_hosted ? " (self-hosted)" : ""));
+            notes.push_back(fmt::format("memory block {} on node {}, its vmemmap from pfn {}{}", i,
+                                        h.nid.value, h.vmemmap.value, h.self_hosted ? " (self-hosted)" : ""));
     for (u8 i = 0; i < nr_walkers; ++i) {
         if (a.walkers[i] == b.walkers[i]) continue;
         const Walker& w = b.walkers[i];
-        notes.push_back(w.inside ? fmt::format("walker {} inside RCU at pfn {}{}", i, w.page.value, w.may_write ? ", may write" : "")
+        notes.push_back(w.inside ? fmt::format("walker {} inside RCU at pfn {}{}", i, w.page.value,
+                                               w.may_write ? ", may write" : "")
                                  : fmt::format("walker {} outside", i));
     }
     for (u8 n = 0; n < b.config().nr_nodes; ++n)
@@ -72,7 +75,7 @@ void note_machine(const Machine& a, const Machine& b, std::vector<std::string>& 
 
 std::string signed_num(i64 n) { return fmt::format("{:+}", n); }
 
-}  // namespace
+} // namespace
 
 Pte PteRange::at(u64 i) const {
     if (!first.present() || step == 0) return first;
@@ -83,7 +86,8 @@ std::string PteRange::frames() const {
     const u64 n = end - start, pfn = first.pfn().value;
     if (n == 1) return fmt::format("pfn {}", pfn);
     if (step == 0) return fmt::format("pfn {} (one frame)", pfn);
-    return step > 0 ? fmt::format("pfn {}..{}", pfn, pfn + n) : fmt::format("pfn {} down to {}", pfn, pfn - n + 1);
+    return step > 0 ? fmt::format("pfn {}..{}", pfn, pfn + n)
+                    : fmt::format("pfn {} down to {}", pfn, pfn - n + 1);
 }
 
 Change change(const World& before, const World& after) {
@@ -97,7 +101,8 @@ Change change(const World& before, const World& after) {
             const bool was_free = a.is_free(p), is_free = b.is_free(p);
             c.allocated += was_free && !is_free;
             c.freed += is_free && !was_free;
-            if (y.installed && y.installed != x.installed) c.splits.push_back({y.installed - 1, a.pmd(y.installed - 1).pfn, p});
+            if (y.installed && y.installed != x.installed)
+                c.splits.push_back({y.installed - 1, a.pmd(y.installed - 1).pfn, p});
         },
         [&](PteRef r, const Pte&, const Pte& now) {
             const auto v = b.installed_at(r);
@@ -118,8 +123,9 @@ Change change(const World& before, const World& after) {
 std::vector<std::string> lines(const Geometry& g, const Change& c) {
     std::vector<std::string> out = c.notes;
     for (const Split& s : c.splits)
-        out.push_back(fmt::format("{}: PMD {} split: leaf of pfn {}..{} -> table in pfn {}", address(g, Vpage{s.pmd_idx * g.ptrs_per_pte}),
-                                  s.pmd_idx, s.leaf.value, s.leaf.value + g.ptrs_per_pte, s.table.value));
+        out.push_back(fmt::format("{}: PMD {} split: leaf of pfn {}..{} -> table in pfn {}",
+                                  address(g, Vpage{s.pmd_idx * g.ptrs_per_pte}), s.pmd_idx, s.leaf.value,
+                                  s.leaf.value + g.ptrs_per_pte, s.table.value));
     for (const PteRange& r : c.ptes) out.push_back(line(g, r));
     std::string tally;
     auto add = [&](const std::string& s) { tally += (tally.empty() ? "" : ", ") + s; };
@@ -140,7 +146,8 @@ std::string result(const Outcome& o, OpKind kind) {
 }
 
 std::string line(const Geometry& g, const PteRange& r) {
-    const std::string where = fmt::format("{}: vmemmap {}..{}", address(g, r.start), r.start.value, r.end.value);
+    const std::string where =
+        fmt::format("{}: vmemmap {}..{}", address(g, r.start), r.start.value, r.end.value);
     if (!r.first.present()) return where + " not mapped";
     return fmt::format("{} {} {}", where, r.first.writable() ? "RW" : "RO", r.frames());
 }
@@ -172,8 +179,9 @@ std::string slot_text(const World& w, u8 slot) {
     const Geometry& g = w.machine().geometry();
     const std::string size = print_bytes((u64{1} << g.folio_order[s.size]) * g.page_bytes);
     const bool hugetlb = s.state == hvo::SlotState::hugetlb;
-    return fmt::format("{} of {} at pfn {}, from {}{}", size, hugetlb ? "hugetlb" : "ordinary pages", s.head.value,
-                       from[static_cast<u8>(s.from)], hvo::is_optimised(w.machine(), s.head) ? ", optimised" : "");
+    return fmt::format("{} of {} at pfn {}, from {}{}", size, hugetlb ? "hugetlb" : "ordinary pages",
+                       s.head.value, from[static_cast<u8>(s.from)],
+                       hvo::is_optimised(w.machine(), s.head) ? ", optimised" : "");
 }
 
-}  // namespace mmodel::show
+} // namespace mmodel::show

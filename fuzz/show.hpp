@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What people see of a world: what an operation changed, in the style of the kernel's ptdump, and a world whole.
+// What people see of a world: what an operation changed, in the style of the kernel's ptdump, and a world
+// whole.
 #pragma once
 
 #include <string>
@@ -13,9 +14,9 @@ namespace mmodel::show {
 struct PteRange {
     Vpage start{}, end{};
     Pte first{};
-    int step{};            // from one page's frame to the next one's: -1, 0, 1
+    int step{}; // from one page's frame to the next one's: -1, 0, 1
     [[nodiscard]] Pte at(u64 i) const;
-    [[nodiscard]] std::string frames() const;   // "pfn 7", "pfn 7..9", "pfn 9 down to 7", "pfn 7 (one frame)"
+    [[nodiscard]] std::string frames() const; // "pfn 7", "pfn 7..9", "pfn 9 down to 7", "pfn 7 (one frame)"
     bool operator==(const PteRange&) const = default;
 };
 
@@ -27,10 +28,11 @@ struct Split {
 
 struct Change {
     std::vector<Split> splits{};
-    std::vector<PteRange> ptes{};      // as they are now; those that only moved from a leaf to its table are left out
-    u64 allocated{}, freed{};          // single frames; a folio's own memory is a note
+    std::vector<PteRange>
+        ptes{};               // as they are now; those that only moved from a leaf to its table are left out
+    u64 allocated{}, freed{}; // single frames; a folio's own memory is a note
     i64 static_key{}, memmap{}, memmap_boot{};
-    std::vector<std::string> notes{};  // folios, walkers, blocks, the sysctl
+    std::vector<std::string> notes{}; // folios, walkers, blocks, the sysctl
 };
 
 // What is different. Costs what the difference costs.
@@ -60,10 +62,11 @@ struct Span {
 // Free blocks of an order in a node, its hot-added blocks included.
 [[nodiscard]] u64 nr_free_blocks(const Machine& m, Nid nid, u8 order);
 
-// The world whole, a line each: folios with their vmemmap, counters, walkers, blocks, free memory, stale translations.
+// The world whole, a line each: folios with their vmemmap, counters, walkers, blocks, free memory, stale
+// translations.
 [[nodiscard]] std::vector<std::string> state(const World& w);
 
 // A Graphviz digraph: vmemmap pages of each folio -> frames. Read-only edges are dashed, stale ones red.
 [[nodiscard]] std::string dot(const World& w, const std::string& title);
 
-}  // namespace mmodel::show
+} // namespace mmodel::show

@@ -19,38 +19,47 @@ void add_folios(const World& w, std::vector<std::string>& out) {
         const Span v = vmemmap_of(w, i);
         out.push_back(fmt::format("folio {}: {}", i, slot_text(w, i)));
         for (const PteRange& r : ptes(w.machine(), v.start, v.end)) out.push_back("  " + line(g, r));
-        for (const PteRange& r : stale_ptes(w.machine(), v.start, v.end)) out.push_back("  stale in a TLB: " + line(g, r));
+        for (const PteRange& r : stale_ptes(w.machine(), v.start, v.end))
+            out.push_back("  stale in a TLB: " + line(g, r));
     }
     if (out.empty()) out.push_back("no folio is in use");
 }
 
 void add_counters(const World& w, std::vector<std::string>& out) {
     const Machine& m = w.machine();
-    out.push_back(fmt::format("hugetlb_optimize_vmemmap_key {}, nr_memmap_pages {}, nr_memmap_boot_pages {}, vm.hugetlb_optimize_vmemmap {}",
-                              m.counters.static_key, m.counters.memmap, m.counters.memmap_boot, w.pool().enabled ? 1 : 0));
-    out.push_back(fmt::format("in truth: {} vmemmap frames from the page allocator, {} from boot memory, {} page tables, {} lost",
-                              m.tally.vmemmap_buddy, m.tally.vmemmap_boot, m.tally.tables, m.tally.detached + m.tally.private_tables));
+    out.push_back(fmt::format("hugetlb_optimize_vmemmap_key {}, nr_memmap_pages {}, nr_memmap_boot_pages {}, "
+                              "vm.hugetlb_optimize_vmemmap {}",
+                              m.counters.static_key, m.counters.memmap, m.counters.memmap_boot,
+                              w.pool().enabled ? 1 : 0));
+    out.push_back(fmt::format(
+        "in truth: {} vmemmap frames from the page allocator, {} from boot memory, {} page tables, {} lost",
+        m.tally.vmemmap_buddy, m.tally.vmemmap_boot, m.tally.tables,
+        m.tally.detached + m.tally.private_tables));
 }
 
 void add_walkers(const Machine& m, std::vector<std::string>& out) {
     for (u8 i = 0; i < nr_walkers; ++i)
         if (const Walker& k = m.walkers[i]; k.inside)
-            out.push_back(fmt::format("walker {}: inside RCU at pfn {}{}", i, k.page.value, k.may_write ? ", may write" : ""));
+            out.push_back(fmt::format("walker {}: inside RCU at pfn {}{}", i, k.page.value,
+                                      k.may_write ? ", may write" : ""));
 }
 
 void add_blocks(const Machine& m, std::vector<std::string>& out) {
     for (u8 i = 0; i < max_hot_blocks; ++i)
         if (const HotBlock& h = m.hot_block(i); h.present)
-            out.push_back(fmt::format("memory block {}: node {}, pfn {}..{}, its vmemmap from pfn {}{}", i, h.nid.value,
-                                      m.config().hot_block_start(i).value, m.config().hot_block_start(i + 1).value, h.vmemmap.value,
+            out.push_back(fmt::format("memory block {}: node {}, pfn {}..{}, its vmemmap from pfn {}{}", i,
+                                      h.nid.value, m.config().hot_block_start(i).value,
+                                      m.config().hot_block_start(i + 1).value, h.vmemmap.value,
                                       h.self_hosted ? " (self-hosted)" : ""));
 }
 
 void add_memory(const Machine& m, std::vector<std::string>& out) {
     for (u8 n = 0; n < m.config().nr_nodes; ++n) {
-        std::string text = fmt::format("node {}: {} pages free, {} of them cannot be had; blocks of order 0..{}:", n,
-                                       m.nr_free_or_held_pages(Nid{n}), m.pressure(Nid{n}), m.geometry().max_order);
-        for (u8 o = 0; o <= m.geometry().max_order; ++o) text += fmt::format(" {}", nr_free_blocks(m, Nid{n}, o));
+        std::string text =
+            fmt::format("node {}: {} pages free, {} of them cannot be had; blocks of order 0..{}:", n,
+                        m.nr_free_or_held_pages(Nid{n}), m.pressure(Nid{n}), m.geometry().max_order);
+        for (u8 o = 0; o <= m.geometry().max_order; ++o)
+            text += fmt::format(" {}", nr_free_blocks(m, Nid{n}, o));
         out.push_back(std::move(text));
     }
 }
@@ -58,7 +67,8 @@ void add_memory(const Machine& m, std::vector<std::string>& out) {
 void add_stale(const Machine& m, std::vector<std::string>& out) {
     u64 n = 0;
     m.for_all_stale([&](Vpage, const Pte&) { ++n; });
-    out.push_back(m.has_stale() ? fmt::format("stale translations: {} of single pages, leaves not counted", n) : "stale translations: none");
+    out.push_back(m.has_stale() ? fmt::format("stale translations: {} of single pages, leaves not counted", n)
+                                : "stale translations: none");
 }
 
 // ---- the picture
@@ -66,7 +76,8 @@ void add_stale(const Machine& m, std::vector<std::string>& out) {
 // A folio of few vmemmap pages is drawn page by page.
 std::vector<PteRange> pieces(std::vector<PteRange> ranges) {
     constexpr u64 few = 16;
-    const u64 total = std::accumulate(ranges.begin(), ranges.end(), u64{0}, [](u64 n, const PteRange& r) { return n + (r.end - r.start); });
+    const u64 total = std::accumulate(ranges.begin(), ranges.end(), u64{0},
+                                      [](u64 n, const PteRange& r) { return n + (r.end - r.start); });
     if (total > few) return ranges;
     std::vector<PteRange> out;
     for (const PteRange& r : ranges)
@@ -75,26 +86,32 @@ std::vector<PteRange> pieces(std::vector<PteRange> ranges) {
 }
 
 // The frames of an edge are one node, whatever order they are mapped in.
-std::string frames_text(const PteRange& r) { return r.step ? r.frames() : PteRange{r.start, r.start + 1, r.first}.frames(); }
+std::string frames_text(const PteRange& r) {
+    return r.step ? r.frames() : PteRange{r.start, r.start + 1, r.first}.frames();
+}
 
 std::string edge(const PteRange& r, const char* style) {
-    return fmt::format("  \"vmemmap {}..{}\" -> \"{}\" [{}];\n", r.start.value, r.end.value, frames_text(r), style);
+    return fmt::format("  \"vmemmap {}..{}\" -> \"{}\" [{}];\n", r.start.value, r.end.value, frames_text(r),
+                       style);
 }
 
 std::string dot_folio(const World& w, u8 slot) {
     const Span v = vmemmap_of(w, slot);
     const auto live = pieces(ptes(w.machine(), v.start, v.end));
-    std::string out = fmt::format("  subgraph cluster_folio_{} {{\n    label=\"folio {}: {}\";\n", slot, slot, slot_text(w, slot));
-    for (const PteRange& r : live) out += fmt::format("    \"vmemmap {}..{}\";\n", r.start.value, r.end.value);
+    std::string out = fmt::format("  subgraph cluster_folio_{} {{\n    label=\"folio {}: {}\";\n", slot, slot,
+                                  slot_text(w, slot));
+    for (const PteRange& r : live)
+        out += fmt::format("    \"vmemmap {}..{}\";\n", r.start.value, r.end.value);
     out += "  }\n";
     for (const PteRange& r : live)
         if (r.first.present()) out += edge(r, r.first.writable() ? "label=RW" : "label=RO, style=dashed");
     for (const PteRange& r : pieces(stale_ptes(w.machine(), v.start, v.end)))
-        out += edge(r, r.first.writable() ? "label=\"stale RW\", color=red" : "label=\"stale RO\", color=red, style=dashed");
+        out += edge(r, r.first.writable() ? "label=\"stale RW\", color=red"
+                                          : "label=\"stale RO\", color=red, style=dashed");
     return out;
 }
 
-}  // namespace
+} // namespace
 
 // What was never touched since boot is on no list: it counts as blocks of the largest order.
 u64 nr_free_blocks(const Machine& m, Nid nid, u8 order) {
@@ -107,7 +124,8 @@ u64 nr_free_blocks(const Machine& m, Nid nid, u8 order) {
     };
     u64 n = in_area(nid.value);
     for (u8 b = 0; b < max_hot_blocks; ++b)
-        if (m.hot_block(b).present && m.hot_block(b).nid == nid) n += in_area(static_cast<Area>(m.config().nr_nodes + b));
+        if (m.hot_block(b).present && m.hot_block(b).nid == nid)
+            n += in_area(static_cast<Area>(m.config().nr_nodes + b));
     return n;
 }
 
@@ -125,10 +143,12 @@ std::vector<std::string> state(const World& w) {
 std::string dot(const World& w, const std::string& title) {
     std::string quoted;
     for (const char c : title) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
-    std::string out = fmt::format("digraph vmemmap {{\n  label=\"{}\";\n  rankdir=LR;\n  node [shape=box, fontname=monospace];\n", quoted);
+    std::string out = fmt::format(
+        "digraph vmemmap {{\n  label=\"{}\";\n  rankdir=LR;\n  node [shape=box, fontname=monospace];\n",
+        quoted);
     for (u8 i = 0; i < max_folios; ++i)
         if (in_use(w, i)) out += dot_folio(w, i);
     return out + "}\n";
 }
 
-}  // namespace mmodel::show
+} // namespace mmodel::show

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -29,22 +30,23 @@ struct Geometry {
 
     bool operator==(const Geometry&) const = default;
 
+    [[nodiscard]] constexpr int page_shift() const { return std::countr_zero(page_bytes); }
     [[nodiscard]] constexpr bool struct_page_is_power_of_2() const {
         return (struct_page_bytes & (struct_page_bytes - 1)) == 0;
     }
     // Struct pages in one vmemmap page (rounded down when they straddle pages).
     [[nodiscard]] constexpr u64 struct_pages_per_page() const { return page_bytes / struct_page_bytes; }
     // The vmemmap page that holds the first byte of a page's struct page.
-    [[nodiscard]] constexpr Vpage vpage_of(Pfn p) const { return Vpage{p.value * struct_page_bytes / page_bytes}; }
+    [[nodiscard]] constexpr Vpage vpage_of(Pfn p) const { return Vpage{p.value * struct_page_bytes >> page_shift()}; }
     // Vmemmap pages under 2^order pages, rounded up: at least one.
     [[nodiscard]] constexpr u64 vmemmap_pages(u8 order) const {
-        return ((u64{1} << order) * struct_page_bytes + page_bytes - 1) / page_bytes;
+        return ((u64{struct_page_bytes} << order) + page_bytes - 1) >> page_shift();
     }
     // mm/hugetlb_vmemmap.h: hugetlb_vmemmap_optimizable_size() / PAGE_SIZE. 0: HVO does nothing for this size.
     [[nodiscard]] constexpr u64 optimizable_pages(u8 order) const {
         const u64 bytes = (u64{1} << order) * struct_page_bytes;
         if (!struct_page_is_power_of_2() || bytes <= page_bytes) return 0;
-        return bytes / page_bytes - 1;
+        return (bytes >> page_shift()) - 1;
     }
     // Order of the block that a PMD leaf maps.
     [[nodiscard]] constexpr Order pmd_order() const {
@@ -78,7 +80,7 @@ struct Config {
         return nr_nodes * frames_per_node + max_hot_blocks * hot_block_frames;
     }
     // Vmemmap pages under n frames; n is a multiple of the memory that one vmemmap PMD describes.
-    [[nodiscard]] constexpr u64 vmemmap_frames(u64 n) const { return n * geometry.struct_page_bytes / geometry.page_bytes; }
+    [[nodiscard]] constexpr u64 vmemmap_frames(u64 n) const { return n * geometry.struct_page_bytes >> geometry.page_shift(); }
 };
 
 // "x86-64", "arm64-4k", ...: the names a geometry line may start with, each with the memory it has unless told.

@@ -28,8 +28,15 @@ Machine::Machine(const Config& c)
 // ---- what is where --------------------------------------------------------------------------------------------------
 
 Area Machine::area_of(Pfn p) const {
-    if (p < config_.hot_start()) return static_cast<Area>(p.value / config_.frames_per_node);
+    if (p < config_.hot_start()) return node_at(p);
     return static_cast<Area>(config_.nr_nodes + (p - config_.hot_start()) / config_.hot_block_frames);
+}
+
+// Four comparisons are cheaper than a division.
+u8 Machine::node_at(Pfn p) const {
+    u8 n = 0;
+    while (n + 1 < config_.nr_nodes && p >= config_.node_start(n + 1)) ++n;
+    return n;
 }
 
 Nid Machine::nid_of(Pfn p) const {
@@ -47,7 +54,7 @@ bool Machine::is_free(Pfn p) const { return is_populated(p) && buddy_.is_free(ar
 
 bool Machine::is_boot_memory(Pfn p) const {
     if (p >= config_.hot_start() || frame(p).released || hot_vmemmap_block(p)) return false;
-    return p.value % config_.frames_per_node < config_.vmemmap_frames(config_.frames_per_node);
+    return p - config_.node_start(node_at(p)) < config_.vmemmap_frames(config_.frames_per_node);
 }
 
 bool Machine::is_reserved(Pfn p) const { return is_boot_memory(p) || (is_self_hosted(p) && !frame(p).released); }
@@ -67,7 +74,7 @@ std::optional<u8> Machine::hot_vmemmap_block(Pfn p) const {
 std::optional<Vpage> Machine::boot_vpage(Pfn p) const {
     if (const auto b = hot_vmemmap_block(p)) return geometry().vpage_of(config_.hot_block_start(*b)) + (p - hot_[*b].vmemmap);
     if (p >= config_.hot_start()) return std::nullopt;
-    const Pfn start = config_.node_start(static_cast<u8>(p.value / config_.frames_per_node));
+    const Pfn start = config_.node_start(node_at(p));
     if (p - start >= config_.vmemmap_frames(config_.frames_per_node)) return std::nullopt;
     return geometry().vpage_of(start) + (p - start);
 }
@@ -77,9 +84,9 @@ std::optional<Pfn> Machine::leaf_head(u64 idx) const {
     const Vpage v{idx << pmd_shift_};
     const Geometry& g = geometry();
     if (v < g.vpage_of(config_.hot_start())) {
-        const u64 per_node = config_.vmemmap_frames(config_.frames_per_node);
-        const u64 nid = v.value / per_node;
-        return config_.node_start(static_cast<u8>(nid)) + v.value % per_node;
+        u8 n = 0;
+        while (n + 1 < config_.nr_nodes && v >= g.vpage_of(config_.node_start(n + 1))) ++n;
+        return config_.node_start(n) + (v - g.vpage_of(config_.node_start(n)));
     }
     if (!config_.hot_block_frames) return std::nullopt;
     const u64 per_block = config_.vmemmap_frames(config_.hot_block_frames);
@@ -134,7 +141,7 @@ const Compound* Machine::compound_at(Vpage v) const {
     for (const Compound& c : compounds_) {
         if (!c.order) continue;
         const Vpage start = geometry().vpage_of(c.head);
-        if (v >= start && v < start + geometry().vmemmap_pages(c.order) && geometry().optimizable_pages(c.order)) return &c;
+        if (v >= start && v < start + geometry().vmemmap_pages(c.order) && geometry().optimizable_pages(c.order) > 0) return &c;
     }
     return nullptr;
 }
@@ -287,16 +294,18 @@ void Machine::free_table(Pfn table) {
     const u64 base = table.value << pmd_shift_;
     ptes_.for_each(base, base + (u64{1} << pmd_shift_), [&](u64 i, const Pte& p) { entries.emplace_back(i, p); });
     for (const auto& [i, p] : entries) {
-        count_pte(p.pfn(), -1, false);
+        count_pte(p.pfn(), -1, false, false);
         ptes_.set(i, Pte{});
     }
     release(table);
 }
 
-// An entry more or less maps this frame. Through an installed table (`live`) that decides who has the frame.
-void Machine::count_pte(Pfn p, int delta, bool live) {
+// An entry more or less maps this frame. Through an installed table (`live`) that decides who has the frame. `stale`: TLBs
+// may hold what the entry was.
+void Machine::count_pte(Pfn p, int delta, bool live, bool stale) {
     frames_.modify(p.value, [&](Frame& f) {
         f.nr_ptes += static_cast<u32>(delta);
+        f.nr_stale += stale;
         if (delta > 0 && f.owner == Owner::other && boot_vpage(p) && !f.released) f.owner = Owner::vmemmap;  // was the leaf's
         if (live && delta > 0 && f.owner == Owner::detached) set_owner(p, f, Owner::vmemmap);
         if (live && f.nr_ptes == 0 && f.owner == Owner::vmemmap) set_owner(p, f, Owner::detached);
@@ -305,15 +314,15 @@ void Machine::count_pte(Pfn p, int delta, bool live) {
 
 void Machine::set_pte(PteRef r, Pte pte) {
     const u64 i = r.table.value << pmd_shift_ | r.idx;
-    const Pte old = ptes_[i];
-    if (old == pte) return;
     const auto v = installed_at(r);
-    ptes_.set(i, pte);
-    if (v && old.present()) add_stale(*v, old);
-    if (pte.present()) count_pte(pte.pfn(), 1, v.has_value());
-    if (old.present()) count_pte(old.pfn(), -1, v.has_value());
-    if (!v) return note_store(r.table);
-    settle(pte.pfn(), *v);
+    Pte old;
+    ptes_.modify(i, [&](Pte& p) { old = std::exchange(p, pte); });
+    if (old == pte) return;
+    const bool stale = v && old.present() && add_stale(*v, old);
+    if (pte.present()) count_pte(pte.pfn(), 1, v.has_value(), false);
+    if (old.present()) count_pte(old.pfn(), -1, v.has_value(), stale);
+    if (v) settle(pte.pfn(), *v);
+    else note_store(r.table);
 }
 
 void Machine::install_table(u64 idx, Pfn table) {
@@ -335,15 +344,18 @@ void Machine::set_lock(Lock l, bool held) { lock_depth_[static_cast<u8>(l)] += h
 
 // ---- TLB --------------------------------------------------------------------------------------------------------------
 
-void Machine::add_stale(Vpage v, Pte pte) {
+// Whether it is one more than before: the caller counts it in its frame.
+bool Machine::add_stale(Vpage v, Pte pte) {
+    bool added = false;
     stale_.modify(v.value, [&](StaleSet& s) {
         if (std::ranges::find(s.pte, pte) != s.pte.end()) return;
         if (const Pte oldest = s.pte.back(); oldest.present())
             frames_.modify(oldest.pfn().value, [](Frame& f) { --f.nr_stale; });
         std::shift_right(s.pte.begin(), s.pte.end(), 1);
         s.pte.front() = pte;
-        frames_.modify(pte.pfn().value, [](Frame& f) { ++f.nr_stale; });
+        added = true;
     });
+    return added;
 }
 
 void Machine::drop_stale(Vpage v) {

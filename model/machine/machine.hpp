@@ -176,6 +176,7 @@ public:
 
 private:
     [[nodiscard]] Area area_of(Pfn p) const;
+    [[nodiscard]] u8 node_at(Pfn p) const;                      // p is in no hot block
     [[nodiscard]] bool is_boot_memory(Pfn p) const;             // behind a node's vmemmap since boot, never freed
     [[nodiscard]] std::optional<u8> hot_vmemmap_block(Pfn p) const;
     [[nodiscard]] std::optional<Pfn> leaf_head(u64 pmd_idx) const;
@@ -184,9 +185,9 @@ private:
     bool any_area(Nid nid, F&& f) const;
     void set_owner(Pfn p, Frame& f, Owner owner);
     void release(Pfn p);
-    void add_stale(Vpage v, Pte pte);
+    [[nodiscard]] bool add_stale(Vpage v, Pte pte);
     void drop_stale(Vpage v);
-    void count_pte(Pfn p, int delta, bool live);
+    void count_pte(Pfn p, int delta, bool live, bool stale);
 
     Config config_{};
     u8 pmd_shift_{};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 
 #include "model/machine/types.hpp"
 
@@ -45,7 +46,7 @@ struct Frame {
     bool operator==(const Frame&) const = default;
 };
 inline u64 hash_of(const Frame& f) {
-    return hash_combine(u64{f.nr_ptes} << 32 | f.nr_stale, f.installed << 8 | u64{f.released} << 4 | static_cast<u64>(f.owner));
+    return fold(u64{f.nr_ptes} << 32 | f.nr_stale, f.installed << 8 | u64{f.released} << 4 | static_cast<u64>(f.owner));
 }
 
 // What a reader finds in one struct page of a vmemmap page. Values from meta on: the metadata of slot (value - meta).
@@ -70,9 +71,7 @@ struct Contents {
     static Contents junk() { return Contents{.kind = Kind::junk}; }
 };
 inline u64 hash_of(const Contents& c) {
-    u64 s = 0;
-    for (u8 x : c.slots) s = s << 8 | x;
-    return hash_combine(s, c.subject << 16 | u64{c.rest} << 8 | u64{c.optimised} << 4 | static_cast<u64>(c.kind));
+    return fold(std::bit_cast<u64>(c.slots), c.subject << 16 | u64{c.rest} << 8 | u64{c.optimised} << 4 | static_cast<u64>(c.kind));
 }
 
 // Translations of one vmemmap page that some CPU may still use although the page table says otherwise: every one that
@@ -83,7 +82,7 @@ struct StaleSet {
     std::array<Pte, capacity> pte{};   // newest first, unused entries not present
     bool operator==(const StaleSet&) const = default;
 };
-inline u64 hash_of(const StaleSet& s) { return hash_combine(s.pte[0].raw, hash_combine(s.pte[1].raw, s.pte[2].raw)); }
+inline u64 hash_of(const StaleSet& s) { return fold(s.pte[0].raw, fold(s.pte[1].raw, s.pte[2].raw)); }
 
 struct Mark {
     u8 set{};

@@ -113,7 +113,7 @@ private:
     static const Inner* inner(const Node* n) { return static_cast<const Inner*>(n); }
     static const Leaf* leaf(const Node* n) { return static_cast<const Leaf*>(n); }
     static u64 slot(u64 i, unsigned level) { return (i >> (leaf_bits + fan_bits * (level - 1))) & (fan - 1); }
-    static u64 weight(u64 i, const T& t) { return t == default_ ? 0 : mix(hash_of(t) + i * 0x9e3779b97f4a7c15ull); }
+    static u64 weight(u64 i, const T& t) { return t == default_ ? 0 : fold(hash_of(t), i); }
 
     // The node behind `at`, made ours alone: created, or copied if somebody shares it.
     template <class N>

@@ -63,4 +63,11 @@ constexpr u64 mix(u64 x) {
 
 constexpr u64 hash_combine(u64 a, u64 b) { return mix(a ^ (mix(b) + 0x632be59bd9b4e019ull)); }
 
+// One multiplication: the two halves of a 128-bit product. For values hashed at every write.
+constexpr u64 fold(u64 a, u64 b) {
+    __extension__ using u128 = unsigned __int128;
+    const u128 p = u128{a ^ 0x9e3779b97f4a7c15ull} * (b ^ 0xd1b54a32d192ed03ull);
+    return static_cast<u64>(p) ^ static_cast<u64>(p >> 64);
+}
+
 }  // namespace mmodel

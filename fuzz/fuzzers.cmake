@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# Fuzz targets. Included from the top, after everything else: they take the sources of mmodel_model, mmodel_spec and mmodel_ops.
+#   hvo_fuzzer_standalone, canary_fuzzer_standalone   no engine, any compiler; built with the tests so that targets never rot
+#   hvo_fuzzer, canary_fuzzer                         with an engine; MMODEL_FUZZ, clang
+option(MMODEL_FUZZ "Build the fuzz targets with an engine (needs clang and its libFuzzer)" OFF)
+set(LIB_FUZZING_ENGINE "$ENV{LIB_FUZZING_ENGINE}" CACHE STRING
+    "What links the engine. Empty: libFuzzer, and the instrumentation is ours. Else instrumentation comes in CMAKE_CXX_FLAGS, as OSS-Fuzz has it")
+
+# Coverage that tells an engine nothing here costs half the speed: operands are decoded modulo, and the mutator is ours.
+set(MMODEL_FUZZ_UNUSED trace-cmp,indirect-calls,stack-depth CACHE STRING "Kinds of sanitizer coverage that targets do without")
+
+function(mmodel_fuzz_objects name)   # SOURCE...: compiled for an engine
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${ARGN})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  if(LIB_FUZZING_ENGINE)   # another project's compiler, with warnings of its own
+    target_compile_options(${name} PRIVATE -Wall -Wextra)
+  else()
+    target_compile_options(${name} PRIVATE -Wall -Wextra -Werror -fsanitize=fuzzer-no-link)
+  endif()
+  target_compile_options(${name} PRIVATE -fno-sanitize-coverage=${MMODEL_FUZZ_UNUSED})
+endfunction()
+
+function(mmodel_fuzzer name)
+  mmodel_fuzz_objects(${name}_entry fuzz/${name}.cpp)
+  add_executable(${name})
+  target_link_libraries(${name} PRIVATE ${name}_entry mmodel_fuzz_judged mmodel_fuzz_around)
+  if(LIB_FUZZING_ENGINE)
+    target_link_libraries(${name} PRIVATE ${LIB_FUZZING_ENGINE})
+  else()
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  endif()
+endfunction()
+
+function(mmodel_standalone_fuzzer name)
+  add_executable(${name}_standalone fuzz/standalone_main.cpp fuzz/${name}.cpp fuzz/harness.cpp)
+  target_link_libraries(${name}_standalone PRIVATE mmodel_ops)
+endfunction()
+
+if(MMODEL_FUZZ OR MMODEL_TESTS)
+  mmodel_standalone_fuzzer(hvo_fuzzer)
+  mmodel_standalone_fuzzer(canary_fuzzer)
+endif()
+
+if(MMODEL_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "MMODEL_FUZZ needs clang, and this is ${CMAKE_CXX_COMPILER_ID}; without it there are *_fuzzer_standalone")
+  endif()
+  get_target_property(model mmodel_model SOURCES)
+  get_target_property(spec mmodel_spec SOURCES)
+  get_target_property(ops mmodel_ops SOURCES)
+  mmodel_fuzz_objects(mmodel_fuzz_judged ${model} ${spec})
+  mmodel_fuzz_objects(mmodel_fuzz_around ${ops} fuzz/harness.cpp)
+  # Coverage of the decoder, the mutator and the shrinker is no news to an engine.
+  target_compile_options(mmodel_fuzz_around PRIVATE
+    -fno-sanitize-coverage=inline-8bit-counters,pc-table,trace-pc-guard,trace-cmp,indirect-calls,stack-depth)
+  mmodel_fuzzer(hvo_fuzzer)
+  mmodel_fuzzer(canary_fuzzer)
+endif()
+
+if(MMODEL_TESTS)
+  function(mmodel_fuzz_test name)
+    add_test(NAME fuzz-regression/${name} COMMAND ${ARGN})
+    set_tests_properties(fuzz-regression/${name} PROPERTIES LABELS fuzz-regression)
+  endfunction()
+  set(canary ${CMAKE_SOURCE_DIR}/fuzz/canary.sh)
+  mmodel_fuzz_test(hvo_fuzzer_runs_the_corpus hvo_fuzzer_standalone ${CMAKE_SOURCE_DIR}/corpus)
+  mmodel_fuzz_test(canary_fails_on_its_trace ${canary} --trace ${CMAKE_SOURCE_DIR}/corpus $<TARGET_FILE:canary_fuzzer_standalone>)
+  if(MMODEL_FUZZ)
+    mmodel_fuzz_test(canary_fails_from_nothing ${canary} $<TARGET_FILE:canary_fuzzer> $<TARGET_FILE:hvo_fuzzer>)
+    set_tests_properties(fuzz-regression/canary_fails_from_nothing PROPERTIES TIMEOUT 300)
+  endif()
+endif()

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# Builds the fuzz targets for OSS-Fuzz and ClusterFuzzLite into $OUT, with whatever compiler, flags and engine they say.
+# check.sh beside this tests it.
+set -euo pipefail
+
+: "${OUT:?where the targets go}" "${WORK:?where to build}" "${CXX:?}" "${LIB_FUZZING_ENGINE:?}"
+src=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=$WORK/mmodel tools=$WORK/mmodel-tools
+generator=()
+! command -v ninja >/dev/null || generator=(-G Ninja)
+jobs=$(nproc)
+rm -rf "$build" "$tools"
+
+configure() {   # DIR ARG...
+    cmake "${generator[@]}" -S "$src" -B "$1" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER="$CXX" \
+        -DMMODEL_TESTS=OFF -DMMODEL_CLI=OFF -DMMODEL_BENCH=OFF -DMMODEL_FUZZ=ON "${@:2}"
+}
+
+# The targets. CXXFLAGS come from the environment.
+configure "$build" -DLIB_FUZZING_ENGINE="$LIB_FUZZING_ENGINE"
+cmake --build "$build" -j "$jobs" --target hvo_fuzzer
+install -m 755 "$build/bin/hvo_fuzzer" "$OUT/hvo_fuzzer"
+
+# The tool that makes seeds runs here and now: no sanitizer, no engine, only the standard library that is to be used.
+tool_flags=-O1
+for flag in ${CXXFLAGS-}; do
+    case $flag in -stdlib=*) tool_flags+=" $flag" ;; esac
+done
+env -u CFLAGS -u LDFLAGS CXXFLAGS="$tool_flags" bash -c "$(declare -f configure)
+    generator=(${generator[*]}); src='$src' CXX='$CXX'; configure '$tools' -DLIB_FUZZING_ENGINE="
+cmake --build "$tools" -j "$jobs" --target hvo_fuzzer_standalone
+
+# The same traces give the same zip, byte for byte.
+rm -rf "$WORK/seeds" && mkdir -p "$WORK/seeds"
+"$tools/bin/hvo_fuzzer_standalone" --seeds "$WORK/seeds" "$src/corpus"
+rm -f "$OUT/hvo_fuzzer_seed_corpus.zip"
+(cd "$WORK/seeds" && LC_ALL=C ls | TZ=UTC cmake -E tar cf "$OUT/hvo_fuzzer_seed_corpus.zip" --format=zip \
+    --mtime="2020-01-01 00:00:00" --files-from=/dev/stdin)
+
+install -m 644 "$src/fuzz/oss-fuzz/hvo_fuzzer.options" "$src/fuzz/oss-fuzz/hvo_fuzzer.dict" "$OUT/"
