@@ -55,6 +55,10 @@ if(MMODEL_FUZZ)
     -fno-sanitize-coverage=inline-8bit-counters,pc-table,trace-pc-guard,trace-cmp,indirect-calls,stack-depth)
   mmodel_fuzzer(hvo_fuzzer)
   mmodel_fuzzer(canary_fuzzer)
+  # For afl-fuzz, which wants the mutator apart from the target.
+  add_library(mmodel_afl_mutator MODULE EXCLUDE_FROM_ALL fuzz/afl_mutator.cpp ${model} ${ops})
+  target_link_libraries(mmodel_afl_mutator PRIVATE mmodel_flags)
+  set_target_properties(mmodel_afl_mutator PROPERTIES POSITION_INDEPENDENT_CODE ON LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 endif()
 
 if(MMODEL_TESTS)

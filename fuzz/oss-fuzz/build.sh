@@ -27,8 +27,7 @@ tool_flags=-O1
 for flag in ${CXXFLAGS-}; do
     case $flag in -stdlib=*) tool_flags+=" $flag" ;; esac
 done
-env -u CFLAGS -u LDFLAGS CXXFLAGS="$tool_flags" bash -c "$(declare -f configure)
-    generator=(${generator[*]}); src='$src' CXX='$CXX'; configure '$tools' -DLIB_FUZZING_ENGINE="
+CXXFLAGS=$tool_flags LDFLAGS= configure "$tools" -DLIB_FUZZING_ENGINE=
 cmake --build "$tools" -j "$jobs" --target hvo_fuzzer_standalone
 
 # The same traces give the same zip, byte for byte.

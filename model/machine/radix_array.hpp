@@ -42,22 +42,31 @@ public:
     }
     RadixArray(const RadixArray& o) noexcept : root_(o.root_), hash_(o.hash_), levels_(o.levels_) {
         if (root_) ++root_->refs;
+        for (Hint& h : o.hints_) h.ours = false;
     }
     RadixArray(RadixArray&& o) noexcept
-        : root_(std::exchange(o.root_, nullptr)), hash_(std::exchange(o.hash_, 0)), levels_(o.levels_) {}
+        : root_(std::exchange(o.root_, nullptr)), hash_(std::exchange(o.hash_, 0)), levels_(o.levels_) {
+        o.forget();
+    }
     RadixArray& operator=(RadixArray o) noexcept {
         std::swap(root_, o.root_);
         hash_ = o.hash_;
         levels_ = o.levels_;
+        forget();
+        o.forget();
         return *this;
     }
     ~RadixArray() { release(root_, levels_); }
 
     // The element, or T{} if it was never written. O(log size).
     [[nodiscard]] const T& operator[](u64 i) const {
-        const Node* n = root_;
-        for (unsigned l = levels_; n && l > 0; --l) n = inner(n)->child[slot(i, l)];
-        return n ? leaf(n)->at[i & (leaf_size - 1)] : default_;
+        Hint& h = hint(i);
+        if (h.key == i >> leaf_bits) [[likely]] return h.leaf->at[i & (leaf_size - 1)];
+        Node* n = root_;
+        for (unsigned l = levels_; n && l > 0; --l) n = static_cast<Inner*>(n)->child[slot(i, l)];
+        if (!n) return default_;
+        h = {i >> leaf_bits, static_cast<Leaf*>(n), false};
+        return h.leaf->at[i & (leaf_size - 1)];
     }
 
     void set(u64 i, const T& v) {
@@ -67,9 +76,9 @@ public:
     // Calls f(element) on the array's own copy of element i. Old copies of the array keep the old value.
     template <class F>
     void modify(u64 i, F&& f) {
-        Node** at = &root_;
-        for (unsigned l = levels_; l > 0; --l) at = &own<Inner>(*at)->child[slot(i, l)];
-        T& t = own<Leaf>(*at)->at[i & (leaf_size - 1)];
+        Hint& h = hint(i);
+        if (h.key != i >> leaf_bits || !h.ours) [[unlikely]] own_path(i, h);
+        T& t = h.leaf->at[i & (leaf_size - 1)];
         const u64 before = weight(i, t);
         f(t);
         hash_ += weight(i, t) - before;
@@ -80,6 +89,7 @@ public:
         release(root_, levels_);
         root_ = nullptr;
         hash_ = 0;
+        forget();
     }
 
     [[nodiscard]] u64 hash() const { return hash_; }
@@ -108,6 +118,17 @@ public:
     }
 
 private:
+    // A leaf found lately. `ours`: nobody else sees it nor any node above it, so it can be written in place; a copy of the
+    // array ends that. Reading and writing near where one read or wrote before costs no walk.
+    struct Hint {
+        u64 key{~u64{0}};
+        Leaf* leaf{};
+        bool ours{};
+    };
+    static constexpr std::size_t nr_hints = 4;
+    [[nodiscard]] Hint& hint(u64 i) const { return hints_[(i >> leaf_bits) % nr_hints]; }
+    void forget() const { hints_.fill(Hint{}); }
+
     static constexpr T default_{};
 
     static const Inner* inner(const Node* n) { return static_cast<const Inner*>(n); }
@@ -115,11 +136,22 @@ private:
     static u64 slot(u64 i, unsigned level) { return (i >> (leaf_bits + fan_bits * (level - 1))) & (fan - 1); }
     static u64 weight(u64 i, const T& t) { return t == default_ ? 0 : fold(hash_of(t), i); }
 
+    // Makes every node on the way to element i ours alone.
+    void own_path(u64 i, Hint& h) {
+        bool copied = false;
+        Node** at = &root_;
+        for (unsigned l = levels_; l > 0; --l) at = &own<Inner>(*at, copied)->child[slot(i, l)];
+        Leaf* l = own<Leaf>(*at, copied);
+        if (copied) forget();
+        h = {i >> leaf_bits, l, true};
+    }
+
     // The node behind `at`, made ours alone: created, or copied if somebody shares it.
     template <class N>
-    static N* own(Node*& at) {
+    static N* own(Node*& at, bool& copied) {
         if (!at) return static_cast<N*>(at = new N{});
         if (at->refs == 1) [[likely]] return static_cast<N*>(at);
+        copied = true;
         auto* copy = new N{*static_cast<N*>(at)};
         copy->refs = 1;
         if constexpr (std::is_same_v<N, Inner>)
@@ -172,6 +204,7 @@ private:
     Node* root_{};
     u64 hash_{};
     unsigned levels_{};
+    mutable std::array<Hint, nr_hints> hints_{};
 };
 
 }  // namespace mmodel
