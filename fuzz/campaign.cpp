@@ -118,6 +118,7 @@ private:
     }
 
     Trouble try_sequence(const Config& c, const std::vector<Op>& ops, RealResult* result = nullptr) {
+        if (options_.stop && options_.stop()) return Problem{"interrupted"};
         if (gave_up_) return Problem{"operations hang again and again; the campaign was given up"};
         auto r = runner(c).run(ops);
         if (!r) return r.error();

@@ -61,25 +61,12 @@ int complain_as_json(const LinuxOptions& o, const std::string& version, const be
     return complain(p);
 }
 
-struct Interrupted {};
-
-// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found is then lost, and
-// `trouble` says so.
+// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found until then is kept.
 std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed,
                                                           const std::string& label) {
     Progress progress;
-    // Called between sequences, so this is where a Ctrl-C ends the campaign.
-    const auto tell = [&](const std::string& text) {
-        if (interrupted()) throw Interrupted{};
-        progress.show(fmt::format("{}: {}", label, text));
-    };
-    try {
-        return bench::run_tree(unit, {.seconds = seconds, .seed = seed, .progress = tell});
-    } catch (const Interrupted&) {
-        bench::Report r{.tree = unit.tree};
-        r.trouble = "interrupted";
-        return r;
-    }
+    const auto tell = [&](const std::string& text) { progress.show(fmt::format("{}: {}", label, text)); };
+    return bench::run_tree(unit, {.seconds = seconds, .seed = seed, .progress = tell, .stop = interrupted});
 }
 
 } // namespace

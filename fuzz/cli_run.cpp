@@ -169,7 +169,7 @@ void report(Job& job, const fs::path& tree, const bench::Report& r) {
     std::vector<spec::Inv> found;
     for (const bench::Finding& f : r.findings) found.push_back(f.violation.inv);
     const bool whole = r.trouble.empty();
-    Comparison c = compare(job.records, r.tree.version, r.tree.file, found);
+    Comparison c = compare(job.records, r.tree, found);
     if (!whole) c.not_found.clear(); // a run that ended early could not find everything
     const std::string subject = tree_text(r.tree.version, r.tree.file);
     for (const bench::Finding& f : r.findings)

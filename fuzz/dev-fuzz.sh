@@ -204,7 +204,7 @@ merge() {
     mv "$corpus" "$corpus.old" && mv "$corpus.merged" "$corpus" && rm -rf "$corpus.old"
 }
 merge
-execs=$(cat "$state"/*.log "$state"/*.execs 2>/dev/null | awk -F': *' '/^stat::number_of_executed_units/ { n += $2 } END { printf "%d", n }')
+execs=$({ cat "$state"/*.log "$state"/*.execs 2>/dev/null || true; } | awk '/^stat::number_of_executed_units:/ { n += $2 } END { printf "%d", n }')
 cover=$(MMODEL_ALLOW=$(allowed) "$libfuzzer_target" -runs=0 "$corpus" 2>&1 | sed -n 's/.*INITED cov: \([0-9]*\) ft: \([0-9]*\).*/\1 edges, \2 features/p' || true)
 found=$(sort -u "$state/found")
 say "$name under $engine${stopped:+, interrupted}: $execs executions in $took s ($((took > 0 ? execs / took : 0)) a second)"

@@ -14,39 +14,52 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 3> keys{"version", "file", "invariant"};
+constexpr std::array<std::string_view, 4> keys{"version", "file", "invariant", "source"};
+constexpr std::size_t nr_required = 3;
 
-// The values of the three lines that every record starts with.
-std::expected<std::array<std::string, 3>, std::string> read_head(const fs::path& path) {
+struct Head {
+    std::array<std::string, 4> value{}; // of each key
+    std::array<u64, 4> line{};          // where it is, from 1; 0: missing
+};
+
+// The lines before the first empty one. Keys that are not ours are left to whoever wrote them.
+std::expected<Head, std::string> read_head(const fs::path& path) {
     std::ifstream in(path);
-    std::array<std::string, 3> values;
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        std::string line;
-        if (!std::getline(in, line)) line.clear();
-        const std::string start = fmt::format("{}: ", keys[i]);
-        if (!line.starts_with(start) || line.size() == start.size())
-            return std::unexpected(
-                fmt::format("{}: line {}, column 1: wanted '{}...'", path.string(), i + 1, start));
-        values[i] = line.substr(start.size());
-        while (values[i].ends_with(' ') || values[i].ends_with('\r')) values[i].pop_back();
+    Head head;
+    std::string line;
+    u64 nr = 0;
+    while (std::getline(in, line) && !line.empty() && line != "\r") {
+        ++nr;
+        for (std::size_t k = 0; k < keys.size(); ++k) {
+            if (!line.starts_with(fmt::format("{}: ", keys[k]))) continue;
+            head.value[k] = line.substr(keys[k].size() + 2);
+            head.line[k] = nr;
+            while (head.value[k].ends_with(' ') || head.value[k].ends_with('\r')) head.value[k].pop_back();
+        }
     }
-    return values;
+    for (std::size_t k = 0; k < nr_required; ++k)
+        if (head.value[k].empty())
+            return std::unexpected(
+                fmt::format("{}: line {}, column 1: wanted '{}: ...' before the first empty line",
+                            path.string(), nr + 1, keys[k]));
+    return head;
 }
 
 // The trace must be readable and claim what the record says, or nobody can check the record.
 std::expected<Record, std::string> read_record(const fs::path& path) {
     const auto head = read_head(path);
     if (!head) return std::unexpected(head.error());
-    const auto inv = spec::invariant_named((*head)[2]);
+    const auto& [version, file, invariant, source] = head->value;
+    const auto inv = spec::invariant_named(invariant);
     if (!inv)
-        return std::unexpected(fmt::format("{}: line 3, column 12: '{}' is no invariant of this mmodel",
-                                           path.string(), (*head)[2]));
+        return std::unexpected(fmt::format("{}: line {}, column 12: '{}' is no invariant of this mmodel",
+                                           path.string(), head->line[2], invariant));
     const auto trace = load(path.string());
     if (!trace) return std::unexpected(trace.error().what);
     if (trace->expect && trace->expect != inv)
         return std::unexpected(fmt::format("{}: its trace expects {}, the record says {}", path.string(),
-                                           trace->trace.expect, (*head)[2]));
-    return Record{path, (*head)[0], (*head)[1], *inv};
+                                           trace->trace.expect, invariant));
+    return Record{path, version, file, source, *inv};
 }
 
 } // namespace
@@ -70,11 +83,12 @@ std::expected<std::vector<Record>, std::string> read_findings(const fs::path& di
     return out;
 }
 
-Comparison compare(const std::vector<Record>& records, const std::string& version, const std::string& file,
+Comparison compare(const std::vector<Record>& records, const bench::Tree& tree,
                    const std::vector<spec::Inv>& found) {
     Comparison c;
     for (const Record& r : records) {
-        if (r.version != version || r.file != file) continue;
+        const bool is_about = r.source.empty() ? r.version == tree.version : r.source == tree.source;
+        if (r.file != tree.file || !is_about) continue;
         (std::ranges::find(found, r.inv) != found.end() ? c.confirmed : c.not_found).push_back(r);
     }
     for (const spec::Inv inv : found)

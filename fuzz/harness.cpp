@@ -104,6 +104,7 @@ std::string print(const Tally& t) {
 
 std::optional<Found> judge(std::span<const u8> input, Sabotage planted, const InvSet& allowed, Tally& tally) {
     ++tally.nr_inputs;
+    if (input.size() < record_bytes) return std::nullopt;   // no operation fits
     Trace t = decode(input);
     if (t.ops.empty()) return std::nullopt;
     World w = booted(t.config);

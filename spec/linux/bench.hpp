@@ -19,6 +19,7 @@ struct Tree {
     std::filesystem::path dir;
     std::string version;          // "6.12.117", from its Makefile
     std::string file{"mm/hugetlb_vmemmap.c"};
+    std::string source;           // FNV-1a of the file, 16 hex digits: the same file may come in many versions
     std::string shape;            // "page": struct page calls (6.1); "folio": folio calls (6.8 and later)
     bool lists{};                 // has the calls for a list of folios
     bool memmap_counters{};       // keeps nr_memmap_pages

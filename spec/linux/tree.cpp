@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <regex>
@@ -46,6 +47,14 @@ bool walker_has_rcu(const fs::path& dir, const std::string& source) {
     if (!header) return has(source, R"(\bsynchronize_rcu\()");
     const auto body = first_group(*header, R"(bool page_ref_add_unless\(([\s\S]*?)\n\})");
     return body && body->find("rcu_read_lock") != std::string::npos;
+}
+
+std::string fnv1a(const std::string& text) {
+    u64 h = 0xcbf29ce484222325ull;
+    for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+    char hex[17];
+    std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(h));
+    return hex;
 }
 
 std::expected<void, Problem> refuse_unknown(const Tree& t, const std::string& source, const std::string& header) {
@@ -102,7 +111,7 @@ std::string explain(const std::string& log) {
     std::string line, first;
     while (std::getline(lines, line) && first.empty())
         if (has(line, R"((^|\W)(error|undefined reference|undefined symbol))")) first = line;
-    if (first.empty()) first = log.substr(0, log.find('\n'));
+    if (first.empty()) first = log.empty() ? "the compiler failed without a word" : log.substr(0, log.find('\n'));
     const auto lacking = [&]() -> std::optional<std::string> {
         for (const char* pattern : {R"(undefined reference to [`']([^']+)')", R"(undefined symbol: (\S+))", R"(undeclared (?:identifier|function) '([^']+)')",
                                     R"('([^']+)' undeclared)", R"(implicit declaration of function '([^']+)')", R"(error: '([^']+)' file not found)",
@@ -129,6 +138,7 @@ std::expected<Tree, Problem> open_tree(const fs::path& dir) {
     if (!source) return std::unexpected(Problem{(dir / t.file).string() + ": cannot be read", true});
     if (!header) return std::unexpected(Problem{(dir / "mm/hugetlb_vmemmap.h").string() + ": cannot be read; " + t.file + " includes it", true});
     if (auto ok = refuse_unknown(t, *source, *header); !ok) return std::unexpected(ok.error());
+    t.source = fnv1a(*source);
     t.shape = has(*header, R"(\bhugetlb_vmemmap_optimize_folio\()") ? "folio" : "page";
     t.lists = has(*header, R"(\bhugetlb_vmemmap_optimize_folios\()");
     t.memmap_counters = source->find("memmap_pages_add") != std::string::npos;
