@@ -17,8 +17,7 @@ function(mmodel_fuzz_objects name)   # SOURCE...: compiled for an engine
   else()
     target_compile_options(${name} PRIVATE -Wall -Wextra -Werror -fsanitize=fuzzer-no-link)
   endif()
-  target_compile_options(${name} PRIVATE -fno-sanitize-coverage=${MMODEL_FUZZ_UNUSED}
-    -fsanitize-coverage-ignorelist=${CMAKE_SOURCE_DIR}/fuzz/coverage.ignore)
+  target_compile_options(${name} PRIVATE -fno-sanitize-coverage=${MMODEL_FUZZ_UNUSED})
 endfunction()
 
 function(mmodel_fuzzer name)
@@ -55,6 +54,8 @@ if(MMODEL_FUZZ)
   set(around ${model} ${spec} ${ops} fuzz/harness.cpp)
   list(REMOVE_ITEM around ${judged})
   mmodel_fuzz_objects(mmodel_fuzz_judged ${judged})
+  target_compile_options(mmodel_fuzz_judged PRIVATE
+    -fsanitize-coverage-ignorelist=${CMAKE_SOURCE_DIR}/fuzz/coverage.ignore -Wno-unused-command-line-argument)
   mmodel_fuzz_objects(mmodel_fuzz_around ${around})
   target_compile_options(mmodel_fuzz_around PRIVATE
     -fno-sanitize-coverage=inline-8bit-counters,pc-table,trace-pc-guard,trace-cmp,indirect-calls,stack-depth)
@@ -67,6 +68,12 @@ if(MMODEL_FUZZ)
 endif()
 
 if(MMODEL_TESTS)
+  # Found where props/ is, but only seen there.
+  find_package(Catch2 2 REQUIRED)
+  find_package(rapidcheck REQUIRED)
+  include(Catch)
+  mmodel_test(mmodel_harness_test unit ${CMAKE_SOURCE_DIR}/props/fuzz/harness_test.cpp ${CMAKE_SOURCE_DIR}/fuzz/harness.cpp)
+
   function(mmodel_fuzz_test name)
     add_test(NAME fuzz-regression/${name} COMMAND ${ARGN})
     set_tests_properties(fuzz-regression/${name} PROPERTIES LABELS fuzz-regression)

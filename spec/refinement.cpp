@@ -44,7 +44,9 @@ void Monitor::finish(const World& after, const Ran& ran) {
 
 void Monitor::judge_rest(const World& w) {
     const Machine& m = w.machine();
-    if (m.tally.detached) fail(Inv::no_page_is_leaked, nullptr, num(m.tally.detached) + " pages are nobody's");
+    if (m.tally.detached)
+        fail(Inv::no_page_is_leaked, nullptr, num(m.tally.detached) + " page(s) are nobody's, the first is " +
+             (m.first_detached() ? "pfn " + num(static_cast<i64>(m.first_detached()->value)) : "unknown"));
     if (m.tally.private_tables) fail(Inv::no_page_is_leaked, nullptr, num(m.tally.private_tables) + " page tables are installed nowhere");
     if (m.has_stale()) fail(Inv::tlb_agrees_with_the_page_table_at_rest, nullptr, "a stale translation was never flushed");
     if (m.is_locked(Lock::page_table) || m.is_locked(Lock::mmap_read))

@@ -64,6 +64,14 @@ bool Machine::is_self_hosted(Pfn p) const {
     return b && hot_[*b].self_hosted;
 }
 
+std::optional<Pfn> Machine::first_detached() const {
+    std::optional<Pfn> found;
+    frames_.for_each(0, config_.nr_frames(), [&](u64 i, const Frame& f) {
+        if (!found && f.owner == Owner::detached) found = Pfn{i};
+    });
+    return found;
+}
+
 // The youngest block counts: a frame freed from the vmemmap of one may have become part of the next one's.
 std::optional<u8> Machine::hot_vmemmap_block(Pfn p) const {
     for (u8 b = max_hot_blocks; b-- > 0;)

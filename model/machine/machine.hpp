@@ -77,6 +77,7 @@ public:
     [[nodiscard]] bool is_reserved(Pfn p) const;                // PageReserved()
     [[nodiscard]] bool is_self_hosted(Pfn p) const;             // PageVmemmapSelfHosted()
     [[nodiscard]] const Frame& frame(Pfn p) const { return frames_[p.value]; }
+    [[nodiscard]] std::optional<Pfn> first_detached() const;    // the lowest frame that is nobody's. O(frames ever touched)
     [[nodiscard]] std::optional<Vpage> boot_vpage(Pfn p) const; // the vmemmap page it was populated for, if it was
     [[nodiscard]] u64 pmd_idx(Vpage v) const { return v.value >> pmd_shift_; }
     [[nodiscard]] Pmd pmd(u64 idx) const;
