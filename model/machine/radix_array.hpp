@@ -21,7 +21,7 @@ namespace mmodel {
 template <class T>
 class RadixArray {
     static_assert(std::is_trivially_copyable_v<T>);
-    static constexpr unsigned leaf_bits = 4, fan_bits = 5;
+    static constexpr unsigned leaf_bits = 4, fan_bits = 4;
     static constexpr u64 leaf_size = u64{1} << leaf_bits, fan = u64{1} << fan_bits;
 
     struct Node {
