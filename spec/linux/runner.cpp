@@ -267,6 +267,9 @@ std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int 
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == host_status)
         return std::unexpected(Problem{s.host_error.chars[0] ? s.host_error.get() : s.fault_what.get()});
+    // Code under test cannot send SIGKILL to itself by accident: that is the host, or somebody at the keyboard.
+    if (!hangs && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return std::unexpected(Problem{"the child process was killed (SIGKILL): the host ran out of memory, or somebody killed it"});
     r.op_idx = s.progress.op_idx;
     r.nr_events += s.progress.nr_events;
     spec::Violation v;

@@ -59,7 +59,7 @@ std::string fnv1a(const std::string& text) {
 
 std::expected<void, Problem> refuse_unknown(const Tree& t, const std::string& source, const std::string& header) {
     const std::string what = t.dir.string() + ": " + t.file + " of Linux " + t.version;
-    if (source.find("vmemmap_get_tail") != std::string::npos || source.find("#include \"internal.h\"") != std::string::npos)
+    if (has(source, R"(vmemmap_get_tail|vmemmap_shared_tail_page|#include "(internal|sparse)\.h")"))
         return std::unexpected(Problem{what + " is of a generation that is not supported (tail pages shared by zone, 7.x); supported: 6.1 to 6.19", true});
     if (!has(header, R"(\bhugetlb_vmemmap_optimize(_folio)?\()"))
         return std::unexpected(Problem{what + " declares neither hugetlb_vmemmap_optimize() nor hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 6.19", true});
