@@ -18,8 +18,16 @@ namespace fs = std::filesystem;
 
 std::string program = "mmodel";
 
+namespace {
+int output_errno = 0; // why standard output could not be written, the first time
+bool flush_output() {
+    if (std::fflush(stdout) != 0 && output_errno == 0) output_errno = errno;
+    return !std::ferror(stdout) && output_errno == 0;
+}
+} // namespace
+
 int complain(const Failure& f) {
-    std::fflush(stdout);
+    flush_output();
     fmt::print(stderr, "mmodel: {}\n", f.what);
     return f.status;
 }
@@ -136,9 +144,10 @@ void catch_interrupt() { std::signal(SIGINT, note_interrupt); }
 bool interrupted() { return interrupt_seen != 0; }
 
 int end(int status) {
-    if (std::fflush(stdout) != 0 || std::ferror(stdout))
-        return complain(
-            Failure{fmt::format("cannot write the output: {}", std::strerror(errno)), exit_environment});
+    if (!flush_output())
+        return complain(Failure{fmt::format("cannot write the output{}{}", output_errno ? ": " : "",
+                                            output_errno ? std::strerror(output_errno) : ""),
+                                exit_environment});
     if (!interrupted()) return status;
     std::signal(SIGINT, SIG_DFL);
     std::raise(SIGINT);

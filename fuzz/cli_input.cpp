@@ -76,9 +76,11 @@ std::expected<Input, Failure> load_bytes(const std::string& path, std::span<cons
 // count.
 std::optional<std::pair<u64, std::string>> fenced_trace(std::string_view text) {
     const std::string opening = std::string("\n") + std::string(trace_start);
-    for (auto fence = text.find("```"); fence != text.npos; fence = text.find("```", fence + 3)) {
-        const auto line_end = text.find('\n', fence);
-        if (line_end == text.npos || !text.substr(line_end).starts_with(opening)) continue;
+    std::size_t line_end = 0; // of the fence's line: each line is looked at once
+    for (auto fence = text.find("```"); fence != text.npos; fence = text.find("```", line_end)) {
+        line_end = text.find('\n', fence);
+        if (line_end == text.npos) break;
+        if (!text.substr(line_end).starts_with(opening)) continue;
         const auto close = std::min(text.find("\n```", line_end), text.size());
         const auto before = static_cast<u64>(
             std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(line_end) + 1, '\n'));
@@ -87,14 +89,19 @@ std::optional<std::pair<u64, std::string>> fenced_trace(std::string_view text) {
     return std::nullopt;
 }
 
-// "line N, column 1" of the first line that starts with a word.
-std::string place_of(std::string_view text, std::string_view word, u64 lines_before) {
-    u64 line = 1 + lines_before;
-    while (!text.starts_with(word) && text.find('\n') != text.npos) {
-        text.remove_prefix(text.find('\n') + 1);
-        ++line;
+// "line N, column N" of what follows a keyword, in the first line that starts with it. Needs: the text was
+// parsed, so there is one.
+std::string place_of(std::string_view text, std::string_view keyword, u64 lines_before) {
+    for (u64 line = 1 + lines_before;; ++line) {
+        const auto end = std::min(text.find('\n'), text.size());
+        const auto at = std::min(text.find_first_not_of(' '), end);
+        if (text.substr(at, end - at).starts_with(keyword)) {
+            const auto value = std::min(text.find_first_not_of(' ', at + keyword.size()), end);
+            return fmt::format("line {}, column {}", line, value + 1);
+        }
+        if (end == text.size()) return fmt::format("line {}, column 1", line);
+        text.remove_prefix(end + 1);
     }
-    return fmt::format("line {}, column 1", line);
 }
 
 std::string known_sabotages() {

@@ -97,9 +97,9 @@ int check_linux(const LinuxOptions& o) {
     }
     const int status = std::max<int>(kept, r->findings.empty() ? exit_holds : exit_violation);
     if (r->trouble.empty()) return status;
-    return std::max<int>(
-        status, complain(Failure{fmt::format("Linux {}: the run ended early: {}", tree->version, r->trouble),
-                                 exit_environment}));
+    const int early = complain(Failure{
+        fmt::format("Linux {}: the run ended early: {}", tree->version, r->trouble), exit_environment});
+    return r->findings.empty() ? early : status; // what was found stays found
 }
 
 } // namespace mmodel::cli

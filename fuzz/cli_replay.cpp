@@ -3,6 +3,7 @@
 #include "fuzz/cli_replay.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <fmt/format.h>
 
@@ -108,7 +109,9 @@ int write_minimum(const Trace& t, const ReplayOptions& o, const ShrinkStats& sta
     if (o.out.empty()) return fmt::print("{}", text), exit_holds;
     if (const auto why = write_file(o.out, text)) {
         fmt::print("{}", text);
-        return complain(Failure{*why + "; the trace is on standard output", exit_environment});
+        const bool shown = std::fflush(stdout) == 0;
+        const std::string where = shown ? "; the trace is on standard output" : "; the trace:\n" + text;
+        return complain(Failure{*why + where, exit_environment});
     }
     fmt::print("{}: {} -> {}, still breaks {} ({} runs{})\n", o.out, plural(ops_before, "operation"),
                plural(t.ops.size(), "operation"), t.expect, grouped(stats.evaluations),

@@ -176,9 +176,11 @@ void report(Job& job, const fs::path& tree, const bench::Report& r) {
         job.results.findings.push_back(
             five_lines({f.violation, subject, trace_of(f), command_for(f, c, tree)}));
     if (!c.is_as_recorded()) job.worsen(exit_violation);
-    if (!whole)
-        job.worsen(complain(
-            Failure{fmt::format("{}: the run ended early: {}", subject, r.trouble), exit_environment}));
+    if (!whole) {
+        const int early = complain(
+            Failure{fmt::format("{}: the run ended early: {}", subject, r.trouble), exit_environment});
+        if (c.is_as_recorded()) job.worsen(early); // else what was found stays found
+    }
     if (job.options.json) {
         if (r.sequences) print_json(report_json(r, tree));
         Json missing = Json::array(), fresh = Json::array();

@@ -77,14 +77,19 @@ allowed() { sort -u "$state/allow" | paste -sd,; }
 # A run ended badly: name what it found, show it, allow it from here on. The report on its log counts, not the file: the disk may
 # be full. Returns 1 when there is nothing to name.
 note_finding() {   # LOG DIR
-    local inv f
-    inv=$(sed -n 's/^==== mmodel: \(inv_[a-z0-9_]*\)$/\1/p' "$1" | tail -n 1)
-    [[ -n $inv ]] || return 1
-    grep -qx "$inv" "$state/found" || sed -n '/^==== mmodel: inv_/,/^====$/p' "$1"
-    echo "$inv" >>"$state/found"
-    echo "$inv" >>"$state/allow"
+    local inv f invs
+    invs=$(sed -n 's/^==== mmodel: \(inv_[a-z0-9_]*\)$/\1/p' "$1" | sort -u)
+    [[ -n $invs ]] || return 1
+    while read -r inv; do
+        grep -qx "$inv" "$state/found" || awk -v inv="$inv" '
+            $0 == "==== mmodel: " inv { on = 1 }
+            on { print }
+            on && $0 == "====" { exit }' "$1"
+        echo "$inv" >>"$state/found"
+        echo "$inv" >>"$state/allow"
+    done <<<"$invs"
     for f in "$2"/crash-*; do
-        [[ ! -e $f ]] || mv "$f" "$artifacts/$inv.bytes" || true
+        [[ ! -e $f ]] || mv "$f" "$artifacts/$(tail -n 1 <<<"$invs").bytes" || true
     done
 }
 
@@ -109,7 +114,7 @@ libfuzzer_worker() {   # N
     while [[ $(left) -gt 0 && $crashes -lt 3 ]]; do
         log=$state/$1.$((++run)).log rc=0
         MMODEL_ALLOW=$(allowed) MMODEL_ARTIFACTS=$artifacts "$libfuzzer_target" -max_total_time="$(left)" -max_len=8200 -timeout=25 \
-            -rss_limit_mb=2560 -reload=1 -print_final_stats=1 -artifact_prefix="$dir/" "$corpus" "$seeds" >"$log" 2>&1 &
+            -rss_limit_mb=2560 -reload=1 -entropic_scale_per_exec_time=1 -print_final_stats=1 -artifact_prefix="$dir/" "$corpus" "$seeds" >"$log" 2>&1 &
         pid=$!
         trap 'kill -INT $pid 2>/dev/null' TERM
         wait "$pid" || rc=$?
@@ -117,13 +122,18 @@ libfuzzer_worker() {   # N
         [[ $rc != 0 && $rc != 72 && $rc != 130 ]] || return 0
         note_finding "$log" "$dir" || { note_crash "$log" "$dir" "$rc"; crashes=$((crashes + 1)); }
     done
+    [[ $crashes -lt 3 ]] || echo "fuzz: stopped early: it crashes again and again, and a crash cannot be allowed" >&2
 }
 
 afl_worker() {
-    local out=$state/afl in=$state/in run=0 rc log pid
+    local out=$state/afl in=$state/in run=0 rc log pid f
     mkdir -p "$in"
     cp "$seeds"/* "$in/"
     find "$corpus" -type f -exec cp -t "$in" {} +
+    # afl-fuzz passes over a seed that crashes.
+    log=$state/seeds-run.log rc=0
+    MMODEL_ALLOW=$(allowed) MMODEL_ARTIFACTS=$artifacts "$libfuzzer_target" -runs=0 -artifact_prefix="$state/" "$in" >"$log" 2>&1 || rc=$?
+    [[ $rc == 0 ]] || note_finding "$log" "$state" || note_crash "$log" "$state" "$rc"
     while [[ $(left) -gt 0 ]]; do
         log=$state/1.$((++run)).log rc=0
         MMODEL_ALLOW=$(allowed) MMODEL_ARTIFACTS=$artifacts AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/$build/lib/libmmodel_afl_mutator.so \
@@ -136,6 +146,9 @@ afl_worker() {
         while kill -0 "$pid" 2>/dev/null; do wait "$pid" || rc=$?; done
         echo "stat::number_of_executed_units: $(sed -n 's/^execs_done *: //p' "$out/default/fuzzer_stats" 2>/dev/null)" >"$state/afl.execs"
         if note_finding "$log" "$state"; then continue; fi
+        for f in "$out"/default/crashes/id:*; do
+            [[ ! -e $f ]] || { cp "$f" "$state/crash-afl"; note_crash "$log" "$state" "$rc"; return 0; }
+        done
         [[ -e $out/default/fuzzer_stats ]] || { tail -n 15 "$log" >&2; die 3 "afl-fuzz does not start"; }
         return 0
     done
@@ -216,6 +229,8 @@ if [[ -z $found ]]; then
 fi
 say "new findings: $(wc -l <<<"$found")"
 while read -r f; do
-    if [[ -e $artifacts/$f.trace ]]; then say "  $f    build/release/bin/mmodel replay $artifacts/$f.trace"; else say "  $f    see above"; fi
+    if [[ -e $artifacts/$f.trace ]]; then say "  $f    build/release/bin/mmodel replay $artifacts/$f.trace"
+    elif [[ -e $artifacts/$f ]]; then say "  $f    build/release/bin/mmodel replay --bytes $artifacts/$f"
+    else say "  $f    see above"; fi
 done <<<"$found"
 exit 1

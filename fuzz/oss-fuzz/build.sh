@@ -30,11 +30,11 @@ done
 CXXFLAGS=$tool_flags LDFLAGS= configure "$tools" -DLIB_FUZZING_ENGINE=
 cmake --build "$tools" -j "$jobs" --target hvo_fuzzer_standalone
 
-# The same traces give the same zip, byte for byte.
-rm -rf "$WORK/seeds" && mkdir -p "$WORK/seeds"
+# The same traces give the same zip, byte for byte; -X because else it holds the hour at which its seeds were made.
+rm -rf "$WORK/seeds" "$OUT/hvo_fuzzer_seed_corpus.zip"
+mkdir -p "$WORK/seeds"
 "$tools/bin/hvo_fuzzer_standalone" --seeds "$WORK/seeds" "$src/corpus"
-rm -f "$OUT/hvo_fuzzer_seed_corpus.zip"
-(cd "$WORK/seeds" && LC_ALL=C ls | TZ=UTC cmake -E tar cf "$OUT/hvo_fuzzer_seed_corpus.zip" --format=zip \
-    --mtime="2020-01-01 00:00:00" --files-from=/dev/stdin)
+find "$WORK/seeds" -type f -exec touch -d '2020-01-01 00:00:00 UTC' {} +
+(cd "$WORK/seeds" && LC_ALL=C ls | TZ=UTC zip -Xq "$OUT/hvo_fuzzer_seed_corpus.zip" -@)
 
 install -m 644 "$src/fuzz/oss-fuzz/hvo_fuzzer.options" "$src/fuzz/oss-fuzz/hvo_fuzzer.dict" "$OUT/"

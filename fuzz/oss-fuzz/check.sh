@@ -3,7 +3,7 @@
 # Tests that build.sh fulfils OSS-Fuzz's contract, without Docker and more strictly than upstream's own check: there, fewer than
 # 100 edges only print a line, seeds are not looked at, and one target in ten may be broken.
 #   check.sh [SANITIZER...]     default: address undefined coverage
-# Needs clang-19 with its runtimes, cmake, unzip, llvm-objdump. Exit: 0 fulfilled, 1 not, 3 something of the environment is missing.
+# Needs clang-19 with its runtimes, cmake, zip, unzip, llvm-19's tools. Exit: 0 fulfilled, 1 not, 3 something of the environment is missing.
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -14,7 +14,7 @@ min_edges=100 min_seeds=30
 
 say() { echo "check: $*"; }
 fail() { echo "check: FAILED: $*" >&2; exit 1; }
-for tool in clang++-19 cmake unzip zipinfo llvm-objdump-19 llvm-profdata-19; do
+for tool in clang++-19 cmake zip unzip llvm-objdump-19 llvm-profdata-19; do
     command -v "$tool" >/dev/null || { echo "check: $tool is missing" >&2; exit 3; }
 done
 dir=$(mktemp -d)
@@ -38,12 +38,13 @@ build() {   # SANITIZER
     coverage) flags+=" -fprofile-instr-generate -fcoverage-mapping" ;;
     *) fail "sanitizer $1: address, undefined and coverage are what project.yaml and coverage builds claim" ;;
     esac
+    local rc=0
     mkdir -p "$dir/$1/out" "$dir/$1/work"
     env -i PATH="$PATH" HOME="$dir" SRC="$dir/src" OUT="$dir/$1/out" WORK="$dir/$1/work" CC=clang-19 CXX=clang++-19 CCC=clang++-19 \
         CFLAGS="$flags" CXXFLAGS="$flags" LIB_FUZZING_ENGINE=-fsanitize=fuzzer SANITIZER="$1" FUZZING_ENGINE=libfuzzer \
         ARCHITECTURE=x86_64 FUZZING_LANGUAGE=c++ \
-        bash "$dir/src/mmodel/.clusterfuzzlite/build.sh" >"$dir/$1/log" 2>&1 ||
-        { tail -n 30 "$dir/$1/log" >&2; fail "$1: build.sh exits with $?"; }
+        bash "$dir/src/mmodel/.clusterfuzzlite/build.sh" >"$dir/$1/log" 2>&1 || rc=$?
+    [[ $rc == 0 ]] || { tail -n 30 "$dir/$1/log" >&2; fail "$1: build.sh exits with $rc"; }
 }
 
 # Nothing but these, with names that OSS-Fuzz takes; and of all of them just the target has an entry point.
@@ -68,7 +69,7 @@ check_libraries() {   # FILE
 # Upstream's thresholds: is the sanitizer that was asked for in it, and not the other.
 check_sanitizer() {   # SANITIZER FILE
     local calls asan ubsan
-    calls=$(llvm-objdump-19 -d --no-show-raw-insn "$2" | grep -E '\bcallq?\b' | grep -oE '__(asan|ubsan|msan)' | sort | uniq -c) || true
+    calls=$(llvm-objdump-19 -dC --no-show-raw-insn "$2" | grep -oE '\bcallq?[[:space:]]+0x[0-9a-f]+ <__(asan|ubsan|msan)' | sed 's/.*<//' | sort | uniq -c) || true
     asan=$(awk '$2 == "__asan" { print $1 }' <<<"$calls") ubsan=$(awk '$2 == "__ubsan" { print $1 }' <<<"$calls")
     ! grep -q msan <<<"$calls" || fail "$1: calls of __msan"
     case $1 in
@@ -105,7 +106,7 @@ check_options() {   # OUT
 check_runs() {   # SANITIZER OUT SEEDS
     local log nr_seeds runs edges
     nr_seeds=$(find "$3" -type f | wc -l)
-    log=$(run_target "$2" -runs=4 -dict="$target.dict" -seed=1337) || fail "$1: four runs from nothing: exit code $?: $(tail -n 5 <<<"$log")"
+    log=$(run_target "$2" -runs=4 -dict="$target.dict" -seed=1337) || fail "$1: four runs from nothing with the dictionary: $(tail -n 5 <<<"$log")"
     log=$(run_target "$2" -runs=0 "$3") || fail "$1: the seeds do not run clean: $(tail -n 20 <<<"$log")"
     runs=$(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' <<<"$log")
     [[ ${runs:-0} -ge $nr_seeds ]] || fail "$1: $runs of $nr_seeds seeds ran"
