@@ -52,10 +52,10 @@ u16 decode_fault(u16 v) {
     return n == 0 ? no_fault : static_cast<u16>(n - 1);
 }
 
-u16 encode_fault(u16 nth) { return static_cast<u16>(nth + 1); }  // no_fault becomes 0
+u16 encode_fault(u16 nth) { return static_cast<u16>(nth + 1); } // no_fault becomes 0
 static_assert(static_cast<u16>(no_fault + 1) == 0);
 
-}  // namespace
+} // namespace
 
 const std::vector<Config>& fuzz_configs() {
     static const std::vector<Config> all = [] {
@@ -154,4 +154,4 @@ std::expected<std::vector<u8>, std::string> encode(const Trace& trace) {
     return out;
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -25,8 +25,8 @@ namespace mmodel {
 inline constexpr u8 bytes_version = 1;
 inline constexpr std::size_t header_bytes = 8;
 inline constexpr std::size_t record_bytes = 16;
-inline constexpr std::size_t max_decoded_ops = 512;  // records past these are ignored
-inline constexpr u16 max_byte_fault = 4096;  // the largest that a record holds; a 1G folio has 4096 pages
+inline constexpr std::size_t max_decoded_ops = 512; // records past these are ignored
+inline constexpr u16 max_byte_fault = 4096; // the largest that a record holds; a 1G folio has 4096 pages
 
 using Record = std::array<u8, record_bytes>;
 
@@ -55,4 +55,4 @@ using Record = std::array<u8, record_bytes>;
 [[nodiscard]] Record encode_op(const Op& op);
 [[nodiscard]] Op decode_op(const Config& c, const Record& r);
 
-}  // namespace mmodel
+} // namespace mmodel

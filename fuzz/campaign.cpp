@@ -15,7 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Op alloc(u8 folio, u8 size, From from = From::buddy) { return {.kind = OpKind::alloc_folio, .folio = folio, .size = size, .from = from}; }
+Op alloc(u8 folio, u8 size, From from = From::buddy) {
+    return {.kind = OpKind::alloc_folio, .folio = folio, .size = size, .from = from};
+}
 Op on(OpKind kind, u8 folio) { return {.kind = kind, .folio = folio}; }
 Op list(OpKind kind, u16 folios) { return {.kind = kind, .folios = folios}; }
 Op add_block(bool self_hosted) { return {.kind = OpKind::hot_add, .on = self_hosted}; }
@@ -26,8 +28,8 @@ struct Scenario {
     std::vector<Op> ops;
 };
 
-// Every call, each size, the uses around them. What the findings of spec/linux/findings need is here, so that whether they
-// are found does not depend on chance or on how fast the machine is.
+// Every call, each size, the uses around them. What the findings of spec/linux/findings need is here, so that
+// whether they are found does not depend on chance or on how fast the machine is.
 std::vector<Scenario> scenarios() {
     using enum OpKind;
     std::vector<Scenario> out;
@@ -40,35 +42,55 @@ std::vector<Scenario> scenarios() {
     out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), on(restore, 0), on(optimise, 0)}});
     out.push_back({"x86-64", {alloc(0, 0), alloc(1, 0), list(optimise_list, 3), list(restore_list, 3)}});
     out.push_back({"x86-64", {alloc(0, 0), alloc(1, 0), on(optimise, 0), on(optimise, 1), on(restore, 0)}});
-    out.push_back({"x86-64", {{.kind = alloc_lru}, {.kind = walker_enter, .page = 64}, on(free_lru, 0), alloc(0, 0), on(optimise, 0)}});
-    out.push_back({"x86-64", {{.kind = alloc_lru}, {.kind = walker_enter, .page = 64}, on(free_lru, 0), alloc(0, 0), list(optimise_list, 1)}});
+    out.push_back({"x86-64",
+                   {{.kind = alloc_lru},
+                    {.kind = walker_enter, .page = 64},
+                    on(free_lru, 0),
+                    alloc(0, 0),
+                    on(optimise, 0)}});
+    out.push_back({"x86-64",
+                   {{.kind = alloc_lru},
+                    {.kind = walker_enter, .page = 64},
+                    on(free_lru, 0),
+                    alloc(0, 0),
+                    list(optimise_list, 1)}});
     out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), list(restore_list, 1)}});
-    out.push_back({"x86-64", {alloc(0, 0), alloc(1, 1), on(optimise, 0), list(restore_list, 1), list(optimise_list, 1)}});
+    out.push_back(
+        {"x86-64",
+         {alloc(0, 0), alloc(1, 1), on(optimise, 0), list(restore_list, 1), list(optimise_list, 1)}});
     out.push_back({"x86-64", {{.kind = sysctl}, alloc(0, 0), on(optimise, 0), list(optimise_list, 1)}});
-    out.push_back({"x86-64", {add_block(true), alloc(0, 0, From::hot), list(optimise_list, 1), on(optimise, 0)}});
+    out.push_back(
+        {"x86-64", {add_block(true), alloc(0, 0, From::hot), list(optimise_list, 1), on(optimise, 0)}});
     out.push_back({"x86-64", {add_block(false), alloc(0, 0, From::hot), on(optimise, 0), on(restore, 0)}});
     out.push_back({"x86-64", {alloc(0, 1), {.kind = take_pages, .page = 4}, on(optimise, 0)}});
-    out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), {.kind = take_pages, .page = 3}, on(restore, 0)}});
+    out.push_back(
+        {"x86-64", {alloc(0, 0), on(optimise, 0), {.kind = take_pages, .page = 3}, on(restore, 0)}});
     out.push_back({"x86-64 boot=1", {alloc(0, 1, From::boot), on(optimise, 0), on(free_folio, 0)}});
-    out.push_back({"x86-64 nodes=2 memory=2G", {{.kind = alloc_folio, .nid = 1}, {.kind = take_pages, .nid = 1, .page = 0}, on(optimise, 0), on(restore, 0)}});
+    out.push_back({"x86-64 nodes=2 memory=2G",
+                   {{.kind = alloc_folio, .nid = 1},
+                    {.kind = take_pages, .nid = 1, .page = 0},
+                    on(optimise, 0),
+                    on(restore, 0)}});
     return out;
 }
 
 // Sequences are drawn for these in turn.
 constexpr std::array random_configs{"x86-64", "x86-64 boot=1", "x86-64 nodes=2 memory=2G"};
 constexpr std::size_t random_length = 40;
-constexpr u64 max_hangs = 4;   // each costs seconds
+constexpr u64 max_hangs = 4; // each costs seconds
 
 class Campaign {
 public:
-    Campaign(const Unit& unit, const Options& options) : unit_(unit), options_(options), report_{.tree = unit.tree} {}
+    Campaign(const Unit& unit, const Options& options)
+        : unit_(unit), options_(options), report_{.tree = unit.tree} {}
 
     std::expected<Report, Problem> run() {
         if (auto p = sweep()) return finish(*p);
         for (u64 i = 0; seconds() < options_.seconds; ++i) {
             const Config c = *parse_config(random_configs[i % random_configs.size()]);
             const Mix mix{.gigantic_percent = i % 16 == 0 ? 50u : 2u};
-            if (auto p = try_sequence(c, random_ops(c, mix, options_.seed * 1'000'003 + i, random_length))) return finish(*p);
+            if (auto p = try_sequence(c, random_ops(c, mix, options_.seed * 1'000'003 + i, random_length)))
+                return finish(*p);
         }
         return finish(std::nullopt);
     }
@@ -76,9 +98,12 @@ public:
 private:
     using Trouble = std::optional<Problem>;
 
-    [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+    [[nodiscard]] double seconds() const {
+        return std::chrono::duration<double>(Clock::now() - start_).count();
+    }
 
-    // What was found so far is kept whatever ends the campaign; with nothing done at all the problem is the answer.
+    // What was found so far is kept whatever ends the campaign; with nothing done at all the problem is the
+    // answer.
     std::expected<Report, Problem> finish(const Trouble& trouble) {
         if (trouble && !report_.sequences) return std::unexpected(*trouble);
         if (trouble) report_.trouble = trouble->what;
@@ -111,7 +136,8 @@ private:
         return std::nullopt;
     }
 
-    // Every position of a small folio; of a gigantic one the new head, the first PMD splits, some later, and the last.
+    // Every position of a small folio; of a gigantic one the new head, the first PMD splits, some later, and
+    // the last.
     static u32 next_position(u32 a, u32 nr, bool gigantic) {
         if (!gigantic || a < 3) return a + 1;
         return a + 1 < nr ? std::min(a * 16, nr - 1) : nr;
@@ -127,31 +153,38 @@ private:
         report_.events += r->nr_events;
         for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx);
         if (options_.progress && report_.sequences % 64 == 0)
-            options_.progress(std::to_string(report_.sequences) + " sequences, " + std::to_string(report_.operations) + " operations, " +
+            options_.progress(std::to_string(report_.sequences) + " sequences, " +
+                              std::to_string(report_.operations) + " operations, " +
                               std::to_string(report_.findings.size()) + " invariants violated");
         if (result) *result = std::move(*r);
         return std::nullopt;
     }
 
     void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx) {
-        const auto known = std::ranges::find_if(report_.findings, [&](const Finding& f) { return f.violation.inv == v.inv; });
+        const auto known = std::ranges::find_if(report_.findings,
+                                                [&](const Finding& f) { return f.violation.inv == v.inv; });
         if (known != report_.findings.end()) {
             ++known->seen;
             if (v.inv == spec::Inv::every_operation_ends && known->seen >= max_hangs) gave_up_ = true;
             return;
         }
-        Trace t{.config = c, .sabotage = {}, .ops = {ops.begin(), ops.begin() + static_cast<long>(std::min<u64>(op_idx + 1, ops.size()))}, .expect = {}};
+        Trace t{.config = c,
+                .sabotage = {},
+                .ops = {ops.begin(), ops.begin() + static_cast<long>(std::min<u64>(op_idx + 1, ops.size()))},
+                .expect = {}};
         spec::Violation shown = v;
         auto still_fails = [&](const Trace& candidate) {
             const auto r = runner(candidate.config).run(candidate.ops);
             if (!r) return false;
-            const auto same = std::ranges::find_if(r->violations, [&](const spec::Violation& w) { return w.inv == v.inv; });
+            const auto same =
+                std::ranges::find_if(r->violations, [&](const spec::Violation& w) { return w.inv == v.inv; });
             if (same == r->violations.end()) return false;
             shown = *same;
             return true;
         };
         // A hang costs seconds each time it is shown again.
-        const Trace small = shrink(std::move(t), still_fails, nullptr, v.inv == spec::Inv::every_operation_ends ? 8 : 600);
+        const Trace small =
+            shrink(std::move(t), still_fails, nullptr, v.inv == spec::Inv::every_operation_ends ? 8 : 600);
         (void)still_fails(small);
         report_.findings.push_back({shown, small.config, small.ops, 1});
     }
@@ -164,8 +197,10 @@ private:
     bool gave_up_{};
 };
 
-}  // namespace
+} // namespace
 
-std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options) { return Campaign(unit, options).run(); }
+std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options) {
+    return Campaign(unit, options).run();
+}
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

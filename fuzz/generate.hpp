@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The one generator of operations: `mmodel run`, the bench for kernel trees and the RapidCheck properties draw from it.
+// The one generator of operations: `mmodel run`, the bench for kernel trees and the RapidCheck properties
+// draw from it.
 #pragma once
 
 #include <random>
@@ -15,9 +16,9 @@ using Rng = std::mt19937_64;
 // What to draw. Slots are few, so that operations meet the same folio again.
 struct Mix {
     u8 nr_folios{4};
-    unsigned gigantic_percent{12};   // of the folios taken
-    unsigned fault_percent{40};      // of the operations that allocate
-    u16 max_fault{24};               // faults are drawn from [0, max_fault), small ones more often
+    unsigned gigantic_percent{12}; // of the folios taken
+    unsigned fault_percent{40};    // of the operations that allocate
+    u16 max_fault{24};             // faults are drawn from [0, max_fault), small ones more often
 };
 
 // One operation, canonical and in range for the configuration; what it does depends on the world it meets.
@@ -26,4 +27,4 @@ struct Mix {
 // A sequence of n. The same seed gives the same sequence on every machine and compiler.
 [[nodiscard]] std::vector<Op> random_ops(const Config& c, const Mix& mix, u64 seed, std::size_t n);
 
-}  // namespace mmodel
+} // namespace mmodel

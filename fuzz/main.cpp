@@ -174,7 +174,7 @@ int main_of(int argc, char** argv) {
                  "mmodel"};
     Options o;
     set_up(app, o);
-    if (argc < 2) return fmt::print("{}", app.help()), exit_usage;
+    if (argc < 2) return fmt::print("{}", app.help()), end(exit_usage);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -23,7 +23,7 @@ private:
 };
 
 struct Range {
-    std::size_t start, end;  // half-open
+    std::size_t start, end; // half-open
 };
 
 using Ops = std::vector<Op>;
@@ -128,9 +128,12 @@ void change_fault(Trace& t, Rng& rng) {
     Op& op = pick_op(t.ops, rng);
     u16& nth = op.fail.nth[rng.one_in(3) ? 1 : 0];
     const bool is_set = nth != no_fault;
-    if (is_set && rng.one_in(3)) nth = no_fault;
-    else if (is_set && rng.one_in(2)) nth = static_cast<u16>(rng.one_in(2) || nth == 0 ? nth + 1 : nth - 1);
-    else nth = static_cast<u16>(small_number(rng));
+    if (is_set && rng.one_in(3))
+        nth = no_fault;
+    else if (is_set && rng.one_in(2))
+        nth = static_cast<u16>(rng.one_in(2) || nth == 0 ? nth + 1 : nth - 1);
+    else
+        nth = static_cast<u16>(small_number(rng));
     op = canonical(op);
 }
 
@@ -157,12 +160,11 @@ std::size_t room(std::size_t max_size) {
 std::size_t write(const Trace& t, u8* out) {
     const auto header = encode_header(fuzz_config_row(t.config).value_or(0));
     u8* end = std::ranges::copy(header, out).out;
-    for (const Op& op : t.ops)
-        end = std::ranges::copy(encode_op(op), end).out;
+    for (const Op& op : t.ops) end = std::ranges::copy(encode_op(op), end).out;
     return static_cast<std::size_t>(end - out);
 }
 
-}  // namespace
+} // namespace
 
 std::size_t mutate(u8* data, std::size_t size, std::size_t max_size, unsigned seed) {
     if (max_size < header_bytes + record_bytes) return std::min(size, max_size);
@@ -170,8 +172,7 @@ std::size_t mutate(u8* data, std::size_t size, std::size_t max_size, unsigned se
     const Trace before = decode({data, size});
     Trace t = before;
     for (int tries = 0; tries < 8 && t == before; ++tries) {
-        for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n)
-            mutate_once(t, rng);
+        for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n) mutate_once(t, rng);
         if (t.ops.size() > room(max_size)) t.ops.resize(room(max_size));
     }
     return write(t, data);
@@ -193,4 +194,4 @@ std::size_t cross_over(const u8* a, std::size_t a_size, const u8* b, std::size_t
     return write(t, out);
 }
 
-}  // namespace mmodel
+} // namespace mmodel

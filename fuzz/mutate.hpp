@@ -19,4 +19,4 @@ namespace mmodel {
 [[nodiscard]] std::size_t cross_over(const u8* a, std::size_t a_size, const u8* b, std::size_t b_size,
                                      u8* out, std::size_t max_size, unsigned seed);
 
-}  // namespace mmodel
+} // namespace mmodel

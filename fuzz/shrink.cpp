@@ -22,8 +22,7 @@ u64 hash_trace(const Trace& t) {
     const Config& c = t.config;
     u64 h = hash_combine(c.nr_nodes | u64{c.boot_gigantic} << 8 | u64{t.sabotage.empty()} << 16,
                          hash_combine(c.frames_per_node, c.hot_block_frames));
-    for (const Op& op : t.ops)
-        h = hash_combine(h, hash_op(op));
+    for (const Op& op : t.ops) h = hash_combine(h, hash_op(op));
     return h;
 }
 
@@ -44,8 +43,7 @@ std::vector<u8> slots_used(const Trace& t, Field f) {
 // The n-th of these slots becomes slot n. Needs: slots without repeats, and all that the trace names.
 Trace renumbered(Trace t, Field f, const std::vector<u8>& slots) {
     std::array<u8, max_folios> to{};
-    for (std::size_t n = 0; n < slots.size(); ++n)
-        to[slots[n]] = static_cast<u8>(n);
+    for (std::size_t n = 0; n < slots.size(); ++n) to[slots[n]] = static_cast<u8>(n);
     for (Op& op : t.ops) {
         if (fields_of(op.kind) & f) set_field(op, f, to[field_value(op, f)]);
         u16 folios = 0;
@@ -65,8 +63,7 @@ Trace without_slot(const Trace& t, Field f, u8 slot) {
     };
     Trace out = t;
     std::erase_if(out.ops, only_names_it);
-    for (Op& op : out.ops)
-        op.folios &= others;
+    for (Op& op : out.ops) op.folios &= others;
     return out;
 }
 
@@ -99,8 +96,8 @@ private:
     Trace best_;
     const StillFails& still_fails_;
     u64 limit_;
-    bool pairs_left_{};                   // remove_pairs() has some untried
-    std::unordered_set<u64> rejected_{};  // hashes of traces that did not fail
+    bool pairs_left_{};                  // remove_pairs() has some untried
+    std::unordered_set<u64> rejected_{}; // hashes of traces that did not fail
 };
 
 bool Shrinker::evaluate(const Trace& t) {
@@ -164,8 +161,7 @@ void Shrinker::remove_chunks() {
 }
 
 void Shrinker::remove_slots(Field f) {
-    for (const u8 slot : slots_used(best_, f))
-        take(without_slot(best_, f, slot));
+    for (const u8 slot : slots_used(best_, f)) take(without_slot(best_, f, slot));
 }
 
 // Two operations that cancel out (alloc and free, enter and leave) go only together, however far apart.
@@ -189,8 +185,7 @@ void Shrinker::remove_pairs() {
 void Shrinker::lower_together() {
     for (const Field f : {f_size, f_from, f_nid, f_walker}) {
         Trace t = best_;
-        for (Op& op : t.ops)
-            set_field(op, f, 0);
+        for (Op& op : t.ops) set_field(op, f, 0);
         take(std::move(t));
     }
 }
@@ -198,8 +193,7 @@ void Shrinker::lower_together() {
 void Shrinker::lower_op(std::size_t i) {
     lower_faults(i);
     lower_list(i);
-    for (const Field f : {f_size, f_from, f_nid, f_on, f_walker, f_page})
-        lower_number(i, f);
+    for (const Field f : {f_size, f_from, f_nid, f_on, f_walker, f_page}) lower_number(i, f);
 }
 
 void Shrinker::lower_number(std::size_t i, Field f) {
@@ -289,8 +283,7 @@ Trace Shrinker::run() {
         remove_slots(f_folio);
         remove_slots(f_walker);
         lower_together();
-        for (std::size_t i = 0; i < best_.ops.size() && !spent(); ++i)
-            lower_op(i);
+        for (std::size_t i = 0; i < best_.ops.size() && !spent(); ++i) lower_op(i);
         remove_pairs();
         renumber(f_folio);
         renumber(f_walker);
@@ -300,7 +293,7 @@ Trace Shrinker::run() {
     return best_;
 }
 
-}  // namespace
+} // namespace
 
 Trace shrink(Trace failing, const StillFails& still_fails, ShrinkStats* stats, u64 max_evaluations) {
     Shrinker shrinker(std::move(failing), still_fails, max_evaluations);
@@ -309,4 +302,4 @@ Trace shrink(Trace failing, const StillFails& still_fails, ShrinkStats* stats, u
     return best;
 }
 
-}  // namespace mmodel
+} // namespace mmodel

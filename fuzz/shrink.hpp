@@ -12,11 +12,11 @@ namespace mmodel {
 inline constexpr u64 default_shrink_evaluations = 20'000;
 
 struct ShrinkStats {
-    u64 evaluations{};   // calls of still_fails
-    u64 accepted{};      // those that said yes
-    u64 rounds{};        // times that every pass ran
-    bool reproduced{};   // the trace as given failed at all
-    bool reached_end{};  // no pass had anything left; false when the evaluations ran out
+    u64 evaluations{};  // calls of still_fails
+    u64 accepted{};     // those that said yes
+    u64 rounds{};       // times that every pass ran
+    bool reproduced{};  // the trace as given failed at all
+    bool reached_end{}; // no pass had anything left; false when the evaluations ran out
 
     bool operator==(const ShrinkStats&) const = default;
 };
@@ -31,4 +31,4 @@ using StillFails = std::function<bool(const Trace&)>;
 [[nodiscard]] Trace shrink(Trace failing, const StillFails& still_fails, ShrinkStats* stats = nullptr,
                            u64 max_evaluations = default_shrink_evaluations);
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -3,30 +3,12 @@
 
 #include <algorithm>
 
+#include "fuzz/trace_words.hpp"
+
 namespace mmodel {
 namespace {
 
 using Status = std::expected<void, TraceError>;
-
-struct FieldName {
-    Field field;
-    std::string_view name;
-};
-
-constexpr std::array field_names{
-    FieldName{f_folio, "folio"},   FieldName{f_size, "size"}, FieldName{f_from, "from"},
-    FieldName{f_nid, "nid"},       FieldName{f_on, "on"},     FieldName{f_walker, "walker"},
-    FieldName{f_folios, "folios"}, FieldName{f_page, "page"}, FieldName{f_fail, "fail"}};
-
-constexpr std::array<std::string_view, 3> from_names{"buddy", "boot", "hot"};
-
-std::string_view name_of(Field f) {
-    for (const FieldName& n : field_names)
-        if (n.field == f) return n.name;
-    return "?";
-}
-
-u64 size_bytes(const Geometry& g, u8 size) { return u64{g.page_bytes} << g.folio_order[size]; }
 
 // ---- what messages are made of
 
@@ -42,15 +24,13 @@ std::string escaped(char c) {
 std::string quoted(std::string_view text) {
     constexpr std::size_t shown = 40;
     std::string out = "'";
-    for (const char c : text.substr(0, shown))
-        out += is_printable(c) ? std::string(1, c) : escaped(c);
+    for (const char c : text.substr(0, shown)) out += is_printable(c) ? std::string(1, c) : escaped(c);
     return out + (text.size() > shown ? "...'" : "'");
 }
 
 std::string known_ops() {
     std::string out;
-    for (const OpKind k : all_op_kinds)
-        out += " " + std::string(name(k));
+    for (const OpKind k : all_op_kinds) out += " " + std::string(name(k));
     return out;
 }
 
@@ -63,8 +43,7 @@ std::string known_keys(OpKind kind) {
 
 std::string known_sizes(const Geometry& g) {
     std::string out;
-    for (u8 s = 0; s < g.nr_hstates(); ++s)
-        out += " " + print_bytes(size_bytes(g, s));
+    for (u8 s = 0; s < g.nr_hstates(); ++s) out += " " + print_bytes(size_bytes(g, s));
     return out;
 }
 
@@ -91,8 +70,7 @@ public:
     explicit Words(std::string_view line) : line_(line) {}
 
     Word next() {
-        while (at_ < line_.size() && line_[at_] == ' ')
-            ++at_;
+        while (at_ < line_.size() && line_[at_] == ' ') ++at_;
         if (at_ < line_.size() && line_[at_] == '#') line_ = line_.substr(0, at_);
         const auto end = std::min(line_.find(' ', at_), line_.size());
         const Word word{line_.substr(at_, end - at_), at_ + 1};
@@ -165,8 +143,8 @@ Status Reader::read_header(std::string_view line) {
     const Word first = words.next(), second = words.next(), version = words.next();
     if (first.column != 1 || first.text != "mmodel" || second.text != "trace" || version.text.empty()) {
         const std::string seen = line.empty() ? "an empty line" : quoted(line);
-        return stop(
-            1, "a trace starts with 'mmodel trace " + std::to_string(trace_version) + "', not with " + seen);
+        return stop(1, "a trace starts with 'mmodel trace " + std::to_string(trace_version) + "', not with " +
+                           seen);
     }
     if (auto s = check_bytes(line); !s) return s;
     const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
@@ -376,81 +354,7 @@ std::expected<Trace, TraceError> Reader::finish() {
     return stop(1, "the text ends without a geometry; wanted a line such as 'geometry x86-64'");
 }
 
-// ---- the printer
-
-void print_field(std::string& out, const Geometry& g, const Op& op, Field f) {
-    const u64 v = field_value(op, f);
-    if (v == 0 && f != f_folio) return;
-    out += " " + std::string(name_of(f)) + "=";
-    if (f == f_size) {
-        // A size that the geometry lacks prints as what the parser refuses.
-        out += v < g.nr_hstates() ? print_bytes(size_bytes(g, op.size)) : "?" + std::to_string(v);
-    } else if (f == f_from) {
-        out += v < from_names.size() ? std::string(from_names[v]) : "?" + std::to_string(v);
-    } else if (f == f_folios) {
-        std::string_view comma = "";
-        for (std::size_t slot = 0; slot < max_folios; ++slot) {
-            if (!(v >> slot & 1)) continue;
-            (out += comma) += std::to_string(slot);
-            comma = ",";
-        }
-    } else {
-        out += std::to_string(v);
-    }
-}
-
-}  // namespace
-
-u64 field_value(const Op& op, Field f) {
-    switch (f) {
-    case f_folio: return op.folio;
-    case f_size: return op.size;
-    case f_from: return static_cast<u64>(op.from);
-    case f_nid: return op.nid;
-    case f_on: return op.on;
-    case f_walker: return op.walker;
-    case f_folios: return op.folios;
-    case f_page: return op.page;
-    case f_fail: break;
-    }
-    return 0;
-}
-
-void set_field(Op& op, Field f, u64 value) {
-    switch (f) {
-    case f_folio: op.folio = static_cast<u8>(value); return;
-    case f_size: op.size = static_cast<u8>(value); return;
-    case f_from: op.from = static_cast<From>(value); return;
-    case f_nid: op.nid = static_cast<u8>(value); return;
-    case f_on: op.on = value & 1; return;
-    case f_walker: op.walker = static_cast<u8>(value); return;
-    case f_folios: op.folios = static_cast<u16>(value); return;
-    case f_page: op.page = static_cast<u32>(value); return;
-    case f_fail: return;
-    }
-}
-
-u64 nr_values(const Config& c, Field f) {
-    switch (f) {
-    case f_folio: return max_folios;
-    case f_size: return c.geometry.nr_hstates();
-    case f_from: return from_names.size();
-    case f_nid: return c.nr_nodes;
-    case f_on: return 2;
-    case f_walker: return max_walkers;
-    case f_folios: return u64{1} << max_folios;
-    case f_page: return u64{1} << 32;
-    case f_fail: return u64{max_fault} + 1;
-    }
-    return 1;
-}
-
-bool is_valid(const Config& c, const Op& op) {
-    const auto fits = [&](Field f) {
-        return !(fields_of(op.kind) & f) || field_value(op, f) < nr_values(c, f);
-    };
-    return op == canonical(op) && std::ranges::all_of(number_fields, fits);
-}
+} // namespace
 
 std::expected<Trace, TraceError> parse_trace(std::string_view text) {
     if (text.size() > max_trace_bytes)
@@ -468,29 +372,4 @@ std::expected<Trace, TraceError> parse_trace(std::string_view text) {
     return reader.finish();
 }
 
-std::string print_op(const Geometry& g, const Op& op) {
-    const Op c = canonical(op);
-    std::string out(name(c.kind));
-    for (const Field f : number_fields)
-        if (fields_of(c.kind) & f) print_field(out, g, c, f);
-    if (!c.fail.any()) return out;
-    out += " fail=" + std::to_string(c.fail.nth[0]);
-    if (c.fail.nth[1] != no_fault) out += "," + std::to_string(c.fail.nth[1]);
-    return out;
-}
-
-std::string print_trace(const Trace& trace) {
-    std::string out = "mmodel trace " + std::to_string(trace_version) + "\n";
-    out += "geometry " + print_config(trace.config) + "\n";
-    if (!trace.sabotage.empty()) out += "sabotage " + trace.sabotage + "\n";
-    for (const Op& op : trace.ops)
-        (out += print_op(trace.config.geometry, op)) += '\n';
-    if (!trace.expect.empty()) out += "expect " + trace.expect + "\n";
-    return out;
-}
-
-std::string print_error(const TraceError& e) {
-    return "line " + std::to_string(e.line) + ", column " + std::to_string(e.column) + ": " + e.what;
-}
-
-}  // namespace mmodel
+} // namespace mmodel

@@ -17,17 +17,17 @@
 namespace mmodel {
 
 inline constexpr u64 trace_version = 1;
-inline constexpr std::size_t max_trace_bytes = std::size_t{64} << 20;  // larger texts are refused unread
+inline constexpr std::size_t max_trace_bytes = std::size_t{64} << 20; // larger texts are refused unread
 inline constexpr std::size_t max_trace_ops = 1'000'000;
-inline constexpr std::size_t max_line_bytes = 4096;  // without its line end
-inline constexpr std::size_t max_name_bytes = 100;   // of a sabotage or an invariant
+inline constexpr std::size_t max_line_bytes = 4096; // without its line end
+inline constexpr std::size_t max_name_bytes = 100;  // of a sabotage or an invariant
 inline constexpr u16 max_fault = no_fault - 1;
 
 struct Trace {
     Config config = presets().front();
-    std::string sabotage{};  // a name from spec/, kept as text; empty: nothing is broken on purpose
-    std::vector<Op> ops{};   // canonical() and is_valid() for the configuration
-    std::string expect{};    // "ok" or the name of the invariant that must break; empty: nothing is claimed
+    std::string sabotage{}; // a name from spec/, kept as text; empty: nothing is broken on purpose
+    std::vector<Op> ops{};  // canonical() and is_valid() for the configuration
+    std::string expect{};   // "ok" or the name of the invariant that must break; empty: nothing is claimed
 
     bool operator==(const Trace&) const = default;
 };
@@ -69,4 +69,4 @@ void set_field(Op& op, Field f, u64 value);
 // "line 3, column 10: ..."
 [[nodiscard]] std::string print_error(const TraceError& e);
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -45,4 +45,4 @@ Op canonical(Op op) {
     return out;
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// An operation is plain data: what is done, to which folio, and which of its allocations fail. RapidCheck generates it,
-// libFuzzer decodes it from bytes, a text trace holds it, a shrinker cuts it down.
+// An operation is plain data: what is done, to which folio, and which of its allocations fail. RapidCheck
+// generates it, libFuzzer decodes it from bytes, a text trace holds it, a shrinker cuts it down.
 #pragma once
 
 #include <array>
@@ -32,12 +32,13 @@ enum class OpKind : u8 {
 
 enum class From : u8 { buddy = 0, boot = 1, hot = 2 };
 
-inline constexpr std::size_t max_folios = 16;   // folio slots a world has; a list is a mask of them
+inline constexpr std::size_t max_folios = 16; // folio slots a world has; a list is a mask of them
 inline constexpr std::size_t max_walkers = 4;
-inline constexpr std::size_t max_faults = 2;    // allocations of one operation that can be told to fail
+inline constexpr std::size_t max_faults = 2; // allocations of one operation that can be told to fail
 inline constexpr u16 no_fault = 0xffff;
 
-// Which allocations of the operation fail, by their order in it (0 = the first). Unused entries are no_fault; ascending.
+// Which allocations of the operation fail, by their order in it (0 = the first). Unused entries are no_fault;
+// ascending.
 struct Faults {
     std::array<u16, max_faults> nth{no_fault, no_fault};
 
@@ -46,25 +47,35 @@ struct Faults {
     [[nodiscard]] constexpr bool any() const { return nth[0] != no_fault; }
 };
 
-// Fields an operation does not use are zero, so that == on operations is == on what they mean (see canonical()).
+// Fields an operation does not use are zero, so that == on operations is == on what they mean (see
+// canonical()).
 struct Op {
     OpKind kind{OpKind::optimise};
-    u8 folio{};    // folio slot
-    u8 size{};     // alloc_*: index into the geometry's huge page sizes
-    From from{};   // alloc_folio
+    u8 folio{};  // folio slot
+    u8 size{};   // alloc_*: index into the geometry's huge page sizes
+    From from{}; // alloc_folio
     u8 nid{};
     bool on{};
     u8 walker{};
-    u16 folios{};  // *_list: mask of folio slots
-    u32 page{};    // walker_enter: page of the folio; take_pages: frames left
+    u16 folios{}; // *_list: mask of folio slots
+    u32 page{};   // walker_enter: page of the folio; take_pages: frames left
     Faults fail{};
 
     auto operator<=>(const Op&) const = default;
 };
 
-// The fields an operation may use; the printer, the parser, the byte decoder and the shrinker all go by fields_of().
+// The fields an operation may use; the printer, the parser, the byte decoder and the shrinker all go by
+// fields_of().
 enum Field : u16 {
-    f_folio = 1, f_size = 2, f_from = 4, f_nid = 8, f_on = 16, f_walker = 32, f_folios = 64, f_page = 128, f_fail = 256
+    f_folio = 1,
+    f_size = 2,
+    f_from = 4,
+    f_nid = 8,
+    f_on = 16,
+    f_walker = 32,
+    f_folios = 64,
+    f_page = 128,
+    f_fail = 256
 };
 
 constexpr u16 fields_of(OpKind k) {
@@ -88,10 +99,11 @@ constexpr u16 fields_of(OpKind k) {
     return 0;
 }
 
-inline constexpr std::array all_op_kinds{
-    OpKind::alloc_folio, OpKind::free_folio, OpKind::optimise, OpKind::restore, OpKind::optimise_list,
-    OpKind::restore_list, OpKind::sysctl, OpKind::alloc_lru, OpKind::free_lru, OpKind::walker_enter,
-    OpKind::walker_try_get, OpKind::walker_leave, OpKind::hot_add, OpKind::take_pages, OpKind::give_pages};
+inline constexpr std::array all_op_kinds{OpKind::alloc_folio,  OpKind::free_folio,     OpKind::optimise,
+                                         OpKind::restore,      OpKind::optimise_list,  OpKind::restore_list,
+                                         OpKind::sysctl,       OpKind::alloc_lru,      OpKind::free_lru,
+                                         OpKind::walker_enter, OpKind::walker_try_get, OpKind::walker_leave,
+                                         OpKind::hot_add,      OpKind::take_pages,     OpKind::give_pages};
 
 // The word that starts the operation's line in a text trace: "optimise", "walker_enter", ...
 [[nodiscard]] std::string_view name(OpKind k);
@@ -99,4 +111,4 @@ inline constexpr std::array all_op_kinds{
 // The same operation with every unused field zeroed and faults sorted, without repeats.
 [[nodiscard]] Op canonical(Op op);
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -16,7 +16,8 @@ struct State {
     bool operator==(const State&) const = default;
 };
 
-// A machine as booted from a configuration, and what has been done to it since. Copying costs one reference count.
+// A machine as booted from a configuration, and what has been done to it since. Copying costs one reference
+// count.
 class World {
 public:
     explicit World(const Config& c) : state_(State{Machine(c), {}}) {}
@@ -37,7 +38,7 @@ private:
 struct Ran {
     Outcome outcome{};
     u64 nr_events{};
-    u32 nr_allocs{};          // allocations the operation tried: faults 0 .. nr_allocs - 1 can fire
+    u32 nr_allocs{}; // allocations the operation tried: faults 0 .. nr_allocs - 1 can fire
     u32 nr_failed_allocs{};
 };
 
@@ -64,4 +65,4 @@ struct Step {
     return {std::move(next), ran};
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -10,12 +10,14 @@ namespace {
 std::string num(i64 n) { return std::to_string(n); }
 
 enum class Has : u8 { nobody, free, vmemmap, table, folio, boot };
-constexpr const char* names[] = {"nobody", "the buddy", "the vmemmap", "a page table", "a folio", "boot memory"};
+constexpr const char* names[] = {"nobody",       "the buddy", "the vmemmap",
+                                 "a page table", "a folio",   "boot memory"};
 
 class Auditor {
 public:
-    explicit Auditor(const World& w) : w_(w), m_(w.machine()), c_(m_.config()), has_(c_.nr_frames()), nr_ptes_(c_.nr_frames()),
-                                       nr_stale_(c_.nr_frames()) {}
+    explicit Auditor(const World& w)
+        : w_(w), m_(w.machine()), c_(m_.config()), has_(c_.nr_frames()), nr_ptes_(c_.nr_frames()),
+          nr_stale_(c_.nr_frames()) {}
 
     std::string run() {
         count_free();
@@ -39,7 +41,9 @@ private:
     }
     void give(Pfn p, Has owner) {
         Has& h = has_[p.value];
-        if (h != Has::nobody) complain("pfn " + num(static_cast<i64>(p.value)) + " belongs to " + names[static_cast<int>(h)] + " and to " + names[static_cast<int>(owner)]);
+        if (h != Has::nobody)
+            complain("pfn " + num(static_cast<i64>(p.value)) + " belongs to " + names[static_cast<int>(h)] +
+                     " and to " + names[static_cast<int>(owner)]);
         h = owner;
     }
     [[nodiscard]] u64 nr_vpages() const { return c_.geometry.vpage_of(Pfn{c_.nr_frames()}).value; }
@@ -58,20 +62,23 @@ private:
     }
 
     void count_tables() {
-        std::map<u64, u64> installed;   // table frame -> PMDs it is installed in
+        std::map<u64, u64> installed; // table frame -> PMDs it is installed in
         for (u64 i = 0; i <= m_.pmd_idx(Vpage{nr_vpages()}); ++i)
             if (const Pmd pmd = m_.pmd(i); pmd.kind == Pmd::Kind::table) {
                 ++installed[pmd.pfn.value];
-                expect(static_cast<i64>(i + 1), static_cast<i64>(m_.frame(pmd.pfn).installed), "PMD of the table in pfn " + num(static_cast<i64>(pmd.pfn.value)));
+                expect(static_cast<i64>(i + 1), static_cast<i64>(m_.frame(pmd.pfn).installed),
+                       "PMD of the table in pfn " + num(static_cast<i64>(pmd.pfn.value)));
             }
         for (const auto& [table, times] : installed) {
-            expect(static_cast<i64>(times), 1, "PMDs that hold the table in pfn " + num(static_cast<i64>(table)));
+            expect(static_cast<i64>(times), 1,
+                   "PMDs that hold the table in pfn " + num(static_cast<i64>(table)));
             give(Pfn{table}, Has::table);
         }
         // At rest no table is private; one that is would still count.
         for (u64 p = 0; p < c_.nr_frames(); ++p) {
             if (m_.frame(Pfn{p}).owner != Owner::page_table) continue;
-            if (!installed.contains(p)) complain("the table in pfn " + num(static_cast<i64>(p)) + " is installed nowhere");
+            if (!installed.contains(p))
+                complain("the table in pfn " + num(static_cast<i64>(p)) + " is installed nowhere");
             for (u32 i = 0; i < c_.geometry.ptrs_per_pte; ++i)
                 if (const Pte pte = m_.pte({Pfn{p}, i}); pte.present()) ++nr_ptes_[pte.pfn().value];
         }
@@ -96,12 +103,17 @@ private:
         const Frame& f = m_.frame(p);
         const Has h = has_[p.value];
         const std::string who = "pfn " + num(static_cast<i64>(p.value));
-        if ((h != Has::nobody) != m_.is_populated(p)) complain(who + " is " + (m_.is_populated(p) ? "nobody's" : "somebody's and does not exist"));
+        if ((h != Has::nobody) != m_.is_populated(p))
+            complain(who + " is " + (m_.is_populated(p) ? "nobody's" : "somebody's and does not exist"));
         expect(nr_ptes_[p.value], f.nr_ptes, "entries that map " + who);
         expect(nr_stale_[p.value], f.nr_stale, "stale translations to " + who);
-        const bool by_leaf = h == Has::vmemmap && nr_ptes_[p.value] == 0;   // boot's and hot-plug's: implicit
-        const Owner owner = h == Has::table ? Owner::page_table : h == Has::vmemmap && !by_leaf ? Owner::vmemmap : Owner::other;
-        if (f.owner != owner) complain(who + ", of " + names[static_cast<int>(h)] + ", is marked " + num(static_cast<i64>(f.owner)) + " and not " + num(static_cast<i64>(owner)));
+        const bool by_leaf = h == Has::vmemmap && nr_ptes_[p.value] == 0; // boot's and hot-plug's: implicit
+        const Owner owner = h == Has::table                 ? Owner::page_table
+                            : h == Has::vmemmap && !by_leaf ? Owner::vmemmap
+                                                            : Owner::other;
+        if (f.owner != owner)
+            complain(who + ", of " + names[static_cast<int>(h)] + ", is marked " +
+                     num(static_cast<i64>(f.owner)) + " and not " + num(static_cast<i64>(owner)));
         if (m_.is_mapped(p) != (h == Has::vmemmap)) complain(who + ": is_mapped() is wrong");
         if (h == Has::free) ++free_[m_.nid_of(p).value];
     }
@@ -122,7 +134,8 @@ private:
 
     void judge_free_pages() {
         for (u8 n = 0; n < c_.nr_nodes; ++n)
-            expect(free_[n], static_cast<i64>(m_.nr_free_or_held_pages(Nid{n})), "free pages of node " + num(n));
+            expect(free_[n], static_cast<i64>(m_.nr_free_or_held_pages(Nid{n})),
+                   "free pages of node " + num(n));
     }
 
     const World& w_;
@@ -134,8 +147,8 @@ private:
     std::string wrong_;
 };
 
-}  // namespace
+} // namespace
 
 std::string audit(const World& w) { return Auditor(w).run(); }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -10,13 +10,15 @@ namespace mmodel {
 namespace {
 
 World optimised_world() {
-    return after("geometry tiny\nalloc_folio folio=0\nalloc_folio folio=1\noptimise_list folios=0,1\nrestore folio=1\n");
+    return after("geometry tiny\nalloc_folio folio=0\nalloc_folio folio=1\noptimise_list folios=0,1\nrestore "
+                 "folio=1\n");
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("the audit finds nothing wrong at boot, on every machine that is small enough to count") {
-    for (const char* geometry : {"tiny", "tiny nodes=2 boot=1", "tiny nodes=4", "tiny memory=16K", "tiny block=0"})
+    for (const char* geometry :
+         {"tiny", "tiny nodes=2 boot=1", "tiny nodes=4", "tiny memory=16K", "tiny block=0"})
         CHECK(audit(World(config_of(geometry))) == "");
     CHECK(audit(optimised_world()) == "");
 }
@@ -43,7 +45,8 @@ TEST_CASE("the audit sees a detached frame and a private table") {
 }
 
 TEST_CASE("the audit sees each number of the tally that is off by one") {
-    for (i64 Tally::*number : {&Tally::vmemmap_buddy, &Tally::vmemmap_boot, &Tally::detached, &Tally::tables, &Tally::private_tables}) {
+    for (i64 Tally::* number : {&Tally::vmemmap_buddy, &Tally::vmemmap_boot, &Tally::detached, &Tally::tables,
+                                &Tally::private_tables}) {
         World w = optimised_world();
         ++(w.own().machine.tally.*number);
         CHECK_THAT(audit(w), Catch::Contains("counted, the machine says"));
@@ -56,4 +59,4 @@ TEST_CASE("the audit sees a folio slot that names memory of another") {
     CHECK_THAT(audit(w), Catch::Contains("belongs to a folio and to a folio"));
 }
 
-}  // namespace mmodel
+} // namespace mmodel

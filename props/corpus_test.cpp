@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Every trace in corpus/ is replayed on the model under the specification and must end as it says. The deliberate breaks
-// must all be there, and between them show every invariant that the model can break.
+// Every trace in corpus/ is replayed on the model under the specification and must end as it says. The
+// deliberate breaks must all be there, and between them show every invariant that the model can break.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Case {
-    std::string path;   // below corpus/
+    std::string path; // below corpus/
     Trace trace;
 };
 
@@ -63,10 +63,11 @@ std::string expected(const Trace& t) { return t.expect.empty() ? "ok" : t.expect
 
 // Judged only by the process that runs real kernel code; the model cannot break them.
 bool is_of_real_kernel_only(spec::Inv i) {
-    return i == spec::Inv::no_bug || i == spec::Inv::kernel_code_touches_only_what_is_mapped || i == spec::Inv::every_operation_ends;
+    return i == spec::Inv::no_bug || i == spec::Inv::kernel_code_touches_only_what_is_mapped ||
+           i == spec::Inv::every_operation_ends;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("every trace of the corpus ends as it says") {
     u64 nr_ok = 0, nr_violations = 0;
@@ -104,7 +105,8 @@ TEST_CASE("each operation of the seeds does something, and together they are all
     }
 }
 
-TEST_CASE("every sabotage has a trace of its name, and every invariant of the model is broken by some trace") {
+TEST_CASE(
+    "every sabotage has a trace of its name, and every invariant of the model is broken by some trace") {
     std::set<std::string> sabotages, invariants;
     for (const Case& c : corpus()) {
         if (c.path == "sabotage/" + c.trace.sabotage + ".trace") sabotages.insert(c.trace.sabotage);
@@ -132,14 +134,16 @@ TEST_CASE("a sabotaged trace is well without its sabotage") {
 TEST_CASE("a sabotaged trace shrinks to one with the same sabotage that breaks the same invariant") {
     for (const Case& c : sabotaged()) {
         INFO(c.path);
-        const auto same = [&](const Trace& t) { return t.sabotage == c.trace.sabotage && ending(t) == c.trace.expect; };
+        const auto same = [&](const Trace& t) {
+            return t.sabotage == c.trace.sabotage && ending(t) == c.trace.expect;
+        };
         ShrinkStats stats;
         const Trace least = shrink(c.trace, same, &stats);
         CHECK(stats.reproduced);
         CHECK(stats.reached_end);
         CHECK(same(least));
-        CHECK(least.ops.size() == c.trace.ops.size());   // what is in the corpus is minimal
+        CHECK(least.ops.size() == c.trace.ops.size()); // what is in the corpus is minimal
     }
 }
 
-}  // namespace mmodel
+} // namespace mmodel

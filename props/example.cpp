@@ -13,7 +13,7 @@ struct Recorder {
     void after(const Machine&, const Event& e) { events.push_back(e); }
 };
 
-}  // namespace
+} // namespace
 
 Config config_of(const std::string& text) {
     const auto c = parse_config(text);
@@ -29,7 +29,9 @@ Trace trace_of(const std::string& text) {
     return *t;
 }
 
-Op op_of(const Config& c, const std::string& line) { return trace_of("geometry " + print_config(c) + "\n" + line + "\n").ops.at(0); }
+Op op_of(const Config& c, const std::string& line) {
+    return trace_of("geometry " + print_config(c) + "\n" + line + "\n").ops.at(0);
+}
 
 u64 Did::count(EventKind k) const { return static_cast<u64>(std::ranges::count(events, k, &Event::kind)); }
 
@@ -41,7 +43,8 @@ u64 Did::live_ptes(const std::string& where) const {
 
 i64 nr_free(const World& w) {
     i64 n = 0;
-    for (u8 nid = 0; nid < w.config().nr_nodes; ++nid) n += static_cast<i64>(w.machine().nr_free_or_held_pages(Nid{nid}));
+    for (u8 nid = 0; nid < w.config().nr_nodes; ++nid)
+        n += static_cast<i64>(w.machine().nr_free_or_held_pages(Nid{nid}));
     return n;
 }
 
@@ -53,7 +56,9 @@ Did run(World& w, const Op& op) {
     const Ran ran = advance(watched, op, recorder);
     const spec::Checked checked = spec::checked_advance(w, op);
     INFO(print_op(w.config().geometry, op));
-    if (checked.violation) FAIL(spec::fact(checked.violation->inv).name << ": " << checked.violation->detail << " at " << checked.violation->event);
+    if (checked.violation)
+        FAIL(spec::fact(checked.violation->inv).name << ": " << checked.violation->detail << " at "
+                                                     << checked.violation->event);
     REQUIRE(w == watched);
     REQUIRE(ran.outcome == checked.ran.outcome);
     const Counters &a = before.machine().counters, &b = w.machine().counters;
@@ -91,6 +96,8 @@ Seen seen(const World& w, u8 slot) {
     return out;
 }
 
-bool is_optimised(const World& w, u8 slot) { return hvo::is_optimised(w.machine(), w.pool().slots[slot].head); }
+bool is_optimised(const World& w, u8 slot) {
+    return hvo::is_optimised(w.machine(), w.pool().slots[slot].head);
+}
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What examples are written with: worlds made from a few lines of a trace, operations that must satisfy the specification.
+// What examples are written with: worlds made from a few lines of a trace, operations that must satisfy the
+// specification.
 #pragma once
 
 #include <string>
@@ -12,19 +13,20 @@ namespace mmodel {
 
 // From the text of a geometry line or of operations; a Catch failure if it is not one.
 [[nodiscard]] Config config_of(const std::string& text);
-[[nodiscard]] Trace trace_of(const std::string& text);   // without the "mmodel trace 1" line
+[[nodiscard]] Trace trace_of(const std::string& text); // without the "mmodel trace 1" line
 [[nodiscard]] Op op_of(const Config& c, const std::string& line);
 
 // What an operation did to a world.
 struct Did {
     Outcome outcome{};
-    i64 memmap{}, memmap_boot{}, static_key{};   // counters: after minus before
-    i64 free{};                                  // free pages of all nodes, likewise
+    i64 memmap{}, memmap_boot{}, static_key{}; // counters: after minus before
+    i64 free{};                                // free pages of all nodes, likewise
     u32 nr_allocs{}, nr_failed_allocs{};
     std::vector<Event> events{};
 
     [[nodiscard]] u64 count(EventKind k) const;
-    [[nodiscard]] u64 live_ptes(const std::string& where) const;   // PTEs of installed tables set by that function
+    [[nodiscard]] u64
+    live_ptes(const std::string& where) const; // PTEs of installed tables set by that function
 };
 
 // Runs the operation on the world, in place, under the specification; a violation is a Catch failure.
@@ -44,4 +46,4 @@ struct Seen {
 [[nodiscard]] bool is_optimised(const World& w, u8 slot);
 [[nodiscard]] i64 nr_free(const World& w);
 
-}  // namespace mmodel
+} // namespace mmodel

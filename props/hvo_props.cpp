@@ -32,24 +32,27 @@ std::optional<Broken> judge_spec_and_audit(const Trace& t) {
 }
 
 std::optional<Broken> judge_formats(const Trace& t) {
-    if (parse_trace(print_trace(t)) != t) return Broken{"text", "A trace reads back from its text as it was."};
+    if (parse_trace(print_trace(t)) != t)
+        return Broken{"text", "A trace reads back from its text as it was."};
     const auto bytes = encode(t);
     if (!bytes || decode(*bytes) != t) return Broken{"bytes", "A trace reads back from its bytes as it was."};
     return std::nullopt;
 }
 
-// What a folio's reader sees must not depend on whether somebody optimised and restored it on the way: the same operations
-// with every optimise left out lead to the same struct pages wherever both are plain.
+// What a folio's reader sees must not depend on whether somebody optimised and restored it on the way: the
+// same operations with every optimise left out lead to the same struct pages wherever both are plain.
 std::optional<Broken> judge_identity(const Trace& t) {
     World with(t.config), without(t.config);
     for (const Op& op : t.ops) {
         with = step(with, op).next;
         if (op.kind != OpKind::optimise && op.kind != OpKind::optimise_list) without = step(without, op).next;
         for (u8 i = 0; i < max_folios; ++i) {
-            if (with.pool().slots[i] != without.pool().slots[i]) return std::nullopt;   // memory ran out differently
+            if (with.pool().slots[i] != without.pool().slots[i])
+                return std::nullopt; // memory ran out differently
             if (with.pool().slots[i].state != hvo::SlotState::hugetlb || is_optimised(with, i)) continue;
             if (seen(with, i).contents != seen(without, i).contents)
-                return Broken{"identity", "A folio that was optimised and restored reads as one that never was."};
+                return Broken{"identity",
+                              "A folio that was optimised and restored reads as one that never was."};
         }
     }
     return std::nullopt;
@@ -60,13 +63,17 @@ constexpr Mix faultless{.fault_percent = 0};
 // Tables of a gigantic folio's split come early; pages of its restore are thousands.
 constexpr Mix gigantic{.nr_folios = 2, .gigantic_percent = 100, .fault_percent = 60, .max_fault = 14};
 
-}  // namespace
+} // namespace
 
-TEST_CASE("every sequence on the tiny machine satisfies the specification, and every frame is where it should be") {
+TEST_CASE(
+    "every sequence on the tiny machine satisfies the specification, and every frame is where it should be") {
     prop("spec and audit, tiny", 1'500, gen_trace(config_of("tiny"), small, 1, 60), judge_spec_and_audit);
-    prop("spec and audit, tiny boot=1", 500, gen_trace(config_of("tiny boot=1"), small, 1, 60), judge_spec_and_audit);
-    prop("spec and audit, tiny nodes=2 boot=1", 500, gen_trace(config_of("tiny nodes=2 boot=1"), small, 1, 60), judge_spec_and_audit);
-    prop("spec and audit, tiny memory=16K", 500, gen_trace(config_of("tiny memory=16K"), small, 1, 60), judge_spec_and_audit);
+    prop("spec and audit, tiny boot=1", 500, gen_trace(config_of("tiny boot=1"), small, 1, 60),
+         judge_spec_and_audit);
+    prop("spec and audit, tiny nodes=2 boot=1", 500,
+         gen_trace(config_of("tiny nodes=2 boot=1"), small, 1, 60), judge_spec_and_audit);
+    prop("spec and audit, tiny memory=16K", 500, gen_trace(config_of("tiny memory=16K"), small, 1, 60),
+         judge_spec_and_audit);
 }
 
 TEST_CASE("every sequence on the tiny machine satisfies the specification") {
@@ -76,7 +83,8 @@ TEST_CASE("every sequence on the tiny machine satisfies the specification") {
 
 TEST_CASE("every sequence on x86-64 satisfies the specification") {
     prop("spec, x86-64", 400, gen_trace(config_of("x86-64"), {}, 1, 80), judge_spec);
-    prop("spec, x86-64 nodes=2 boot=1", 300, gen_trace(config_of("x86-64 nodes=2 boot=1"), {}, 1, 80), judge_spec);
+    prop("spec, x86-64 nodes=2 boot=1", 300, gen_trace(config_of("x86-64 nodes=2 boot=1"), {}, 1, 80),
+         judge_spec);
     prop("spec, x86-64 gigantic", 150, gen_trace(config_of("x86-64 boot=1"), gigantic, 1, 40), judge_spec);
 }
 
@@ -92,11 +100,13 @@ TEST_CASE("a folio that was optimised and restored reads as one that never was")
 }
 
 TEST_CASE("every drawn trace reads back from its text and from its bytes") {
-    for (const char* geometry : {"tiny", "tiny nodes=2 boot=1", "x86-64", "x86-64 nodes=2 boot=1", "arm64-16k"})
-        prop(std::string("formats, ") + geometry, 400, gen_trace(config_of(geometry), {}, 0, 80), judge_formats);
+    for (const char* geometry :
+         {"tiny", "tiny nodes=2 boot=1", "x86-64", "x86-64 nodes=2 boot=1", "arm64-16k"})
+        prop(std::string("formats, ") + geometry, 400, gen_trace(config_of(geometry), {}, 0, 80),
+             judge_formats);
 }
 
-// ---- reach: what the sequences above are there for really happens ---------------------------------------------------
+// ---- reach: what the sequences above are there for really happens
 
 namespace {
 
@@ -116,10 +126,12 @@ public:
         nr["rollback of PTEs"] += optimises && restored_ptes_ > 0;
         nr["second try of a list"] += op.kind == OpKind::optimise_list && flushes_ > 2;
         nr["restore fails"] += op.kind == OpKind::restore && failed;
-        nr["list restore fails half-way"] += op.kind == OpKind::restore_list && failed && ran.outcome.moved > 0;
+        nr["list restore fails half-way"] +=
+            op.kind == OpKind::restore_list && failed && ran.outcome.moved > 0;
         nr["free fails"] += op.kind == OpKind::free_folio && failed;
         nr["self-hosted is refused"] += ran.outcome.err == Errno::notsupp;
-        nr["old head is kept"] += op.kind == OpKind::optimise && no_head_ && ran.outcome.err == Errno::ok && live_ptes_ > 0;
+        nr["old head is kept"] +=
+            op.kind == OpKind::optimise && no_head_ && ran.outcome.err == Errno::ok && live_ptes_ > 0;
         nr["out of memory by pressure"] += starved_;
         if (op.kind == OpKind::optimise && ran.outcome.err == Errno::ok && live_ptes_ > 0)
             nr["boot memory folio is optimised"] += w.pool().slots[op.folio].from == From::boot,
@@ -167,30 +179,58 @@ void require_reached(const std::map<std::string, u64>& nr, const std::map<std::s
     }
 }
 
-}  // namespace
+} // namespace
 
 // Each bound is about half of what the generator reaches today.
 TEST_CASE("tiny sequences reach every path of the model") {
     require_reached(reached("tiny nodes=2 boot=1", small, 5'000),
-                    {{"operations", 50'000}, {"rollback of PTEs", 80}, {"second try of a list", 13}, {"restore fails", 500},
-                     {"list restore fails half-way", 20}, {"free fails", 250}, {"self-hosted is refused", 100}, {"old head is kept", 500},
-                     {"out of memory by pressure", 8}, {"boot memory folio is optimised", 600}, {"hot-added folio is optimised", 50},
-                     {"walker inside during a grace period", 1'400}, {"... that may write", 300}});
-    require_reached(reached("tiny", small, 5'000),
-                    {{"operations", 50'000}, {"rollback of PTEs", 45}, {"second try of a list", 13}, {"restore fails", 400},
-                     {"list restore fails half-way", 25}, {"free fails", 200}, {"self-hosted is refused", 200}, {"old head is kept", 400},
-                     {"out of memory by pressure", 180}, {"hot-added folio is optimised", 80},
-                     {"walker inside during a grace period", 1'200}, {"... that may write", 280}});
+                    {{"operations", 50'000},
+                     {"rollback of PTEs", 80},
+                     {"second try of a list", 13},
+                     {"restore fails", 500},
+                     {"list restore fails half-way", 20},
+                     {"free fails", 250},
+                     {"self-hosted is refused", 100},
+                     {"old head is kept", 500},
+                     {"out of memory by pressure", 8},
+                     {"boot memory folio is optimised", 600},
+                     {"hot-added folio is optimised", 50},
+                     {"walker inside during a grace period", 1'400},
+                     {"... that may write", 300}});
+    require_reached(reached("tiny", small, 5'000), {{"operations", 50'000},
+                                                    {"rollback of PTEs", 45},
+                                                    {"second try of a list", 13},
+                                                    {"restore fails", 400},
+                                                    {"list restore fails half-way", 25},
+                                                    {"free fails", 200},
+                                                    {"self-hosted is refused", 200},
+                                                    {"old head is kept", 400},
+                                                    {"out of memory by pressure", 180},
+                                                    {"hot-added folio is optimised", 80},
+                                                    {"walker inside during a grace period", 1'200},
+                                                    {"... that may write", 280}});
 }
 
 TEST_CASE("x86-64 sequences reach every path of the model") {
-    require_reached(reached("x86-64", {}, 500),
-                    {{"operations", 5'000}, {"rollback of PTEs", 8}, {"restore fails", 80}, {"list restore fails half-way", 8},
-                     {"free fails", 50}, {"self-hosted is refused", 30}, {"old head is kept", 30}, {"out of memory by pressure", 30},
-                     {"hot-added folio is optimised", 7}, {"walker inside during a grace period", 110}, {"... that may write", 20}});
-    require_reached(reached("x86-64 boot=1", gigantic, 300),
-                    {{"operations", 3'500}, {"rollback of PTEs", 75}, {"second try of a list", 6}, {"restore fails", 150}, {"free fails", 90},
-                     {"old head is kept", 30}, {"out of memory by pressure", 50}, {"boot memory folio is optimised", 30}});
+    require_reached(reached("x86-64", {}, 500), {{"operations", 5'000},
+                                                 {"rollback of PTEs", 8},
+                                                 {"restore fails", 80},
+                                                 {"list restore fails half-way", 8},
+                                                 {"free fails", 50},
+                                                 {"self-hosted is refused", 30},
+                                                 {"old head is kept", 30},
+                                                 {"out of memory by pressure", 30},
+                                                 {"hot-added folio is optimised", 7},
+                                                 {"walker inside during a grace period", 110},
+                                                 {"... that may write", 20}});
+    require_reached(reached("x86-64 boot=1", gigantic, 300), {{"operations", 3'500},
+                                                              {"rollback of PTEs", 75},
+                                                              {"second try of a list", 6},
+                                                              {"restore fails", 150},
+                                                              {"free fails", 90},
+                                                              {"old head is kept", 30},
+                                                              {"out of memory by pressure", 50},
+                                                              {"boot memory folio is optimised", 30}});
 }
 
-}  // namespace mmodel
+} // namespace mmodel

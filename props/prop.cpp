@@ -51,7 +51,7 @@ std::string written(const std::string& id, const std::string& text) {
     return out ? path.string() : "";
 }
 
-}  // namespace
+} // namespace
 
 PropParams prop_params(int budget) {
     const u64 most = std::numeric_limits<int>::max();
@@ -63,7 +63,7 @@ PropResult check_prop(const std::string& id, PropParams params, const rc::detail
     rc::detail::TestParams p;
     p.seed = params.seed ^ fnv1a(id);
     p.maxSuccess = params.budget;
-    p.disableShrinking = true;   // shrink.hpp shrinks
+    p.disableShrinking = true; // shrink.hpp shrinks
     rc::detail::TestListenerAdapter silent;
     const auto result = rc::detail::checkProperty(property, {id, id}, p, silent, {});
     rc::detail::SuccessResult success;
@@ -81,7 +81,8 @@ PropResult check_prop(const std::string& id, PropParams params, const rc::detail
 
 std::string report_of(const std::string& id, u64 seed, Trace failing, const Judge& judge) {
     const auto broken = judge(failing);
-    if (!broken) return id + ": the same trace broke something once and nothing now:\n" + print_trace(failing);
+    if (!broken)
+        return id + ": the same trace broke something once and nothing now:\n" + print_trace(failing);
     const std::size_t nr_ops = failing.ops.size();
     const auto same = [&](const Trace& t) {
         const auto b = judge(t);
@@ -92,26 +93,30 @@ std::string report_of(const std::string& id, u64 seed, Trace failing, const Judg
     if (spec::invariant_named(broken->fact)) least.expect = broken->fact;
     const std::string text = print_trace(least);
     const std::string path = written(id, text);
-    std::string out = id + "\n" + broken->fact + ": " + sentence + "\nseed: MMODEL_SEED=" + std::to_string(seed) + "\n" +
-                      std::to_string(least.ops.size()) + " operations of " + std::to_string(nr_ops) + " are left:\n\n" + text;
+    std::string out = id + "\n" + broken->fact + ": " + sentence +
+                      "\nseed: MMODEL_SEED=" + std::to_string(seed) + "\n" +
+                      std::to_string(least.ops.size()) + " operations of " + std::to_string(nr_ops) +
+                      " are left:\n\n" + text;
     if (!path.empty()) out += "\nreproduce: build/release/bin/mmodel replay " + path + "\n";
     return out;
 }
 
-PropResult check_traces(const std::string& id, PropParams params, const rc::Gen<Trace>& gen, const Judge& judge) {
+PropResult check_traces(const std::string& id, PropParams params, const rc::Gen<Trace>& gen,
+                        const Judge& judge) {
     std::optional<Trace> bad;
     PropResult out = check_prop(id, params, rc::detail::toProperty([&] {
-        const Trace t = *gen;
-        if (!judge(t)) return;
-        bad = t;
-        RC_FAIL("a trace broke a fact");
-    }));
+                                    const Trace t = *gen;
+                                    if (!judge(t)) return;
+                                    bad = t;
+                                    RC_FAIL("a trace broke a fact");
+                                }));
     if (bad) out.report = report_of(id, params.seed, *bad, judge);
     return out;
 }
 
 rc::Gen<Trace> gen_trace(const Config& c, const Mix& mix, std::size_t min_ops, std::size_t max_ops) {
-    const auto draw = rc::gen::pair(rc::gen::arbitrary<u64>(), rc::gen::inRange<std::size_t>(min_ops, max_ops + 1));
+    const auto draw =
+        rc::gen::pair(rc::gen::arbitrary<u64>(), rc::gen::inRange<std::size_t>(min_ops, max_ops + 1));
     return rc::gen::map(rc::gen::resize(rc::kNominalSize, draw), [=](const std::pair<u64, std::size_t>& d) {
         return Trace{.config = c, .ops = random_ops(c, mix, d.first, d.second)};
     });
@@ -122,4 +127,4 @@ void require_holds(const PropResult& r) {
     SUCCEED(r.nr_cases << " cases");
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Properties: RapidCheck draws, our shrinker cuts down, the counterexample is a trace. Seed and budget are given here and
-// by nothing else: MMODEL_SEED and MMODEL_BUDGET override them, RC_PARAMS does nothing.
+// Properties: RapidCheck draws, our shrinker cuts down, the counterexample is a trace. Seed and budget are
+// given here and by nothing else: MMODEL_SEED and MMODEL_BUDGET override them, RC_PARAMS does nothing.
 #pragma once
 
 #include <functional>
@@ -19,8 +19,8 @@ inline constexpr u64 default_seed = 20240917;
 // What became of a property.
 struct PropResult {
     bool holds{};
-    int nr_cases{};        // that held, or held before the one that did not
-    std::string report{};  // why it does not hold
+    int nr_cases{};       // that held, or held before the one that did not
+    std::string report{}; // why it does not hold
 };
 
 struct PropParams {
@@ -32,7 +32,8 @@ struct PropParams {
 [[nodiscard]] PropParams prop_params(int budget);
 
 // Checks a RapidCheck property under its own name. No case run means it does not hold.
-[[nodiscard]] PropResult check_prop(const std::string& id, PropParams params, const rc::detail::Property& property);
+[[nodiscard]] PropResult check_prop(const std::string& id, PropParams params,
+                                    const rc::detail::Property& property);
 
 // Why a trace is bad: the name of a fact (an invariant, if it is one of spec/) and what it means.
 struct Broken {
@@ -41,14 +42,17 @@ struct Broken {
 };
 using Judge = std::function<std::optional<Broken>(const Trace&)>;
 
-// Checks that every drawn trace is good. A bad one is shrunk while it breaks the same fact, and written to a file.
-[[nodiscard]] PropResult check_traces(const std::string& id, PropParams params, const rc::Gen<Trace>& gen, const Judge& judge);
+// Checks that every drawn trace is good. A bad one is shrunk while it breaks the same fact, and written to a
+// file.
+[[nodiscard]] PropResult check_traces(const std::string& id, PropParams params, const rc::Gen<Trace>& gen,
+                                      const Judge& judge);
 
 // What a counterexample looks like to whoever must act on it.
 [[nodiscard]] std::string report_of(const std::string& id, u64 seed, Trace failing, const Judge& judge);
 
 // Sequences of `min_ops` to `max_ops` operations on this machine, whatever the size that RapidCheck is at.
-[[nodiscard]] rc::Gen<Trace> gen_trace(const Config& c, const Mix& mix, std::size_t min_ops, std::size_t max_ops);
+[[nodiscard]] rc::Gen<Trace> gen_trace(const Config& c, const Mix& mix, std::size_t min_ops,
+                                       std::size_t max_ops);
 
 // Both as Catch sees them.
 void require_holds(const PropResult& r);
@@ -63,4 +67,4 @@ inline void prop(const std::string& id, int budget, const rc::Gen<Trace>& gen, c
     require_holds(check_traces(id, prop_params(budget), gen, judge));
 }
 
-}  // namespace mmodel
+} // namespace mmodel

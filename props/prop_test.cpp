@@ -31,7 +31,7 @@ std::string content_of(const std::string& path) {
     return out.str();
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("a property that does not hold fails, and one that ran no case fails too") {
     CHECK(check_prop("true", params, rc::detail::toProperty([](int) {})).holds);
@@ -61,7 +61,9 @@ TEST_CASE("a broken model is found, shrunk under one invariant, and reported wit
     REQUIRE_FALSE(r.holds);
     CHECK_THAT(r.report, Catch::Contains("inv_tail_vmemmap_is_read_only: A vmemmap page that shares"));
     CHECK_THAT(r.report, Catch::Contains("2 operations of "));
-    CHECK_THAT(r.report, Catch::Contains("alloc_folio folio=0\noptimise folio=0\nexpect inv_tail_vmemmap_is_read_only\n"));
+    CHECK_THAT(
+        r.report,
+        Catch::Contains("alloc_folio folio=0\noptimise folio=0\nexpect inv_tail_vmemmap_is_read_only\n"));
     const std::string path = MMODEL_FAILURE_DIR "/a_broken_model_is_found.trace";
     CHECK_THAT(r.report, Catch::Contains("build/release/bin/mmodel replay " + path));
     const auto t = parse_trace(content_of(path));
@@ -81,13 +83,15 @@ TEST_CASE("what breaks no invariant of the specification is reported without an 
 TEST_CASE("drawn traces are valid, differ, and are as long as asked for") {
     std::set<std::size_t> lengths;
     std::set<std::string> texts;
-    const auto r = check_traces("lengths", {.seed = 3, .budget = 200}, gen_trace(config_of("tiny nodes=2"), {}, 3, 7), [&](const Trace& t) {
-        lengths.insert(t.ops.size());
-        texts.insert(print_trace(t));
-        for (const Op& op : t.ops)
-            if (!is_valid(t.config, op)) return std::optional(Broken{"valid", ""});
-        return std::optional<Broken>();
-    });
+    const auto r = check_traces("lengths", {.seed = 3, .budget = 200},
+                                gen_trace(config_of("tiny nodes=2"), {}, 3, 7), [&](const Trace& t) {
+                                    lengths.insert(t.ops.size());
+                                    texts.insert(print_trace(t));
+                                    for (const Op& op : t.ops)
+                                        if (!is_valid(t.config, op))
+                                            return std::optional(Broken{"valid", ""});
+                                    return std::optional<Broken>();
+                                });
     CHECK(r.holds);
     CHECK(lengths == std::set<std::size_t>{3, 4, 5, 6, 7});
     CHECK(texts.size() > 190);
@@ -107,4 +111,4 @@ TEST_CASE("the environment's seed and budget win over the defaults, and nonsense
     unsetenv("MMODEL_BUDGET");
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -31,4 +31,4 @@ SequenceResult check_sequence(const Config& c, std::span<const Op> ops, Sabotage
     return r;
 }
 
-}  // namespace mmodel::spec
+} // namespace mmodel::spec

@@ -10,7 +10,7 @@
 namespace mmodel::spec {
 
 struct Checked {
-    Ran ran{};                            // events so far, if there is a violation
+    Ran ran{}; // events so far, if there is a violation
     std::optional<Violation> violation{};
 };
 
@@ -18,14 +18,15 @@ struct Checked {
 [[nodiscard]] Checked checked_advance(World& w, const Op& op, Sabotage sabotage = Sabotage::none);
 
 struct SequenceResult {
-    World world;                          // after the last operation that ran
-    u64 nr_ops{};                         // operations that were not disabled
+    World world;  // after the last operation that ran
+    u64 nr_ops{}; // operations that were not disabled
     u64 nr_events{};
     std::optional<Violation> violation{};
-    u64 op_idx{};                         // the operation that violated; else the number of operations
+    u64 op_idx{}; // the operation that violated; else the number of operations
 };
 
 // From boot, until the end or the first violation.
-[[nodiscard]] SequenceResult check_sequence(const Config& c, std::span<const Op> ops, Sabotage sabotage = Sabotage::none);
+[[nodiscard]] SequenceResult check_sequence(const Config& c, std::span<const Op> ops,
+                                            Sabotage sabotage = Sabotage::none);
 
-}  // namespace mmodel::spec
+} // namespace mmodel::spec

@@ -5,9 +5,11 @@ namespace mmodel::spec {
 namespace {
 
 constexpr std::array<Fact, static_cast<std::size_t>(Inv::count)> facts{{
-    {"inv_no_frame_is_freed_while_mapped", "A frame goes back to an allocator only when no page table entry maps it."},
+    {"inv_no_frame_is_freed_while_mapped",
+     "A frame goes back to an allocator only when no page table entry maps it."},
     {"inv_no_frame_is_freed_while_a_tlb_may_hold_it",
-     "A frame goes back to an allocator only after a TLB flush has covered every address that translated to it."},
+     "A frame goes back to an allocator only after a TLB flush has covered every address that translated to "
+     "it."},
     {"inv_no_page_is_freed_twice", "Only a page that was allocated and not yet freed is freed."},
     {"inv_page_goes_back_to_its_own_allocator",
      "A reserved page is freed with free_bootmem_page(), any other page with __free_page()."},
@@ -19,28 +21,36 @@ constexpr std::array<Fact, static_cast<std::size_t>(Inv::count)> facts{{
      "The entries of a new PTE table are ordered by a barrier before the PMD that installs it."},
     {"inv_table_translates_as_the_leaf_did",
      "A PTE table replaces a PMD leaf only if it holds the same translations, all of them, read-write."},
-    {"inv_pmd_changes_under_the_page_table_lock", "A PMD of the vmemmap changes only under init_mm.page_table_lock."},
+    {"inv_pmd_changes_under_the_page_table_lock",
+     "A PMD of the vmemmap changes only under init_mm.page_table_lock."},
     {"inv_walk_holds_the_mmap_lock", "A PTE of the vmemmap changes only while init_mm's mmap lock is held."},
     {"inv_only_the_folios_own_vmemmap_changes",
      "An operation changes the vmemmap PTEs of the folios it was given and no others."},
-    {"inv_tail_vmemmap_is_read_only", "A vmemmap page that shares its frame with the folio's head is mapped read-only."},
-    {"inv_own_vmemmap_is_writable", "A folio's first vmemmap page, and every page that has a frame of its own, is mapped read-write."},
+    {"inv_tail_vmemmap_is_read_only",
+     "A vmemmap page that shares its frame with the folio's head is mapped read-only."},
+    {"inv_own_vmemmap_is_writable",
+     "A folio's first vmemmap page, and every page that has a frame of its own, is mapped read-write."},
     {"inv_no_write_through_a_read_only_pte",
      "No struct page is written through a translation, current or stale, that is read-only."},
     {"inv_optimised_flag_reads_the_same_through_every_translation",
-     "A folio's vmemmap-optimised flag reads the same through every translation of its head that a CPU may still use."},
+     "A folio's vmemmap-optimised flag reads the same through every translation of its head that a CPU may "
+     "still use."},
     {"inv_compound_head_of_every_tail_is_its_head",
-     "At every event, compound_head() of every tail struct page is its folio's head, by the kernel's own fake-head rule."},
+     "At every event, compound_head() of every tail struct page is its folio's head, by the kernel's own "
+     "fake-head rule."},
     {"inv_compound_head_holds_through_stale_translations",
-     "compound_head() of a tail is its head also for a CPU whose TLB still holds the translation from before the last change."},
-    {"inv_no_remap_without_a_grace_period",
-     "A vmemmap page is remapped only after a grace period for every walker that may still write to its struct pages."},
+     "compound_head() of a tail is its head also for a CPU whose TLB still holds the translation from before "
+     "the last change."},
+    {"inv_no_remap_without_a_grace_period", "A vmemmap page is remapped only after a grace period for every "
+                                            "walker that may still write to its struct pages."},
     {"inv_no_valid_to_valid_change_without_break_before_make",
-     "Where the architecture wants break-before-make, no valid PTE changes its output address without being invalid between."},
+     "Where the architecture wants break-before-make, no valid PTE changes its output address without being "
+     "invalid between."},
     {"inv_self_hosted_vmemmap_is_never_optimised",
      "Vmemmap that lies in the memory block it describes (memmap_on_memory) is never remapped."},
     {"inv_no_kernel_warning", "None of the kernel's own VM_WARN_ON checks fires."},
-    {"inv_no_page_is_leaked", "After an operation every page taken from an allocator is mapped, a page table, or freed again."},
+    {"inv_no_page_is_leaked",
+     "After an operation every page taken from an allocator is mapped, a page table, or freed again."},
     {"inv_frames_are_conserved",
      "After an operation, free pages, vmemmap, page tables and folios add up to the memory there is."},
     {"inv_tlb_agrees_with_the_page_table_at_rest",
@@ -49,23 +59,24 @@ constexpr std::array<Fact, static_cast<std::size_t>(Inv::count)> facts{{
     {"inv_static_key_counts_optimised_folios", "hugetlb_optimize_vmemmap_key counts the optimised folios."},
     {"inv_memmap_counters_equal_the_truth",
      "nr_memmap_pages and nr_memmap_boot_pages are the numbers of frames behind the vmemmap."},
-    {"inv_optimised_folio_keeps_one_page",
-     "All vmemmap pages of an optimised folio map one frame, and the folio is flagged; the first is the head's, as it was."},
+    {"inv_optimised_folio_keeps_one_page", "All vmemmap pages of an optimised folio map one frame, and the "
+                                           "folio is flagged; the first is the head's, as it was."},
     {"inv_plain_folio_has_pages_of_its_own",
      "Every vmemmap page of a folio that is not optimised has a frame to itself."},
     {"inv_restore_after_optimise_is_the_identity",
-     "Every struct page of a folio that is not optimised reads as freshly initialised: restore undoes optimise for every reader."},
-    {"inv_failed_operation_is_rolled_back",
-     "An operation that did not do its work leaves every folio, every struct page and the number of vmemmap frames as they were."},
-    {"inv_outcome_is_what_the_operation_promises",
-     "An operation does all of its work unless an allocation failed or it may not, and what it returns says which."},
+     "Every struct page of a folio that is not optimised reads as freshly initialised: restore undoes "
+     "optimise for every reader."},
+    {"inv_failed_operation_is_rolled_back", "An operation that did not do its work leaves every folio, every "
+                                            "struct page and the number of vmemmap frames as they were."},
+    {"inv_outcome_is_what_the_operation_promises", "An operation does all of its work unless an allocation "
+                                                   "failed or it may not, and what it returns says which."},
     {"inv_no_bug", "None of the kernel's own BUG_ON checks fires."},
     {"inv_kernel_code_touches_only_what_is_mapped",
      "Kernel code loads and stores only where the page table lets it; it does not fault."},
     {"inv_every_operation_ends", "Every operation ends."},
 }};
 
-}  // namespace
+} // namespace
 
 const Fact& fact(Inv i) { return facts[static_cast<std::size_t>(i)]; }
 
@@ -75,4 +86,4 @@ std::optional<Inv> invariant_named(std::string_view name) {
     return std::nullopt;
 }
 
-}  // namespace mmodel::spec
+} // namespace mmodel::spec

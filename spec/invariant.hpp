@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Every fact the specification states: a name and one sentence. A violation names the fact, the event and the kernel
-// function at which it stopped being true.
+// Every fact the specification states: a name and one sentence. A violation names the fact, the event and the
+// kernel function at which it stopped being true.
 #pragma once
 
 #include <array>
@@ -56,7 +56,7 @@ enum class Inv : u8 {
 };
 
 struct Fact {
-    std::string_view name;      // "inv_..."
+    std::string_view name; // "inv_..."
     std::string_view sentence;
 };
 
@@ -66,10 +66,10 @@ struct Fact {
 
 struct Violation {
     Inv inv{};
-    u64 event_idx{};        // events of the operation before this one
-    std::string where;      // kernel function; empty when judged at rest
-    std::string event;      // the event as printed; empty when judged at rest
-    std::string detail;     // what was found, with numbers
+    u64 event_idx{};    // events of the operation before this one
+    std::string where;  // kernel function; empty when judged at rest
+    std::string event;  // the event as printed; empty when judged at rest
+    std::string detail; // what was found, with numbers
 };
 
-}  // namespace mmodel::spec
+} // namespace mmodel::spec

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Watches one operation and judges it: every event as it happens, the machine at rest, the outcome. It does not know who
-// is driving: the model and the real kernel file are judged by the same lines.
+// Watches one operation and judges it: every event as it happens, the machine at rest, the outcome. It does
+// not know who is driving: the model and the real kernel file are judged by the same lines.
 #pragma once
 
 #include <vector>
@@ -12,7 +12,7 @@ namespace mmodel::spec {
 
 // What a kernel tree does not have is not asked of it.
 struct Scope {
-    bool memmap_counters{true};   // nr_memmap_pages and nr_memmap_boot_pages exist (6.11)
+    bool memmap_counters{true}; // nr_memmap_pages and nr_memmap_boot_pages exist (6.11)
 };
 
 // Thrown by a monitor that stops at the first violation; never leaves checked_advance().
@@ -20,14 +20,15 @@ struct Violated {
     Violation violation;
 };
 
-// Stop: throw at the first violation. Collect: note the first of each kind and let the operation run to its end, as code
-// must that cannot be unwound.
+// Stop: throw at the first violation. Collect: note the first of each kind and let the operation run to its
+// end, as code must that cannot be unwound.
 enum class OnViolation : u8 { stop, collect };
 
 class Monitor {
 public:
     // Before the operation runs. Keeps what the judgement after it needs, not the world.
-    Monitor(const World& before, const Op& op, Scope scope = {}, OnViolation on_violation = OnViolation::stop);
+    Monitor(const World& before, const Op& op, Scope scope = {},
+            OnViolation on_violation = OnViolation::stop);
 
     void before(const Machine& m, const Event& e);
     void after(const Machine& m, const Event& e);
@@ -41,15 +42,16 @@ public:
     void fail(Inv inv, const Event* e, std::string detail);
 
 private:
-    struct Subject {          // a folio that the operation is about
+    struct Subject { // a folio that the operation is about
         hvo::Folio folio;
-        Vpage start, end;     // its vmemmap
+        Vpage start, end; // its vmemmap
         bool was_optimised;
-        bool eligible;        // may be optimised: enabled, a size that can be, not self-hosted
+        bool eligible; // may be optimised: enabled, a size that can be, not self-hosted
     };
 
     void require(bool holds, Inv inv, const Event& e, const char* detail) {
-        if (!holds) [[unlikely]] fail(inv, &e, detail);
+        if (!holds) [[unlikely]]
+            fail(inv, &e, detail);
     }
     [[nodiscard]] const Subject* subject_of(Vpage v) const;
 
@@ -89,4 +91,4 @@ private:
 // The folios an operation names, as they are now.
 [[nodiscard]] std::vector<u8> slots_of(const Op& op);
 
-}  // namespace mmodel::spec
+} // namespace mmodel::spec

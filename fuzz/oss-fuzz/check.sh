@@ -133,10 +133,10 @@ check_libcxx() {
         say "libc++ is not installed (libc++-19-dev): not tried"
         return
     fi
-    local src=$dir/src/mmodel
-    (cd "$src" && clang++-19 -std=c++23 -stdlib=libc++ -O1 -I. fuzz/{standalone_main,hvo_fuzzer,harness,bytes,generate,mutate,shrink,trace}.cpp \
-        spec/*.cpp model/*.cpp model/machine/*.cpp -o "$dir/libcxx") >"$dir/log" 2>&1 || { cat "$dir/log" >&2; fail "does not build with libc++"; }
-    "$dir/libcxx" "$src/corpus" >"$dir/log" || { cat "$dir/log" >&2; fail "the corpus does not run clean with libc++"; }
+    { CXXFLAGS="-O1 -stdlib=libc++" cmake -S "$dir/src/mmodel" -B "$dir/libcxx" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++-19 \
+        -DMMODEL_TESTS=OFF -DMMODEL_CLI=OFF -DMMODEL_FUZZ=ON && cmake --build "$dir/libcxx" -j "$(nproc)" --target hvo_fuzzer_standalone; } \
+        >"$dir/log" 2>&1 || { tail -n 30 "$dir/log" >&2; fail "does not build with libc++"; }
+    "$dir/libcxx/bin/hvo_fuzzer_standalone" "$dir/src/mmodel/corpus" >"$dir/log" || { cat "$dir/log" >&2; fail "the corpus does not run clean with libc++"; }
     say "libc++: $(tail -n 1 "$dir/log")"
 }
 

@@ -7,9 +7,13 @@
 namespace mmodel::hvo {
 
 template <class K>
-[[nodiscard]] Vpage vmemmap_start(const K& k, Folio f) { return k.geometry().vpage_of(f.head); }
+[[nodiscard]] Vpage vmemmap_start(const K& k, Folio f) {
+    return k.geometry().vpage_of(f.head);
+}
 template <class K>
-[[nodiscard]] Vpage vmemmap_end(const K& k, Folio f) { return vmemmap_start(k, f) + k.geometry().vmemmap_pages(f.order); }
+[[nodiscard]] Vpage vmemmap_end(const K& k, Folio f) {
+    return vmemmap_start(k, f) + k.geometry().vmemmap_pages(f.order);
+}
 
 // folio_test_hugetlb_vmemmap_optimized(): read through the vmemmap, as every reader does.
 [[nodiscard]] inline bool is_optimised(const Machine& m, Pfn head) {
@@ -23,13 +27,15 @@ template <class K>
 }
 
 // __hugetlb_vmemmap_restore_folio(): 0 also when there was nothing to restore. -ENOMEM: nothing changed.
-// Departs from the kernel in one point: where the caller is to flush, the caller lowers the static key too, after the
-// flush. Until then a CPU may read tails through the shared page and needs the fake-head rule (see spec/linux/findings).
+// Departs from the kernel in one point: where the caller is to flush, the caller lowers the static key too,
+// after the flush. Until then a CPU may read tails through the shared page and needs the fake-head rule (see
+// spec/linux/findings).
 template <class K>
 Errno hugetlb_vmemmap_restore_one(K& k, Folio f, u8 flags) {
     if (!is_optimised(k.machine(), f.head)) return Errno::ok;
     if (flags & synchronize_rcu) k.synchronize_rcu(__func__);
-    const Errno ret = vmemmap_remap_alloc(k, vmemmap_end(k, f), vmemmap_start(k, f), k.machine().nid_of(f.head), flags);
+    const Errno ret =
+        vmemmap_remap_alloc(k, vmemmap_end(k, f), vmemmap_start(k, f), k.machine().nid_of(f.head), flags);
     if (ret != Errno::ok) return k.does(Sabotage::no_errno) ? Errno::ok : ret;
     k.set_optimised(__func__, vmemmap_start(k, f), false);
     if (!(flags & remap_no_tlb_flush)) k.static_branch(__func__, -1);
@@ -45,9 +51,9 @@ Errno hugetlb_vmemmap_restore_folio(K& k, Folio f) {
 }
 
 struct RestoreFolios {
-    Errno err{};      // the first error; the folio that had it and those after it were left alone
-    u64 restored{};   // folios whose vmemmap was restored (those not optimised are not counted)
-    u64 moved{};      // folios of the list, from its start, that went to non_hvo_folios
+    Errno err{};    // the first error; the folio that had it and those after it were left alone
+    u64 restored{}; // folios whose vmemmap was restored (those not optimised are not counted)
+    u64 moved{};    // folios of the list, from its start, that went to non_hvo_folios
 };
 
 // hugetlb_vmemmap_restore_folios()
@@ -78,9 +84,11 @@ Errno hugetlb_vmemmap_optimize_one(K& k, Folio f, bool enabled, PageList& list, 
     const Vpage start = vmemmap_start(k, f);
     k.static_branch(__func__, 1);
     if (flags & synchronize_rcu) k.synchronize_rcu(__func__);
-    // Set before the head page is copied, so that a CPU that still writes through an old translation sees the same flag.
+    // Set before the head page is copied, so that a CPU that still writes through an old translation sees the
+    // same flag.
     if (!k.does(Sabotage::flag_after_copy)) k.set_optimised(__func__, start, true);
-    const Errno ret = vmemmap_remap_free(k, vmemmap_end(k, f), start, k.machine().nid_of(f.head), list, flags);
+    const Errno ret =
+        vmemmap_remap_free(k, vmemmap_end(k, f), start, k.machine().nid_of(f.head), list, flags);
     if (k.does(Sabotage::flag_after_copy)) k.set_optimised(__func__, start, true);
     if (k.does(Sabotage::write_tail)) k.write_refcount(__func__, start + 1);
     if (k.does(Sabotage::warn)) k.warn(__func__, "sabotage");
@@ -107,8 +115,8 @@ Errno hugetlb_vmemmap_split_folio(K& k, Folio f, bool enabled) {
     return vmemmap_remap_split(k, vmemmap_start(k, f), vmemmap_end(k, f));
 }
 
-// hugetlb_vmemmap_optimize_folios(): a folio that fails is simply not flagged. -ENOMEM with pages to free frees them and
-// tries that folio once more.
+// hugetlb_vmemmap_optimize_folios(): a folio that fails is simply not flagged. -ENOMEM with pages to free
+// frees them and tries that folio once more.
 template <class K>
 void hugetlb_vmemmap_optimize_folios(K& k, std::span<const Folio> folios, bool enabled) {
     PageList list;
@@ -129,4 +137,4 @@ void hugetlb_vmemmap_optimize_folios(K& k, std::span<const Folio> folios, bool e
     free_vmemmap_page_list(k, list);
 }
 
-}  // namespace mmodel::hvo
+} // namespace mmodel::hvo

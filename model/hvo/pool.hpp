@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// As much of mm/hugetlb.c as makes the operations real: folios are taken from the page allocator, boot memory or a
-// hot-added block, marked hugetlb, and go back only once their vmemmap is restored. One function an operation.
+// As much of mm/hugetlb.c as makes the operations real: folios are taken from the page allocator, boot memory
+// or a hot-added block, marked hugetlb, and go back only once their vmemmap is restored. One function an
+// operation.
 #pragma once
 
 #include "model/hvo/hugetlb_vmemmap.hpp"
@@ -13,22 +14,25 @@ enum class SlotState : u8 { none, lru, hugetlb };
 struct FolioSlot {
     SlotState state{};
     From from{};
-    u8 size{};      // index into the geometry's huge page sizes
+    u8 size{}; // index into the geometry's huge page sizes
     Pfn head{};
     bool operator==(const FolioSlot&) const = default;
 };
 
 struct Pool {
     std::array<FolioSlot, max_folios> slots{};
-    bool enabled{true};                          // vmemmap_optimize_enabled: the boot parameter and the sysctl
-    std::array<u8, max_nodes> boot_taken{};      // gigantic folios taken from a node's boot memory so far
+    bool enabled{true};                     // vmemmap_optimize_enabled: the boot parameter and the sysctl
+    std::array<u8, max_nodes> boot_taken{}; // gigantic folios taken from a node's boot memory so far
     bool operator==(const Pool&) const = default;
 
-    [[nodiscard]] Folio folio(const Geometry& g, u8 i) const { return {slots[i].head, g.folio_order[slots[i].size]}; }
+    [[nodiscard]] Folio folio(const Geometry& g, u8 i) const {
+        return {slots[i].head, g.folio_order[slots[i].size]};
+    }
     [[nodiscard]] u64 hash() const {
         u64 h = enabled;
         for (const FolioSlot& s : slots)
-            h = hash_combine(h, s.head.value << 8 | u64{s.size} << 4 | static_cast<u64>(s.from) << 2 | static_cast<u64>(s.state));
+            h = hash_combine(h, s.head.value << 8 | u64{s.size} << 4 | static_cast<u64>(s.from) << 2 |
+                                    static_cast<u64>(s.state));
         for (u8 n : boot_taken) h = hash_combine(h, n);
         return h;
     }
@@ -38,14 +42,15 @@ struct Pool {
 struct Outcome {
     bool disabled{};
     Errno err{};
-    u64 restored{};   // restore_list: the kernel's return value when it is not an error
-    u64 moved{};      // restore_list: folios moved to non_hvo_folios
+    u64 restored{}; // restore_list: the kernel's return value when it is not an error
+    u64 moved{};    // restore_list: folios moved to non_hvo_folios
     bool operator==(const Outcome&) const = default;
 
     static Outcome disable() { return {.disabled = true}; }
 };
 
-// The calls under test, as the model makes them. The driver of spec/linux has the same members and calls the real file.
+// The calls under test, as the model makes them. The driver of spec/linux has the same members and calls the
+// real file.
 template <class K>
 struct ModelCalls {
     K& k;
@@ -56,7 +61,9 @@ struct ModelCalls {
     void hot_added(Pfn, Pfn, Pfn, bool) {}
     Errno optimise(Folio f, bool enabled) { return hugetlb_vmemmap_optimize_folio(k, f, enabled); }
     Errno restore(Folio f) { return hugetlb_vmemmap_restore_folio(k, f); }
-    void optimise_list(std::span<const Folio> f, bool enabled) { hugetlb_vmemmap_optimize_folios(k, f, enabled); }
+    void optimise_list(std::span<const Folio> f, bool enabled) {
+        hugetlb_vmemmap_optimize_folios(k, f, enabled);
+    }
     RestoreFolios restore_list(std::span<const Folio> f) { return hugetlb_vmemmap_restore_folios(k, f); }
 };
 
@@ -75,7 +82,8 @@ std::vector<Folio> listed_folios(const Pool& pool, const K& k, u16 mask) {
     return out;
 }
 
-// alloc_buddy_hugetlb_folio(), alloc_gigantic_folio(), or the boot-time reservation. The fault counts as one allocation.
+// alloc_buddy_hugetlb_folio(), alloc_gigantic_folio(), or the boot-time reservation. The fault counts as one
+// allocation.
 template <class K>
 std::optional<Pfn> take_folio_memory(K& k, Pool& pool, const Op& op, Order order) {
     if (k.next_allocation_fails()) return std::nullopt;
@@ -96,7 +104,9 @@ std::optional<Pfn> take_folio_memory(K& k, Pool& pool, const Op& op, Order order
 template <class K>
 bool can_take(const K& k, const Pool& pool, const Op& op) {
     const Config& c = k.machine().config();
-    if (pool.slots[op.folio].state != SlotState::none || op.size >= c.geometry.nr_hstates() || op.nid >= c.nr_nodes) return false;
+    if (pool.slots[op.folio].state != SlotState::none || op.size >= c.geometry.nr_hstates() ||
+        op.nid >= c.nr_nodes)
+        return false;
     if (op.from != From::boot) return true;
     return op.size + 1 == c.geometry.nr_hstates() && pool.boot_taken[op.nid] < c.boot_gigantic;
 }
@@ -154,12 +164,15 @@ template <class K>
 Outcome walker_enter(Pool& pool, K& k, const Op& op) {
     const FolioSlot& s = pool.slots[op.folio];
     Walker& w = k.machine().walkers[op.walker];
-    if (w.inside || s.state == SlotState::none || op.page >= u64{1} << pool.folio(k.geometry(), op.folio).order) return Outcome::disable();
+    if (w.inside || s.state == SlotState::none ||
+        op.page >= u64{1} << pool.folio(k.geometry(), op.folio).order)
+        return Outcome::disable();
     w = {.inside = true, .may_write = s.state == SlotState::lru, .page = s.head + op.page};
     return {};
 }
 
-// include/linux/page_ref.h: page_ref_add_unless(): an atomic that writes, though to no effect, even when it loses.
+// include/linux/page_ref.h: page_ref_add_unless(): an atomic that writes, though to no effect, even when it
+// loses.
 template <class K>
 Outcome walker_try_get(K& k, const Op& op) {
     Walker& w = k.machine().walkers[op.walker];
@@ -236,8 +249,12 @@ Outcome run(Pool& pool, K& k, Calls& calls, const Op& op) {
     switch (op.kind) {
     case OpKind::alloc_folio: return alloc_folio(pool, k, calls, op);
     case OpKind::free_folio: return free_folio(pool, k, calls, op);
-    case OpKind::optimise: return hugetlb ? Outcome{.err = calls.optimise(pool.folio(k.geometry(), op.folio), pool.enabled)} : Outcome::disable();
-    case OpKind::restore: return hugetlb ? Outcome{.err = calls.restore(pool.folio(k.geometry(), op.folio))} : Outcome::disable();
+    case OpKind::optimise:
+        return hugetlb ? Outcome{.err = calls.optimise(pool.folio(k.geometry(), op.folio), pool.enabled)}
+                       : Outcome::disable();
+    case OpKind::restore:
+        return hugetlb ? Outcome{.err = calls.restore(pool.folio(k.geometry(), op.folio))}
+                       : Outcome::disable();
     case OpKind::optimise_list:
     case OpKind::restore_list: return run_list(pool, k, calls, op);
     case OpKind::sysctl: pool.enabled = op.on; return {};
@@ -253,4 +270,4 @@ Outcome run(Pool& pool, K& k, Calls& calls, const Op& op) {
     return Outcome::disable();
 }
 
-}  // namespace mmodel::hvo
+} // namespace mmodel::hvo

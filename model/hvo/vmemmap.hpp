@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// mm/hugetlb_vmemmap.c, function by function, in the reuse_page design of Linux 6.8 to 6.19 with the memmap counters of
-// 6.11. A template over the kernel's primitives: watched by the specification, bare, or on another kind of machine.
+// mm/hugetlb_vmemmap.c, function by function, in the reuse_page design of Linux 6.8 to 6.19 with the memmap
+// counters of 6.11. A template over the kernel's primitives: watched by the specification, bare, or on
+// another kind of machine.
 #pragma once
 
 #include <algorithm>
@@ -29,16 +30,18 @@ public:
     void init() { pages_.clear(); }
     // From head to tail.
     template <class F>
-    void for_each(F&& f) const { std::for_each(pages_.rbegin(), pages_.rend(), f); }
+    void for_each(F&& f) const {
+        std::for_each(pages_.rbegin(), pages_.rend(), f);
+    }
 
 private:
-    std::vector<Pfn> pages_;   // the list's head is at the back
+    std::vector<Pfn> pages_; // the list's head is at the back
 };
 
 enum Flags : u8 {
-    split_no_tlb_flush = 1,  // VMEMMAP_SPLIT_NO_TLB_FLUSH
-    remap_no_tlb_flush = 2,  // VMEMMAP_REMAP_NO_TLB_FLUSH
-    synchronize_rcu = 4,     // VMEMMAP_SYNCHRONIZE_RCU
+    split_no_tlb_flush = 1, // VMEMMAP_SPLIT_NO_TLB_FLUSH
+    remap_no_tlb_flush = 2, // VMEMMAP_REMAP_NO_TLB_FLUSH
+    synchronize_rcu = 4,    // VMEMMAP_SYNCHRONIZE_RCU
 };
 
 // struct vmemmap_remap_walk. `remap_pte` null: split only.
@@ -52,7 +55,8 @@ struct Walk {
     u8 flags{};
 };
 
-// vmemmap_split_pmd(): the leaf over `head` from `start` becomes a table of the same translations. -ENOMEM: nothing changed.
+// vmemmap_split_pmd(): the leaf over `head` from `start` becomes a table of the same translations. -ENOMEM:
+// nothing changed.
 template <class K>
 Errno vmemmap_split_pmd(K& k, u64 pmd, Pfn head, Vpage start, const Walk<K>& walk) {
     const u32 ptrs_per_pte = k.geometry().ptrs_per_pte;
@@ -66,7 +70,8 @@ Errno vmemmap_split_pmd(K& k, u64 pmd, Pfn head, Vpage start, const Walk<K>& wal
         if (!k.machine().is_reserved(head)) k.split_page(__func__, head, k.geometry().pmd_order());
         k.smp_wmb(__func__, true);
         k.pmd_populate_kernel(__func__, pmd, *pgtable);
-        if (!(walk.flags & split_no_tlb_flush)) k.flush_tlb_kernel_range(__func__, start, start + ptrs_per_pte);
+        if (!(walk.flags & split_no_tlb_flush))
+            k.flush_tlb_kernel_range(__func__, start, start + ptrs_per_pte);
     } else {
         k.pte_free_kernel(__func__, *pgtable);
     }
@@ -81,18 +86,22 @@ Errno vmemmap_pmd_entry(K& k, u64 pmd, Vpage addr, Walk<K>& walk) {
     k.lock(__func__, Lock::page_table);
     const Pmd entry = k.machine().pmd(pmd);
     const bool leaf = entry.kind == Pmd::Kind::leaf;
-    if (walk.nr_walked == 0 && k.machine().is_self_hosted(k.machine().translate(addr).pfn())) ret = Errno::notsupp;
+    if (walk.nr_walked == 0 && k.machine().is_self_hosted(k.machine().translate(addr).pfn()))
+        ret = Errno::notsupp;
     k.unlock(__func__, Lock::page_table);
     if (k.does(Sabotage::no_self_hosted_check)) ret = Errno::ok;
     if (!leaf || ret != Errno::ok) return ret;
-    return vmemmap_split_pmd(k, pmd, entry.pfn, Vpage{addr.value / k.geometry().ptrs_per_pte * k.geometry().ptrs_per_pte}, walk);
+    return vmemmap_split_pmd(k, pmd, entry.pfn,
+                             Vpage{addr.value / k.geometry().ptrs_per_pte * k.geometry().ptrs_per_pte}, walk);
 }
 
 // vmemmap_pte_entry(): the first page becomes the reuse page unless one was given.
 template <class K>
 void vmemmap_pte_entry(K& k, PteRef pte, Vpage addr, Walk<K>& walk) {
-    if (!walk.reuse_page) walk.reuse_page = k.machine().pte(pte).pfn();
-    else walk.remap_pte(k, pte, addr, walk);
+    if (!walk.reuse_page)
+        walk.reuse_page = k.machine().pte(pte).pfn();
+    else
+        walk.remap_pte(k, pte, addr, walk);
     ++walk.nr_walked;
 }
 
@@ -107,7 +116,8 @@ Errno vmemmap_remap_range(K& k, Vpage start, Vpage end, Walk<K>& walk) {
         const Vpage next = std::min(Vpage{(pmd + 1) * ptrs}, end);
         ret = vmemmap_pmd_entry(k, pmd, addr, walk);
         if (ret != Errno::ok) break;
-        for (; walk.remap_pte && addr < next; ++addr) vmemmap_pte_entry(k, k.machine().pte_ref(addr), addr, walk);
+        for (; walk.remap_pte && addr < next; ++addr)
+            vmemmap_pte_entry(k, k.machine().pte_ref(addr), addr, walk);
         addr = next;
     }
     k.unlock(__func__, Lock::mmap_read);
@@ -149,7 +159,8 @@ void vmemmap_remap_pte(K& k, PteRef pte, Vpage addr, Walk<K>& walk) {
     k.set_pte_at(__func__, pte, Pte::map(*walk.reuse_page, head));
 }
 
-// vmemmap_restore_pte(): points the PTE at a page from the list, filled from the reuse page, its first struct pages reset.
+// vmemmap_restore_pte(): points the PTE at a page from the list, filled from the reuse page, its first struct
+// pages reset.
 template <class K>
 void vmemmap_restore_pte(K& k, PteRef pte, Vpage, Walk<K>& walk) {
     const Pfn page = walk.vmemmap_pages->first();
@@ -167,12 +178,14 @@ Errno vmemmap_remap_split(K& k, Vpage start, Vpage end) {
     return vmemmap_remap_range(k, start, end, walk);
 }
 
-// vmemmap_remap_free(): maps [reuse, end) to one page: a new head if there is memory for one, else the old one. What was
-// mapped is added to the list, which is the caller's whatever is returned. On error the PTEs that had changed map pages of
-// the list again, contents as freshly initialised; leaves already split stay split.
+// vmemmap_remap_free(): maps [reuse, end) to one page: a new head if there is memory for one, else the old
+// one. What was mapped is added to the list, which is the caller's whatever is returned. On error the PTEs
+// that had changed map pages of the list again, contents as freshly initialised; leaves already split stay
+// split.
 template <class K>
 Errno vmemmap_remap_free(K& k, Vpage end, Vpage reuse, Nid nid, PageList& list, u8 flags) {
-    Walk<K> walk{.remap_pte = vmemmap_remap_pte<K>, .reuse_addr = reuse, .vmemmap_pages = &list, .flags = flags};
+    Walk<K> walk{
+        .remap_pte = vmemmap_remap_pte<K>, .reuse_addr = reuse, .vmemmap_pages = &list, .flags = flags};
     walk.reuse_page = k.alloc_pages_node(__func__, nid, false);
     if (walk.reuse_page) {
         k.copy_page(__func__, *walk.reuse_page, k.machine().translate(reuse).pfn());
@@ -207,8 +220,9 @@ template <class K>
 Errno vmemmap_remap_alloc(K& k, Vpage end, Vpage reuse, Nid nid, u8 flags) {
     PageList list;
     if (alloc_vmemmap_page_list(k, end - reuse - 1, nid, list) != Errno::ok) return Errno::nomem;
-    Walk<K> walk{.remap_pte = vmemmap_restore_pte<K>, .reuse_addr = reuse, .vmemmap_pages = &list, .flags = flags};
+    Walk<K> walk{
+        .remap_pte = vmemmap_restore_pte<K>, .reuse_addr = reuse, .vmemmap_pages = &list, .flags = flags};
     return vmemmap_remap_range(k, reuse, end, walk);
 }
 
-}  // namespace mmodel::hvo
+} // namespace mmodel::hvo

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// A value in a box: copying shares it, writing copies it first if somebody else still sees it. Counts are not atomic: a
-// box and its copies belong to one thread.
+// A value in a box: copying shares it, writing copies it first if somebody else still sees it. Counts are not
+// atomic: a box and its copies belong to one thread.
 #pragma once
 
 #include <utility>
@@ -40,4 +40,4 @@ private:
     Held* held_;
 };
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -9,7 +9,7 @@ namespace {
 constexpr u64 pages(u8 order) { return u64{1} << order; }
 constexpr Pfn align_up(Pfn p, u64 n) { return Pfn{(p.value + n - 1) / n * n}; }
 constexpr Pfn align_down(Pfn p, u64 n) { return Pfn{p.value / n * n}; }
-}  // namespace
+} // namespace
 
 Buddy::Buddy(const Config& c) : max_order_(c.geometry.max_order) {
     for (u8 o = 0; o <= max_order_; ++o) base_[o + 1] = base_[o] + (c.nr_frames() >> o) + 1;
@@ -42,7 +42,7 @@ std::optional<Pfn> Buddy::alloc(Area a, Order order) {
         if (!block && o == max_order_ && frontier_[a] < untouched_end_[a]) block = frontier_[a];
         if (!block) continue;
         take(a, *block, o);
-        for (; o > order.value; --o) put(a, *block + pages(o - 1), o - 1);   // expand()
+        for (; o > order.value; --o) put(a, *block + pages(o - 1), o - 1); // expand()
         return block;
     }
     return std::nullopt;
@@ -52,8 +52,11 @@ std::optional<Pfn> Buddy::alloc_contig(Area a, Order order) {
     const u64 n = pages(order.value);
     for (Pfn p = align_up(start_[a], n); p + n <= end_[a]; p = p + n) {
         Pfn q = p;
-        while (q < p + n) {   // step over the free blocks that tile [p, p + n)
-            if (q >= frontier_[a] && q < untouched_end_[a]) { q = std::min(p + n, untouched_end_[a]); continue; }
+        while (q < p + n) { // step over the free blocks that tile [p, p + n)
+            if (q >= frontier_[a] && q < untouched_end_[a]) {
+                q = std::min(p + n, untouched_end_[a]);
+                continue;
+            }
             u8 o = 0;
             while (o <= max_order_ && !(q.value % pages(o) == 0 && holds(a, q, o))) ++o;
             if (o > max_order_) break;
@@ -91,9 +94,11 @@ u64 Buddy::hash() const {
     return h;
 }
 
-// ---- representation -------------------------------------------------------------------------------------------------
+// ---- representation
 
-bool Buddy::holds(Area a, Pfn pfn, u8 order) const { return nr_free_[a][order] && free_.contains(index(pfn, order)); }
+bool Buddy::holds(Area a, Pfn pfn, u8 order) const {
+    return nr_free_[a][order] && free_.contains(index(pfn, order));
+}
 
 std::optional<Pfn> Buddy::first(Area a, u8 order) const {
     if (nr_free_[a][order] == 0) return std::nullopt;
@@ -144,11 +149,12 @@ void Buddy::touch_until(Area a, Pfn pfn) {
 
 void Buddy::retract(Area a) {
     const u64 n = pages(max_order_);
-    while (untouched_end_[a] > start_[a] && frontier_[a] >= start_[a] + n && holds(a, frontier_[a] - n, max_order_)) {
+    while (untouched_end_[a] > start_[a] && frontier_[a] >= start_[a] + n &&
+           holds(a, frontier_[a] - n, max_order_)) {
         frontier_[a] = frontier_[a] - n;
         free_.erase(index(frontier_[a], max_order_));
         --nr_free_[a][max_order_];
     }
 }
 
-}  // namespace mmodel
+} // namespace mmodel

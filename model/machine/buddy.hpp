@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The page allocator: free blocks of 2^order pages, split on the way out, merged on the way in. The lowest suitable
-// block is always taken, so the free set alone determines what happens next. Memory never touched since boot is one
-// number (the frontier), however much of it there is.
-// Source: mm/page_alloc.c (expand(), __free_one_page()).
+// The page allocator: free blocks of 2^order pages, split on the way out, merged on the way in. The lowest
+// suitable block is always taken, so the free set alone determines what happens next. Memory never touched
+// since boot is one number (the frontier), however much of it there is. Source: mm/page_alloc.c (expand(),
+// __free_one_page()).
 #pragma once
 
 #include <array>
@@ -30,7 +30,8 @@ public:
 
     // A block of 2^order pages, or nothing.
     [[nodiscard]] std::optional<Pfn> alloc(Area a, Order order);
-    // 2^order contiguous aligned pages made of whole blocks (alloc_contig_pages()). Needs: order past max_order.
+    // 2^order contiguous aligned pages made of whole blocks (alloc_contig_pages()). Needs: order past
+    // max_order.
     [[nodiscard]] std::optional<Pfn> alloc_contig(Area a, Order order);
     // Gives back a block and merges it with its free buddies. Needs: none of it is free.
     void free(Area a, Pfn pfn, Order order);
@@ -55,13 +56,13 @@ private:
     void retract(Area a);
 
     u8 max_order_{};
-    std::array<u64, nr_orders + 1> base_{};   // where an order's blocks start in free_
-    IndexSet free_{};                         // free blocks, by order and address
+    std::array<u64, nr_orders + 1> base_{}; // where an order's blocks start in free_
+    IndexSet free_{};                       // free blocks, by order and address
     std::array<std::array<u32, nr_orders>, max_areas> nr_free_{};
     std::array<u64, max_areas> nr_free_pages_{};
-    // [frontier_, untouched_end_) is free without being on a list. The block before it is not free: what is freed up to
-    // the frontier moves it back, so that equal free sets have equal representations.
+    // [frontier_, untouched_end_) is free without being on a list. The block before it is not free: what is
+    // freed up to the frontier moves it back, so that equal free sets have equal representations.
     std::array<Pfn, max_areas> start_{}, end_{}, frontier_{}, untouched_end_{};
 };
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -35,7 +35,8 @@ std::string print_event(const Event& e) {
     std::string args;
     switch (e.kind) {
     case EventKind::alloc_pages_node:
-        args = "nid " + num(e.nid.value) + (e.this_node ? ", this node only" : "") + (e.ok ? ") = pfn " + num(e.pfn.value) : ") = NULL");
+        args = "nid " + num(e.nid.value) + (e.this_node ? ", this node only" : "") +
+               (e.ok ? ") = pfn " + num(e.pfn.value) : ") = NULL");
         return std::string(name(e.kind)) + "(" + args;
     case EventKind::pte_alloc_one_kernel:
         return std::string(name(e.kind)) + (e.ok ? "() = table in pfn " + num(e.pfn.value) : "() = NULL");
@@ -44,17 +45,24 @@ std::string print_event(const Event& e) {
     case EventKind::pte_free_kernel: args = "pfn " + num(e.pfn.value); break;
     case EventKind::split_page: args = "pfn " + num(e.pfn.value) + ", order " + num(e.n); break;
     case EventKind::set_pte_at:
-        args = e.vpage == Vpage{~u64{0}} ? "private table, entry " + num(e.ref.idx) : "vmemmap page " + num(e.vpage.value);
+        args = e.vpage == Vpage{~u64{0}} ? "private table, entry " + num(e.ref.idx)
+                                         : "vmemmap page " + num(e.vpage.value);
         args += " -> pfn " + num(e.pte.pfn().value) + (e.pte.writable() ? " rw" : " ro");
         break;
-    case EventKind::pmd_populate_kernel: args = "PMD " + num(e.n) + ", table in pfn " + num(e.pfn.value); break;
+    case EventKind::pmd_populate_kernel:
+        args = "PMD " + num(e.n) + ", table in pfn " + num(e.pfn.value);
+        break;
     case EventKind::copy_page: args = "pfn " + num(e.pfn.value) + " <- pfn " + num(e.from.value); break;
     case EventKind::reset_struct_pages: args = "pfn " + num(e.pfn.value) + ", " + num(e.n); break;
     case EventKind::store:
         args = "vmemmap page " + num(e.vpage.value) +
-               (static_cast<StoreTo>(e.n) == StoreTo::refcount ? ", refcount" : e.on ? ", set optimised" : ", clear optimised");
+               (static_cast<StoreTo>(e.n) == StoreTo::refcount ? ", refcount"
+                : e.on                                         ? ", set optimised"
+                                                               : ", clear optimised");
         break;
-    case EventKind::flush_tlb_kernel_range: args = "vmemmap pages " + num(e.vpage.value) + ".." + num(e.vpage.value + e.n); break;
+    case EventKind::flush_tlb_kernel_range:
+        args = "vmemmap pages " + num(e.vpage.value) + ".." + num(e.vpage.value + e.n);
+        break;
     case EventKind::static_branch:
     case EventKind::memmap_pages_add:
     case EventKind::memmap_boot_pages_add: args = (e.delta >= 0 ? "+" : "") + std::to_string(e.delta); break;
@@ -68,4 +76,4 @@ std::string print_event(const Event& e) {
     return std::string(name(e.kind)) + "(" + args + ")";
 }
 
-}  // namespace mmodel
+} // namespace mmodel

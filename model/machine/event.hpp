@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Everything that changes the machine is one of these events, with the kernel's own names. The model and the real kernel
-// file both act through them and nothing else, and the specification sees nothing else.
+// Everything that changes the machine is one of these events, with the kernel's own names. The model and the
+// real kernel file both act through them and nothing else, and the specification sees nothing else.
 #pragma once
 
 #include <string>
@@ -13,34 +13,35 @@ namespace mmodel {
 class Machine;
 
 enum class EventKind : u8 {
-    alloc_pages_node,       // pfn if ok; nid, this_node
-    free_page,              // __free_page(pfn)
-    free_bootmem_page,      // pfn
-    split_page,             // pfn, n = order
-    pte_alloc_one_kernel,   // pfn of the table if ok
-    pte_free_kernel,        // pfn of the table
-    set_pte_at,             // ref, pte; vpage it maps if the table is installed
-    pmd_populate_kernel,    // n = PMD index, pfn of the table
+    alloc_pages_node,     // pfn if ok; nid, this_node
+    free_page,            // __free_page(pfn)
+    free_bootmem_page,    // pfn
+    split_page,           // pfn, n = order
+    pte_alloc_one_kernel, // pfn of the table if ok
+    pte_free_kernel,      // pfn of the table
+    set_pte_at,           // ref, pte; vpage it maps if the table is installed
+    pmd_populate_kernel,  // n = PMD index, pfn of the table
     smp_wmb,
-    copy_page,              // to pfn, from `from`
-    reset_struct_pages,     // pfn: the first n struct pages are overwritten by the next n
-    store,                  // to a struct page of vpage, through its mapping; on = the new optimised flag, n = what (see StoreTo)
+    copy_page,          // to pfn, from `from`
+    reset_struct_pages, // pfn: the first n struct pages are overwritten by the next n
+    store, // to a struct page of vpage, through its mapping; on = the new optimised flag, n = what (see
+           // StoreTo)
     flush_tlb_kernel_range, // [vpage, vpage + n)
     flush_tlb_all,
     synchronize_rcu,
-    static_branch,          // delta: +1 static_branch_inc, -1 static_branch_dec
-    memmap_pages_add,       // delta
-    memmap_boot_pages_add,  // delta
-    lock,                   // n = Lock
+    static_branch,         // delta: +1 static_branch_inc, -1 static_branch_dec
+    memmap_pages_add,      // delta
+    memmap_boot_pages_add, // delta
+    lock,                  // n = Lock
     unlock,
-    warn,                   // the kernel's own VM_WARN_ON fired; `what` is its condition
+    warn, // the kernel's own VM_WARN_ON fired; `what` is its condition
 };
 
 enum class StoreTo : u8 { optimised_flag, refcount };
 
 struct Event {
     EventKind kind{};
-    bool ok{true};          // alloc_*: it succeeded
+    bool ok{true}; // alloc_*: it succeeded
     bool on{};
     Nid nid{};
     bool this_node{};
@@ -51,8 +52,8 @@ struct Event {
     Vpage vpage{};
     u64 n{};
     i64 delta{};
-    const char* where{""};  // the kernel function
-    const char* what{""};   // warn: the condition
+    const char* where{""}; // the kernel function
+    const char* what{""};  // warn: the condition
 };
 
 [[nodiscard]] std::string_view name(EventKind k);
@@ -60,4 +61,4 @@ struct Event {
 // "set_pte_at(vmemmap page 70 -> pfn 64 ro)", as `mmodel replay` shows it.
 [[nodiscard]] std::string print_event(const Event& e);
 
-}  // namespace mmodel
+} // namespace mmodel

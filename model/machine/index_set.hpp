@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// A persistent set of numbers that finds its next member at once: a bitmap with summaries, on the radix array.
+// A persistent set of numbers that finds its next member at once: a bitmap with summaries, on the radix
+// array.
 #pragma once
 
 #include <bit>
@@ -24,7 +25,7 @@ public:
     [[nodiscard]] bool contains(u64 i) const { return words_[i / 64].bits >> (i % 64) & 1; }
 
     void insert(u64 i) {
-        for (u64 base = 0, n = nr_words(size_); ; base += n, n = nr_words(n)) {
+        for (u64 base = 0, n = nr_words(size_);; base += n, n = nr_words(n)) {
             bool was_empty = false;
             words_.modify(base + i / 64, [&](BitWord& w) {
                 was_empty = w.bits == 0;
@@ -36,7 +37,7 @@ public:
     }
 
     void erase(u64 i) {
-        for (u64 base = 0, n = nr_words(size_); ; base += n, n = nr_words(n)) {
+        for (u64 base = 0, n = nr_words(size_);; base += n, n = nr_words(n)) {
             bool now_empty = false;
             words_.modify(base + i / 64, [&](BitWord& w) {
                 w.bits &= ~(u64{1} << (i % 64));
@@ -48,7 +49,9 @@ public:
     }
 
     // The smallest member not below i.
-    [[nodiscard]] std::optional<u64> first_from(u64 i) const { return i < size_ ? find(0, nr_words(size_), i) : std::nullopt; }
+    [[nodiscard]] std::optional<u64> first_from(u64 i) const {
+        return i < size_ ? find(0, nr_words(size_), i) : std::nullopt;
+    }
 
     [[nodiscard]] u64 hash() const { return words_.hash(); }
     bool operator==(const IndexSet& o) const { return words_ == o.words_; }
@@ -57,7 +60,8 @@ private:
     static u64 nr_words(u64 n) { return (n + 63) / 64; }
     static u64 total_words(u64 size) {
         u64 total = 0, n = size;
-        do total += n = nr_words(n); while (n > 1);
+        do total += n = nr_words(n);
+        while (n > 1);
         return total;
     }
 
@@ -79,4 +83,4 @@ private:
     u64 size_{};
 };
 
-}  // namespace mmodel
+} // namespace mmodel

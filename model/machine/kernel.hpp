@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The kernel's primitives over a machine. The algorithms of model/hvo are templates over this class, the shims of
-// spec/linux call the same members: there is no other way to change a machine while an operation runs.
+// The kernel's primitives over a machine. The algorithms of model/hvo are templates over this class, the
+// shims of spec/linux call the same members: there is no other way to change a machine while an operation
+// runs.
 //
-// A Watch has `void before(const Machine&, const Event&)` and `void after(const Machine&, const Event&)`. It may throw to
-// end the operation at the event. NoWatch costs nothing.
+// A Watch has `void before(const Machine&, const Event&)` and `void after(const Machine&, const Event&)`. It
+// may throw to end the operation at the event. NoWatch costs nothing.
 #pragma once
 
 #include <vector>
@@ -31,16 +32,24 @@ public:
     [[nodiscard]] const Geometry& geometry() const { return m_.geometry(); }
     [[nodiscard]] bool does(Sabotage s) const { return sabotage_ == s; }
     [[nodiscard]] u64 nr_events() const { return nr_events_; }
-    [[nodiscard]] u32 nr_allocs() const { return nr_allocs_; }         // allocations tried, failed ones included
-    [[nodiscard]] u32 nr_failed_allocs() const { return nr_failed_; }  // for want of memory or because they were told to
+    [[nodiscard]] u32 nr_allocs() const { return nr_allocs_; } // allocations tried, failed ones included
+    [[nodiscard]] u32 nr_failed_allocs() const {
+        return nr_failed_;
+    } // for want of memory or because they were told to
 
-    // ---- allocation -----------------------------------------------------------------------------------------------
+    // ---- allocation
     // mm/page_alloc.c: alloc_pages_node(nid, gfp, 0). Contents are whatever the frame held.
     std::optional<Pfn> alloc_pages_node(const char* where, Nid nid, bool this_node) {
         const bool fail = next_allocation_fails();
         const auto p = fail ? std::nullopt : m_.alloc_page(nid, this_node);
         if (!p) ++nr_failed_;
-        emit({.kind = EventKind::alloc_pages_node, .ok = p.has_value(), .nid = nid, .this_node = this_node, .pfn = p.value_or(no_pfn), .where = where}, [] {});
+        emit({.kind = EventKind::alloc_pages_node,
+              .ok = p.has_value(),
+              .nid = nid,
+              .this_node = this_node,
+              .pfn = p.value_or(no_pfn),
+              .where = where},
+             [] {});
         return p;
     }
 
@@ -48,33 +57,43 @@ public:
         const bool fail = next_allocation_fails();
         const auto p = fail ? std::nullopt : m_.alloc_table(Nid{0});
         if (!p) ++nr_failed_;
-        emit({.kind = EventKind::pte_alloc_one_kernel, .ok = p.has_value(), .pfn = p.value_or(no_pfn), .where = where}, [] {});
+        emit({.kind = EventKind::pte_alloc_one_kernel,
+              .ok = p.has_value(),
+              .pfn = p.value_or(no_pfn),
+              .where = where},
+             [] {});
         return p;
     }
 
-    // Whether the operation's next allocation of higher order is to fail (memory for hot-added blocks, folios).
+    // Whether the operation's next allocation of higher order is to fail (memory for hot-added blocks,
+    // folios).
     bool next_allocation_fails() { return faults_.has(nr_allocs_++); }
     void note_failed_allocation() { ++nr_failed_; }
 
     void free_page(const char* where, Pfn p) {
         if (does(Sabotage::leak_page) && !std::exchange(spent_, true)) return;
         emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
-        if (does(Sabotage::double_free)) emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
+        if (does(Sabotage::double_free))
+            emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
     }
     void free_bootmem_page(const char* where, Pfn p) {
         if (does(Sabotage::leak_page) && !std::exchange(spent_, true)) return;
-        emit({.kind = EventKind::free_bootmem_page, .pfn = p, .where = where}, [&] { m_.free_bootmem_page(p); });
-        if (does(Sabotage::double_free)) emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
+        emit({.kind = EventKind::free_bootmem_page, .pfn = p, .where = where},
+             [&] { m_.free_bootmem_page(p); });
+        if (does(Sabotage::double_free))
+            emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
     }
     void pte_free_kernel(const char* where, Pfn table) {
-        emit({.kind = EventKind::pte_free_kernel, .pfn = table, .where = where}, [&] { m_.free_table(table); });
+        emit({.kind = EventKind::pte_free_kernel, .pfn = table, .where = where},
+             [&] { m_.free_table(table); });
     }
     void split_page(const char* where, Pfn p, Order order) {
         if (does(Sabotage::no_split_page)) return;
-        emit({.kind = EventKind::split_page, .pfn = p, .n = order.value, .where = where}, [&] { m_.split_page(p); });
+        emit({.kind = EventKind::split_page, .pfn = p, .n = order.value, .where = where},
+             [&] { m_.split_page(p); });
     }
 
-    // ---- page table -----------------------------------------------------------------------------------------------
+    // ---- page table
     void set_pte_at(const char* where, PteRef r, Pte pte) {
         auto v = m_.installed_at(r);
         if (v && !pte.writable() && does(Sabotage::tail_writable)) pte = Pte::map(pte.pfn(), true);
@@ -83,7 +102,11 @@ public:
             r.idx = (r.idx + 8) % geometry().ptrs_per_pte;
             v = m_.installed_at(r);
         }
-        emit({.kind = EventKind::set_pte_at, .ref = r, .pte = pte, .vpage = v.value_or(Vpage{~u64{0}}), .where = where},
+        emit({.kind = EventKind::set_pte_at,
+              .ref = r,
+              .pte = pte,
+              .vpage = v.value_or(Vpage{~u64{0}}),
+              .where = where},
              [&] { m_.set_pte(r, pte); });
     }
     void pmd_populate_kernel(const char* where, u64 pmd_idx, Pfn table) {
@@ -91,7 +114,7 @@ public:
              [&] { m_.install_table(pmd_idx, table); });
     }
 
-    // ---- ordering, TLB, RCU ---------------------------------------------------------------------------------------
+    // ---- ordering, TLB, RCU
     void smp_wmb(const char* where, bool of_table = false) {
         if (does(of_table ? Sabotage::no_table_wmb : Sabotage::no_contents_wmb)) return;
         emit({.kind = EventKind::smp_wmb, .where = where}, [&] { m_.order_stores(); });
@@ -113,15 +136,17 @@ public:
     void lock(const char* where, Lock l) {
         if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
         if (does(Sabotage::no_mmap_lock) && l == Lock::mmap_read) return;
-        emit({.kind = EventKind::lock, .n = static_cast<u64>(l), .where = where}, [&] { m_.set_lock(l, true); });
+        emit({.kind = EventKind::lock, .n = static_cast<u64>(l), .where = where},
+             [&] { m_.set_lock(l, true); });
     }
     void unlock(const char* where, Lock l) {
         if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
         if ((does(Sabotage::keep_mmap_lock) || does(Sabotage::no_mmap_lock)) && l == Lock::mmap_read) return;
-        emit({.kind = EventKind::unlock, .n = static_cast<u64>(l), .where = where}, [&] { m_.set_lock(l, false); });
+        emit({.kind = EventKind::unlock, .n = static_cast<u64>(l), .where = where},
+             [&] { m_.set_lock(l, false); });
     }
 
-    // ---- struct pages ---------------------------------------------------------------------------------------------
+    // ---- struct pages
     // A whole page, written through the direct map.
     void copy_page(const char* where, Pfn to, Pfn from) {
         if (does(Sabotage::no_copy)) return;
@@ -144,31 +169,40 @@ public:
     // folio_set/clear_hugetlb_vmemmap_optimized(): a store to the head's struct page through the vmemmap.
     void set_optimised(const char* where, Vpage head, bool on) {
         if (does(Sabotage::no_flag)) return;
-        emit({.kind = EventKind::store, .on = on, .vpage = head, .n = static_cast<u64>(StoreTo::optimised_flag), .where = where}, [&] {
-            const Pfn p = m_.translate(head).pfn();
-            Contents c = m_.read(p);
-            c.optimised = on;
-            m_.write(p, c);
-            m_.settle(p, head);
-        });
+        emit({.kind = EventKind::store,
+              .on = on,
+              .vpage = head,
+              .n = static_cast<u64>(StoreTo::optimised_flag),
+              .where = where},
+             [&] {
+                 const Pfn p = m_.translate(head).pfn();
+                 Contents c = m_.read(p);
+                 c.optimised = on;
+                 m_.write(p, c);
+                 m_.settle(p, head);
+             });
     }
     // A walker's atomic read-modify-write of a refcount that it last saw non-zero.
     void write_refcount(const char* where, Vpage v) {
-        emit({.kind = EventKind::store, .vpage = v, .n = static_cast<u64>(StoreTo::refcount), .where = where}, [] {});
+        emit({.kind = EventKind::store, .vpage = v, .n = static_cast<u64>(StoreTo::refcount), .where = where},
+             [] {});
     }
 
-    // ---- counters -------------------------------------------------------------------------------------------------
+    // ---- counters
     void static_branch(const char* where, i64 delta) {
         if (does(delta > 0 ? Sabotage::no_key_inc : Sabotage::no_key_dec)) return;
-        emit({.kind = EventKind::static_branch, .delta = delta, .where = where}, [&] { m_.counters.static_key += delta; });
+        emit({.kind = EventKind::static_branch, .delta = delta, .where = where},
+             [&] { m_.counters.static_key += delta; });
     }
     void memmap_pages_add(const char* where, i64 delta) {
         if (does(Sabotage::no_memmap_accounting)) return;
-        emit({.kind = EventKind::memmap_pages_add, .delta = delta, .where = where}, [&] { m_.counters.memmap += delta; });
+        emit({.kind = EventKind::memmap_pages_add, .delta = delta, .where = where},
+             [&] { m_.counters.memmap += delta; });
     }
     void memmap_boot_pages_add(const char* where, i64 delta) {
         if (does(Sabotage::no_memmap_accounting)) return;
-        emit({.kind = EventKind::memmap_boot_pages_add, .delta = delta, .where = where}, [&] { m_.counters.memmap_boot += delta; });
+        emit({.kind = EventKind::memmap_boot_pages_add, .delta = delta, .where = where},
+             [&] { m_.counters.memmap_boot += delta; });
     }
     void warn(const char* where, const char* condition) {
         emit({.kind = EventKind::warn, .where = where, .what = condition}, [] {});
@@ -192,4 +226,4 @@ private:
     bool spent_{};
 };
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -6,16 +6,12 @@
 namespace mmodel {
 
 Machine::Machine(const Config& c)
-    : config_(c),
-      pmd_shift_(c.geometry.pmd_order().value),
-      frames_(c.nr_frames()),
-      contents_(c.nr_frames()),
+    : config_(c), pmd_shift_(c.geometry.pmd_order().value), frames_(c.nr_frames()), contents_(c.nr_frames()),
       ptes_(c.nr_frames() << pmd_shift_),
       pmds_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
       stale_(c.geometry.vpage_of(Pfn{c.nr_frames()}).value + 1),
       stale_leaf_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
-      split_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
-      buddy_(c) {
+      split_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1), buddy_(c) {
     const u64 boot = u64{c.boot_gigantic} << c.geometry.folio_order[c.geometry.nr_hstates() - 1];
     const u64 vmemmap = c.vmemmap_frames(c.frames_per_node);
     for (u8 n = 0; n < c.nr_nodes; ++n) {
@@ -25,7 +21,7 @@ Machine::Machine(const Config& c)
     tally.vmemmap_boot = counters.memmap_boot = static_cast<i64>(vmemmap * c.nr_nodes);
 }
 
-// ---- what is where --------------------------------------------------------------------------------------------------
+// ---- what is where
 
 Area Machine::area_of(Pfn p) const {
     if (p < config_.hot_start()) return node_at(p);
@@ -57,7 +53,9 @@ bool Machine::is_boot_memory(Pfn p) const {
     return p - config_.node_start(node_at(p)) < config_.vmemmap_frames(config_.frames_per_node);
 }
 
-bool Machine::is_reserved(Pfn p) const { return is_boot_memory(p) || (is_self_hosted(p) && !frame(p).released); }
+bool Machine::is_reserved(Pfn p) const {
+    return is_boot_memory(p) || (is_self_hosted(p) && !frame(p).released);
+}
 
 bool Machine::is_self_hosted(Pfn p) const {
     const auto b = hot_vmemmap_block(p);
@@ -75,12 +73,15 @@ std::optional<Pfn> Machine::first_detached() const {
 // The youngest block counts: a frame freed from the vmemmap of one may have become part of the next one's.
 std::optional<u8> Machine::hot_vmemmap_block(Pfn p) const {
     for (u8 b = max_hot_blocks; b-- > 0;)
-        if (hot_[b].present && p >= hot_[b].vmemmap && p < hot_[b].vmemmap + config_.vmemmap_frames(config_.hot_block_frames)) return b;
+        if (hot_[b].present && p >= hot_[b].vmemmap &&
+            p < hot_[b].vmemmap + config_.vmemmap_frames(config_.hot_block_frames))
+            return b;
     return std::nullopt;
 }
 
 std::optional<Vpage> Machine::boot_vpage(Pfn p) const {
-    if (const auto b = hot_vmemmap_block(p)) return geometry().vpage_of(config_.hot_block_start(*b)) + (p - hot_[*b].vmemmap);
+    if (const auto b = hot_vmemmap_block(p))
+        return geometry().vpage_of(config_.hot_block_start(*b)) + (p - hot_[*b].vmemmap);
     if (p >= config_.hot_start()) return std::nullopt;
     const Pfn start = config_.node_start(node_at(p));
     if (p - start >= config_.vmemmap_frames(config_.frames_per_node)) return std::nullopt;
@@ -143,13 +144,15 @@ std::optional<Vpage> Machine::installed_at(PteRef r) const {
     return at ? std::optional(Vpage{(at - 1) << pmd_shift_ | r.idx}) : std::nullopt;
 }
 
-// ---- struct pages -----------------------------------------------------------------------------------------------------
+// ---- struct pages
 
 const Compound* Machine::compound_at(Vpage v) const {
     for (const Compound& c : compounds_) {
         if (!c.order) continue;
         const Vpage start = geometry().vpage_of(c.head);
-        if (v >= start && v < start + geometry().vmemmap_pages(c.order) && geometry().optimizable_pages(c.order) > 0) return &c;
+        if (v >= start && v < start + geometry().vmemmap_pages(c.order) &&
+            geometry().optimizable_pages(c.order) > 0)
+            return &c;
     }
     return nullptr;
 }
@@ -163,7 +166,7 @@ Contents Machine::freshly_initialised(Vpage v) const {
         return out;
     }
     out.subject = c->head.value;
-    if (v != geometry().vpage_of(c->head)) return out;   // every slot a tail
+    if (v != geometry().vpage_of(c->head)) return out; // every slot a tail
     out.slots[0] = slot::head;
     for (u8 j = 1; j < geometry().nr_used_subpage; ++j) out.slots[j] = static_cast<u8>(slot::meta + j);
     return out;
@@ -192,16 +195,19 @@ void Machine::settle(Pfn p, Vpage v) {
 
 u64 Machine::hash() const {
     u64 h = frames_.hash();
-    for (u64 x : {contents_.hash(), ptes_.hash(), pmds_.hash(), stale_.hash(), stale_leaf_.hash(), split_.hash(), buddy_.hash(),
-                  static_cast<u64>(counters.static_key), static_cast<u64>(counters.memmap), static_cast<u64>(counters.memmap_boot),
+    for (u64 x : {contents_.hash(), ptes_.hash(), pmds_.hash(), stale_.hash(), stale_leaf_.hash(),
+                  split_.hash(), buddy_.hash(), static_cast<u64>(counters.static_key),
+                  static_cast<u64>(counters.memmap), static_cast<u64>(counters.memmap_boot),
                   static_cast<u64>(tally.detached), u64{lock_depth_[0]} << 8 | lock_depth_[1]})
         h = hash_combine(h, x);
     for (const Compound& c : compounds_) h = hash_combine(h, c.head.value << 8 | c.order);
-    for (const HotBlock& b : hot_) h = hash_combine(h, b.vmemmap.value << 8 | u64{b.nid.value} << 2 | u64{b.self_hosted} << 1 | b.present);
+    for (const HotBlock& b : hot_)
+        h = hash_combine(h,
+                         b.vmemmap.value << 8 | u64{b.nid.value} << 2 | u64{b.self_hosted} << 1 | b.present);
     for (const Walker& w : walkers) h = hash_combine(h, w.page.value << 2 | u64{w.may_write} << 1 | w.inside);
     for (u64 p : pressure_) h = hash_combine(h, p);
     for (Pfn p : unordered_) h = hash_combine(h, p.value);
     return h;
 }
 
-}  // namespace mmodel
+} // namespace mmodel

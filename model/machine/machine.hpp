@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The machine: frames, the page table of the vmemmap, what TLBs may still hold, which stores are not yet ordered, RCU
-// walkers, the buddy allocator per node, boot memory, hot-added blocks. A value; its parts change only through the
-// functions below, one for each event of kernel.hpp.
+// The machine: frames, the page table of the vmemmap, what TLBs may still hold, which stores are not yet
+// ordered, RCU walkers, the buddy allocator per node, boot memory, hot-added blocks. A value; its parts
+// change only through the functions below, one for each event of kernel.hpp.
 #pragma once
 
 #include <array>
@@ -18,7 +18,8 @@ namespace mmodel {
 inline constexpr u8 max_compounds = 16;
 inline constexpr u8 nr_walkers = 4;
 
-// A compound page whose struct pages are initialised: head, order, refcount, hugetlb mark. Where it is used by nobody, order is 0.
+// A compound page whose struct pages are initialised: head, order, refcount, hugetlb mark. Where it is used
+// by nobody, order is 0.
 struct Compound {
     Pfn head{};
     u8 order{};
@@ -28,7 +29,7 @@ struct Compound {
 // A speculative PFN walker: inside an RCU read section, looking at the struct page of `page`.
 struct Walker {
     bool inside{};
-    bool may_write{};   // it has seen a refcount that is not zero: it will try to change it
+    bool may_write{}; // it has seen a refcount that is not zero: it will try to change it
     Pfn page{};
     bool operator==(const Walker&) const = default;
 };
@@ -36,27 +37,27 @@ struct Walker {
 // A memory block added after boot.
 struct HotBlock {
     bool present{};
-    bool self_hosted{};          // memmap_on_memory: its vmemmap lies in its own first frames
+    bool self_hosted{}; // memmap_on_memory: its vmemmap lies in its own first frames
     Nid nid{};
-    Pfn vmemmap{};               // first frame behind its vmemmap, which PMD leaves map
+    Pfn vmemmap{}; // first frame behind its vmemmap, which PMD leaves map
     bool operator==(const HotBlock&) const = default;
 };
 
 // The kernel's own counters, as it counts them.
 struct Counters {
-    i64 static_key{};      // hugetlb_optimize_vmemmap_key
-    i64 memmap{};          // nr_memmap_pages
-    i64 memmap_boot{};     // nr_memmap_boot_pages
+    i64 static_key{};  // hugetlb_optimize_vmemmap_key
+    i64 memmap{};      // nr_memmap_pages
+    i64 memmap_boot{}; // nr_memmap_boot_pages
     bool operator==(const Counters&) const = default;
 };
 
 // What is true, counted by the machine as frames change hands.
 struct Tally {
-    i64 vmemmap_buddy{};   // frames behind the vmemmap that came from the page allocator
-    i64 vmemmap_boot{};    // ... from boot memory
-    i64 detached{};        // frames taken from an allocator (or unmapped) that nothing refers to: leaked, at rest
-    i64 tables{};          // page tables
-    i64 private_tables{};  // ... installed nowhere
+    i64 vmemmap_buddy{}; // frames behind the vmemmap that came from the page allocator
+    i64 vmemmap_boot{};  // ... from boot memory
+    i64 detached{}; // frames taken from an allocator (or unmapped) that nothing refers to: leaked, at rest
+    i64 tables{};   // page tables
+    i64 private_tables{}; // ... installed nowhere
     bool operator==(const Tally&) const = default;
 };
 
@@ -70,24 +71,28 @@ public:
     [[nodiscard]] const Config& config() const { return config_; }
     [[nodiscard]] const Geometry& geometry() const { return config_.geometry; }
 
-    // ---- what is where ------------------------------------------------------------------------------------------
+    // ---- what is where
     [[nodiscard]] Nid nid_of(Pfn p) const;
-    [[nodiscard]] bool is_populated(Pfn p) const;               // memory that exists (hot blocks once added)
-    [[nodiscard]] bool is_free(Pfn p) const;                    // in the buddy allocator. O(orders)
-    [[nodiscard]] bool is_reserved(Pfn p) const;                // PageReserved()
-    [[nodiscard]] bool is_self_hosted(Pfn p) const;             // PageVmemmapSelfHosted()
+    [[nodiscard]] bool is_populated(Pfn p) const;   // memory that exists (hot blocks once added)
+    [[nodiscard]] bool is_free(Pfn p) const;        // in the buddy allocator. O(orders)
+    [[nodiscard]] bool is_reserved(Pfn p) const;    // PageReserved()
+    [[nodiscard]] bool is_self_hosted(Pfn p) const; // PageVmemmapSelfHosted()
     [[nodiscard]] const Frame& frame(Pfn p) const { return frames_[p.value]; }
-    [[nodiscard]] std::optional<Pfn> first_detached() const;    // the lowest frame that is nobody's. O(frames ever touched)
-    [[nodiscard]] std::optional<Vpage> boot_vpage(Pfn p) const; // the vmemmap page it was populated for, if it was
+    [[nodiscard]] std::optional<Pfn>
+    first_detached() const; // the lowest frame that is nobody's. O(frames ever touched)
+    [[nodiscard]] std::optional<Vpage>
+    boot_vpage(Pfn p) const; // the vmemmap page it was populated for, if it was
     [[nodiscard]] u64 pmd_idx(Vpage v) const { return v.value >> pmd_shift_; }
     [[nodiscard]] Pmd pmd(u64 idx) const;
-    [[nodiscard]] PteRef pte_ref(Vpage v) const;                // needs: the PMD is a table
+    [[nodiscard]] PteRef pte_ref(Vpage v) const; // needs: the PMD is a table
     [[nodiscard]] Pte pte(PteRef r) const { return ptes_[r.table.value << pmd_shift_ | r.idx]; }
-    [[nodiscard]] Pte translate(Vpage v) const;                 // what the page table says, leaf or table
-    [[nodiscard]] bool is_mapped(Pfn p) const;                  // a live or private entry, or a leaf, maps it
-    [[nodiscard]] bool may_be_cached(Pfn p) const;              // some CPU may still translate something to it
-    [[nodiscard]] bool is_under_unsplit_block(Pfn p) const;     // part of an allocation of higher order, not split
-    [[nodiscard]] std::optional<Vpage> installed_at(PteRef r) const;  // what it maps, if its table is installed
+    [[nodiscard]] Pte translate(Vpage v) const;    // what the page table says, leaf or table
+    [[nodiscard]] bool is_mapped(Pfn p) const;     // a live or private entry, or a leaf, maps it
+    [[nodiscard]] bool may_be_cached(Pfn p) const; // some CPU may still translate something to it
+    [[nodiscard]] bool
+    is_under_unsplit_block(Pfn p) const; // part of an allocation of higher order, not split
+    [[nodiscard]] std::optional<Vpage>
+    installed_at(PteRef r) const; // what it maps, if its table is installed
 
     // Calls f(pte) for every translation of v that a CPU may use although the page table no longer says so.
     template <class F>
@@ -108,25 +113,29 @@ public:
 
     [[nodiscard]] bool has_stale() const { return stale_.hash() || stale_leaf_.hash(); }
 
-    // ---- struct pages ---------------------------------------------------------------------------------------------
+    // ---- struct pages
     // The contents of a frame, as `copy` or `junk`: what a reader who maps it would find.
     [[nodiscard]] Contents read(Pfn p) const;
-    // What initialisation leaves in vmemmap page v for the compound page that has it now (or none), as `copy`.
+    // What initialisation leaves in vmemmap page v for the compound page that has it now (or none), as
+    // `copy`.
     [[nodiscard]] Contents freshly_initialised(Vpage v) const;
     [[nodiscard]] const Compound* compound_at(Vpage v) const;
     void prep_compound(u8 i, Pfn head, u8 order) { compounds_[i] = {head, order}; }
     void dissolve_compound(u8 i) { compounds_[i] = {}; }
     [[nodiscard]] const Compound& compound(u8 i) const { return compounds_[i]; }
-    // Overwrites what a frame contains: by a store, or (real kernel) because that is what its memory was found to hold.
+    // Overwrites what a frame contains: by a store, or (real kernel) because that is what its memory was
+    // found to hold.
     void write(Pfn p, const Contents& c);
-    // A frame that v maps and that reads as v's initialisation leaves it is from now on just that, whoever has v later.
+    // A frame that v maps and that reads as v's initialisation leaves it is from now on just that, whoever
+    // has v later.
     void settle(Pfn p, Vpage v);
 
-    // ---- events ---------------------------------------------------------------------------------------------------
-    // A block from node nid, else (unless this_node) from the others in order; nothing if there is none. Not yet anybody's.
+    // ---- events
+    // A block from node nid, else (unless this_node) from the others in order; nothing if there is none. Not
+    // yet anybody's.
     [[nodiscard]] std::optional<Pfn> take_block(Nid nid, Order order, bool this_node);
-    [[nodiscard]] std::optional<Pfn> take_contig(Nid nid, Order order);       // of that node, any order
-    [[nodiscard]] std::optional<Pfn> take_in_block(u8 block, Order order);    // of that hot-added block
+    [[nodiscard]] std::optional<Pfn> take_contig(Nid nid, Order order);    // of that node, any order
+    [[nodiscard]] std::optional<Pfn> take_in_block(u8 block, Order order); // of that hot-added block
     void give_block(Pfn p, Order order);
     void give_range(Pfn start, u64 nr);
     // A single frame for kernel use: detached, contents junk. `order` is 0.
@@ -146,26 +155,34 @@ public:
     void set_lock(Lock l, bool held);
     [[nodiscard]] bool is_locked(Lock l) const { return lock_depth_[static_cast<u8>(l)] > 0; }
 
-    // ---- memory blocks --------------------------------------------------------------------------------------------
-    // Adds hot block `b` to a node. Its vmemmap comes from `vmemmap` on (whole PMD leaves); the rest goes to the buddy.
+    // ---- memory blocks
+    // Adds hot block `b` to a node. Its vmemmap comes from `vmemmap` on (whole PMD leaves); the rest goes to
+    // the buddy.
     void add_block(u8 b, Nid nid, Pfn vmemmap, bool self_hosted);
     [[nodiscard]] const HotBlock& hot_block(u8 b) const { return hot_[b]; }
     // Memory pressure: this many pages of the node's free memory are not to be had.
     void set_pressure(Nid nid, u64 nr) { pressure_[nid.value] = nr; }
     [[nodiscard]] u64 pressure(Nid nid) const { return pressure_[nid.value]; }
-    [[nodiscard]] u64 nr_free_pages(Nid nid) const;            // that can be had
-    [[nodiscard]] u64 nr_free_or_held_pages(Nid nid) const;    // ... and those under memory pressure
+    [[nodiscard]] u64 nr_free_pages(Nid nid) const;         // that can be had
+    [[nodiscard]] u64 nr_free_or_held_pages(Nid nid) const; // ... and those under memory pressure
     [[nodiscard]] const Buddy& buddy() const { return buddy_; }
 
     // What makes two machines' differences: calls frames(p, a, b), ptes(ref, a, b), contents(p, a, b).
     template <class F, class P, class C>
     static void diff(const Machine& a, const Machine& b, F&& frames, P&& ptes, C&& contents) {
-        RadixArray<Frame>::diff(a.frames_, b.frames_, [&](u64 i, const Frame& x, const Frame& y) { frames(Pfn{i}, x, y); return true; });
+        RadixArray<Frame>::diff(a.frames_, b.frames_, [&](u64 i, const Frame& x, const Frame& y) {
+            frames(Pfn{i}, x, y);
+            return true;
+        });
         RadixArray<Pte>::diff(a.ptes_, b.ptes_, [&](u64 i, const Pte& x, const Pte& y) {
             ptes(PteRef{Pfn{i >> a.pmd_shift_}, static_cast<u32>(i & ((u64{1} << a.pmd_shift_) - 1))}, x, y);
             return true;
         });
-        RadixArray<Contents>::diff(a.contents_, b.contents_, [&](u64 i, const Contents& x, const Contents& y) { contents(Pfn{i}, x, y); return true; });
+        RadixArray<Contents>::diff(a.contents_, b.contents_,
+                                   [&](u64 i, const Contents& x, const Contents& y) {
+                                       contents(Pfn{i}, x, y);
+                                       return true;
+                                   });
     }
 
     [[nodiscard]] u64 hash() const;
@@ -177,8 +194,8 @@ public:
 
 private:
     [[nodiscard]] Area area_of(Pfn p) const;
-    [[nodiscard]] u8 node_at(Pfn p) const;                      // p is in no hot block
-    [[nodiscard]] bool is_boot_memory(Pfn p) const;             // behind a node's vmemmap since boot, never freed
+    [[nodiscard]] u8 node_at(Pfn p) const;          // p is in no hot block
+    [[nodiscard]] bool is_boot_memory(Pfn p) const; // behind a node's vmemmap since boot, never freed
     [[nodiscard]] std::optional<u8> hot_vmemmap_block(Pfn p) const;
     [[nodiscard]] std::optional<Pfn> leaf_head(u64 pmd_idx) const;
     [[nodiscard]] std::optional<Pfn> take_from_node(Nid nid, Order order, bool contig);
@@ -194,17 +211,17 @@ private:
     u8 pmd_shift_{};
     RadixArray<Frame> frames_;
     RadixArray<Contents> contents_;
-    RadixArray<Pte> ptes_;             // by table frame and entry
-    RadixArray<Pte> pmds_;             // by PMD: the installed table; not present: as boot or hot-plug left it
-    RadixArray<StaleSet> stale_;       // by vmemmap page
-    RadixArray<Mark> stale_leaf_;      // by PMD: some CPU may still use the leaf that was there
-    RadixArray<Mark> split_;           // by PMD: split_page() was called for the block that its leaf mapped
+    RadixArray<Pte> ptes_;        // by table frame and entry
+    RadixArray<Pte> pmds_;        // by PMD: the installed table; not present: as boot or hot-plug left it
+    RadixArray<StaleSet> stale_;  // by vmemmap page
+    RadixArray<Mark> stale_leaf_; // by PMD: some CPU may still use the leaf that was there
+    RadixArray<Mark> split_;      // by PMD: split_page() was called for the block that its leaf mapped
     Buddy buddy_;
     std::array<Compound, max_compounds> compounds_{};
     std::array<HotBlock, max_hot_blocks> hot_{};
     std::array<u64, max_nodes> pressure_{};
     std::array<u8, 2> lock_depth_{};
-    std::vector<Pfn> unordered_;       // frames with stores that no barrier has ordered yet
+    std::vector<Pfn> unordered_; // frames with stores that no barrier has ordered yet
 };
 
-}  // namespace mmodel
+} // namespace mmodel

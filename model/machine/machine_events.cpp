@@ -6,7 +6,7 @@
 
 namespace mmodel {
 
-// ---- allocators -------------------------------------------------------------------------------------------------------
+// ---- allocators
 
 template <class F>
 bool Machine::any_area(Nid nid, F&& f) const {
@@ -18,7 +18,10 @@ bool Machine::any_area(Nid nid, F&& f) const {
 
 u64 Machine::nr_free_or_held_pages(Nid nid) const {
     u64 n = 0;
-    any_area(nid, [&](Area a) { n += buddy_.nr_free_pages(a); return false; });
+    any_area(nid, [&](Area a) {
+        n += buddy_.nr_free_pages(a);
+        return false;
+    });
     return n;
 }
 
@@ -90,7 +93,7 @@ void Machine::release(Pfn p) {
         f.installed = 0;
     });
     contents_.set(p.value, Contents{});
-    std::erase(unordered_, p);   // the allocator's lock has ordered what was stored
+    std::erase(unordered_, p); // the allocator's lock has ordered what was stored
     give_block(p, Order{0});
 }
 
@@ -104,7 +107,7 @@ void Machine::split_page(Pfn p) {
     if (const auto v = boot_vpage(p)) split_.set(pmd_idx(*v), Mark{1});
 }
 
-// ---- page table -------------------------------------------------------------------------------------------------------
+// ---- page table
 
 std::optional<Pfn> Machine::alloc_table(Nid nid) {
     const auto p = take_block(nid, Order{0}, false);
@@ -116,7 +119,8 @@ void Machine::free_table(Pfn table) {
     if (frame(table).owner != Owner::page_table || frame(table).installed) return;
     std::vector<std::pair<u64, Pte>> entries;
     const u64 base = table.value << pmd_shift_;
-    ptes_.for_each(base, base + (u64{1} << pmd_shift_), [&](u64 i, const Pte& p) { entries.emplace_back(i, p); });
+    ptes_.for_each(base, base + (u64{1} << pmd_shift_),
+                   [&](u64 i, const Pte& p) { entries.emplace_back(i, p); });
     for (const auto& [i, p] : entries) {
         count_pte(p.pfn(), -1, false, false);
         ptes_.set(i, Pte{});
@@ -124,13 +128,14 @@ void Machine::free_table(Pfn table) {
     release(table);
 }
 
-// An entry more or less maps this frame. Through an installed table (`live`) that decides who has the frame. `stale`: TLBs
-// may hold what the entry was.
+// An entry more or less maps this frame. Through an installed table (`live`) that decides who has the frame.
+// `stale`: TLBs may hold what the entry was.
 void Machine::count_pte(Pfn p, int delta, bool live, bool stale) {
     frames_.modify(p.value, [&](Frame& f) {
         f.nr_ptes += static_cast<u32>(delta);
         f.nr_stale += stale;
-        if (delta > 0 && f.owner == Owner::other && boot_vpage(p) && !f.released) f.owner = Owner::vmemmap;  // was the leaf's
+        if (delta > 0 && f.owner == Owner::other && boot_vpage(p) && !f.released)
+            f.owner = Owner::vmemmap; // was the leaf's
         if (live && delta > 0 && f.owner == Owner::detached) set_owner(p, f, Owner::vmemmap);
         if (live && f.nr_ptes == 0 && f.owner == Owner::vmemmap) set_owner(p, f, Owner::detached);
     });
@@ -145,8 +150,10 @@ void Machine::set_pte(PteRef r, Pte pte) {
     const bool stale = v && old.present() && add_stale(*v, old);
     if (pte.present()) count_pte(pte.pfn(), 1, v.has_value(), false);
     if (old.present()) count_pte(old.pfn(), -1, v.has_value(), stale);
-    if (v) settle(pte.pfn(), *v);
-    else note_store(r.table);
+    if (v)
+        settle(pte.pfn(), *v);
+    else
+        note_store(r.table);
 }
 
 void Machine::install_table(u64 idx, Pfn table) {
@@ -166,7 +173,7 @@ bool Machine::is_unordered(Pfn p) const { return std::ranges::find(unordered_, p
 
 void Machine::set_lock(Lock l, bool held) { lock_depth_[static_cast<u8>(l)] += held ? 1 : -1; }
 
-// ---- TLB --------------------------------------------------------------------------------------------------------------
+// ---- TLB
 
 // Whether it is one more than before: the caller counts it in its frame.
 bool Machine::add_stale(Vpage v, Pte pte) {
@@ -199,22 +206,21 @@ void Machine::flush_tlb(Vpage start, Vpage end) {
     for (u64 v : hit) drop_stale(Vpage{v});
 }
 
-void Machine::flush_tlb_all() {
-    flush_tlb(Vpage{0}, geometry().vpage_of(Pfn{config_.nr_frames()}) + 1);
-}
+void Machine::flush_tlb_all() { flush_tlb(Vpage{0}, geometry().vpage_of(Pfn{config_.nr_frames()}) + 1); }
 
-// ---- memory blocks ----------------------------------------------------------------------------------------------------
+// ---- memory blocks
 
 void Machine::add_block(u8 b, Nid nid, Pfn vmemmap, bool self_hosted) {
     hot_[b] = {.present = true, .self_hosted = self_hosted, .nid = nid, .vmemmap = vmemmap};
     const u64 n = config_.vmemmap_frames(config_.hot_block_frames);
     const Pfn start = config_.hot_block_start(b);
-    std::vector<u64> reused;   // they may have been vmemmap before
+    std::vector<u64> reused; // they may have been vmemmap before
     frames_.for_each(vmemmap.value, vmemmap.value + n, [&](u64 i, const Frame&) { reused.push_back(i); });
     for (u64 i : reused) frames_.set(i, Frame{});
-    buddy_.add_untouched(static_cast<Area>(config_.nr_nodes + b), self_hosted ? start + n : start, start + config_.hot_block_frames);
+    buddy_.add_untouched(static_cast<Area>(config_.nr_nodes + b), self_hosted ? start + n : start,
+                         start + config_.hot_block_frames);
     tally.vmemmap_buddy += static_cast<i64>(n);
     counters.memmap += static_cast<i64>(n);
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -11,7 +11,7 @@ namespace mmodel {
 
 // One PTE: a frame and a permission, or nothing.
 struct Pte {
-    u64 raw{};   // pfn << 2 | writable << 1 | present
+    u64 raw{}; // pfn << 2 | writable << 1 | present
 
     static constexpr Pte map(Pfn p, bool writable) { return Pte{p.value << 2 | u64{writable} << 1 | 1}; }
     [[nodiscard]] constexpr bool present() const { return raw & 1; }
@@ -34,52 +34,57 @@ struct PteRef {
     u32 idx{};
 };
 
-// Who has a frame. `other` covers what needs no bookkeeping: free memory (the buddy knows), folios and their users.
+// Who has a frame. `other` covers what needs no bookkeeping: free memory (the buddy knows), folios and their
+// users.
 enum class Owner : u8 { other, vmemmap, page_table, detached };
 
 struct Frame {
     Owner owner{Owner::other};
-    bool released{};      // was boot memory, its reserved mark is gone: the buddy has had it since
-    u32 nr_ptes{};        // entries of any PTE table, installed or not, that map it
-    u32 nr_stale{};       // page-sized stale translations to it
-    u64 installed{};      // page_table: 1 + index of the PMD it is installed in; 0: private
+    bool released{}; // was boot memory, its reserved mark is gone: the buddy has had it since
+    u32 nr_ptes{};   // entries of any PTE table, installed or not, that map it
+    u32 nr_stale{};  // page-sized stale translations to it
+    u64 installed{}; // page_table: 1 + index of the PMD it is installed in; 0: private
     bool operator==(const Frame&) const = default;
 };
 inline u64 hash_of(const Frame& f) {
-    return fold(u64{f.nr_ptes} << 32 | f.nr_stale, f.installed << 8 | u64{f.released} << 4 | static_cast<u64>(f.owner));
+    return fold(u64{f.nr_ptes} << 32 | f.nr_stale,
+                f.installed << 8 | u64{f.released} << 4 | static_cast<u64>(f.owner));
 }
 
-// What a reader finds in one struct page of a vmemmap page. Values from meta on: the metadata of slot (value - meta).
+// What a reader finds in one struct page of a vmemmap page. Values from meta on: the metadata of slot (value
+// - meta).
 namespace slot {
 inline constexpr u8 tail = 0, head = 1, plain = 2, junk = 3, meta = 16;
 }
 
-// A vmemmap page's struct pages, slots 0..7 one by one and the rest as one. `fresh` is what initialisation leaves there
-// for whoever has the described memory now; it is what almost every page holds, and it costs nothing to say.
+// A vmemmap page's struct pages, slots 0..7 one by one and the rest as one. `fresh` is what initialisation
+// leaves there for whoever has the described memory now; it is what almost every page holds, and it costs
+// nothing to say.
 struct Contents {
     enum class Kind : u8 { implicit, fresh, copy, junk };
     static constexpr std::size_t nr_slots = 8;
 
-    Kind kind{Kind::implicit};  // implicit: fresh where boot mapped the frame, junk in every other frame
-    bool optimised{};           // copy: the folio's vmemmap-optimised flag, in the head's struct page
-    u8 rest{};                  // copy: slots past the eighth
-    std::array<u8, nr_slots> slots{};  // copy
-    u64 subject{};              // fresh: the vmemmap page; copy: pfn of the head page of the folio it was copied from
+    Kind kind{Kind::implicit}; // implicit: fresh where boot mapped the frame, junk in every other frame
+    bool optimised{};          // copy: the folio's vmemmap-optimised flag, in the head's struct page
+    u8 rest{};                 // copy: slots past the eighth
+    std::array<u8, nr_slots> slots{}; // copy
+    u64 subject{}; // fresh: the vmemmap page; copy: pfn of the head page of the folio it was copied from
     bool operator==(const Contents&) const = default;
 
     static Contents fresh(Vpage v) { return Contents{.kind = Kind::fresh, .subject = v.value}; }
     static Contents junk() { return Contents{.kind = Kind::junk}; }
 };
 inline u64 hash_of(const Contents& c) {
-    return fold(std::bit_cast<u64>(c.slots), c.subject << 16 | u64{c.rest} << 8 | u64{c.optimised} << 4 | static_cast<u64>(c.kind));
+    return fold(std::bit_cast<u64>(c.slots),
+                c.subject << 16 | u64{c.rest} << 8 | u64{c.optimised} << 4 | static_cast<u64>(c.kind));
 }
 
-// Translations of one vmemmap page that some CPU may still use although the page table says otherwise: every one that
-// was valid since the last flush that covered it. More than fit: the oldest are forgotten (a sequence that gets there
-// has long freed a frame under one of them).
+// Translations of one vmemmap page that some CPU may still use although the page table says otherwise: every
+// one that was valid since the last flush that covered it. More than fit: the oldest are forgotten (a
+// sequence that gets there has long freed a frame under one of them).
 struct StaleSet {
     static constexpr std::size_t capacity = 3;
-    std::array<Pte, capacity> pte{};   // newest first, unused entries not present
+    std::array<Pte, capacity> pte{}; // newest first, unused entries not present
     bool operator==(const StaleSet&) const = default;
 };
 inline u64 hash_of(const StaleSet& s) { return fold(s.pte[0].raw, fold(s.pte[1].raw, s.pte[2].raw)); }
@@ -90,4 +95,4 @@ struct Mark {
 };
 inline u64 hash_of(const Mark& m) { return m.set; }
 
-}  // namespace mmodel
+} // namespace mmodel

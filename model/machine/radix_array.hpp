@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// A persistent array: the heart of the value semantics. Copying shares everything and costs one reference count; a write
-// copies only the nodes on its path that somebody else still sees; an element never written costs nothing and reads as
-// T{}. The hash is the sum of a mix of every element that differs from T{}, kept up to date write by write.
+// A persistent array: the heart of the value semantics. Copying shares everything and costs one reference
+// count; a write copies only the nodes on its path that somebody else still sees; an element never written
+// costs nothing and reads as T{}. The hash is the sum of a mix of every element that differs from T{}, kept
+// up to date write by write.
 //
 // T: trivially copyable, defaulted ==, and `u64 hash_of(const T&)` found by argument-dependent lookup.
 // Reference counts are not atomic: an array and its copies belong to one thread.
@@ -61,7 +62,8 @@ public:
     // The element, or T{} if it was never written. O(log size).
     [[nodiscard]] const T& operator[](u64 i) const {
         Hint& h = hint(i);
-        if (h.key == i >> leaf_bits) [[likely]] return h.leaf->at[i & (leaf_size - 1)];
+        if (h.key == i >> leaf_bits) [[likely]]
+            return h.leaf->at[i & (leaf_size - 1)];
         Node* n = root_;
         for (unsigned l = levels_; n && l > 0; --l) n = static_cast<Inner*>(n)->child[slot(i, l)];
         if (!n) return default_;
@@ -77,7 +79,8 @@ public:
     template <class F>
     void modify(u64 i, F&& f) {
         Hint& h = hint(i);
-        if (h.key != i >> leaf_bits || !h.ours) [[unlikely]] own_path(i, h);
+        if (h.key != i >> leaf_bits || !h.ours) [[unlikely]]
+            own_path(i, h);
         T& t = h.leaf->at[i & (leaf_size - 1)];
         const u64 before = weight(i, t);
         f(t);
@@ -94,15 +97,16 @@ public:
 
     [[nodiscard]] u64 hash() const { return hash_; }
 
-    // Calls f(i, element) for the elements in [start, end) that differ from T{}, in ascending order. The cost is that of
-    // the nodes that exist there, not of the range.
+    // Calls f(i, element) for the elements in [start, end) that differ from T{}, in ascending order. The cost
+    // is that of the nodes that exist there, not of the range.
     template <class F>
     void for_each(u64 start, u64 end, F&& f) const {
         if (root_ && start < end) visit(root_, levels_, 0, start, end, f);
     }
 
-    // Calls f(i, a, b) for every index at which the two differ; f returns false to stop. Shared nodes are skipped, so the
-    // cost is that of what was written since one was copied from the other. Both must have the same size.
+    // Calls f(i, a, b) for every index at which the two differ; f returns false to stop. Shared nodes are
+    // skipped, so the cost is that of what was written since one was copied from the other. Both must have
+    // the same size.
     template <class F>
     static void diff(const RadixArray& a, const RadixArray& b, F&& f) {
         assert(a.levels_ == b.levels_);
@@ -118,8 +122,8 @@ public:
     }
 
 private:
-    // A leaf found lately. `ours`: nobody else sees it nor any node above it, so it can be written in place; a copy of the
-    // array ends that. Reading and writing near where one read or wrote before costs no walk.
+    // A leaf found lately. `ours`: nobody else sees it nor any node above it, so it can be written in place;
+    // a copy of the array ends that. Reading and writing near where one read or wrote before costs no walk.
     struct Hint {
         u64 key{~u64{0}};
         Leaf* leaf{};
@@ -150,7 +154,8 @@ private:
     template <class N>
     static N* own(Node*& at, bool& copied) {
         if (!at) return static_cast<N*>(at = new N{});
-        if (at->refs == 1) [[likely]] return static_cast<N*>(at);
+        if (at->refs == 1) [[likely]]
+            return static_cast<N*>(at);
         copied = true;
         auto* copy = new N{*static_cast<N*>(at)};
         copy->refs = 1;
@@ -196,7 +201,8 @@ private:
         }
         const u64 span = u64{1} << (leaf_bits + fan_bits * (level - 1));
         for (u64 k = 0; k < fan; ++k)
-            if (!diff_node(a ? inner(a)->child[k] : nullptr, b ? inner(b)->child[k] : nullptr, level - 1, base + k * span, f))
+            if (!diff_node(a ? inner(a)->child[k] : nullptr, b ? inner(b)->child[k] : nullptr, level - 1,
+                           base + k * span, f))
                 return false;
         return true;
     }
@@ -207,4 +213,4 @@ private:
     mutable std::array<Hint, nr_hints> hints_{};
 };
 
-}  // namespace mmodel
+} // namespace mmodel

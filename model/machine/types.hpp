@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The words every room shares: frame numbers, virtual page numbers, errnos. Addresses are integers, never pointers.
+// The words every room shares: frame numbers, virtual page numbers, errnos. Addresses are integers, never
+// pointers.
 #pragma once
 
 #include <compare>
@@ -25,12 +26,16 @@ struct Strong {
     constexpr Strong operator+(Rep n) const { return Strong{static_cast<Rep>(value + n)}; }
     constexpr Strong operator-(Rep n) const { return Strong{static_cast<Rep>(value - n)}; }
     constexpr Rep operator-(Strong o) const { return static_cast<Rep>(value - o.value); }
-    constexpr Strong& operator++() { ++value; return *this; }
+    constexpr Strong& operator++() {
+        ++value;
+        return *this;
+    }
 };
 
 // Physical frame number: frame p holds bytes [p * page_bytes, (p + 1) * page_bytes).
 using Pfn = Strong<struct PfnTag, u64>;
-// Page number inside the vmemmap: vmemmap page v holds struct pages [v * K, (v + 1) * K), K = page_bytes / struct page.
+// Page number inside the vmemmap: vmemmap page v holds struct pages [v * K, (v + 1) * K), K = page_bytes /
+// struct page.
 using Vpage = Strong<struct VpageTag, u64>;
 // NUMA node, buddy order.
 using Nid = Strong<struct NidTag, u8>;
@@ -70,4 +75,4 @@ constexpr u64 fold(u64 a, u64 b) {
     return static_cast<u64>(p) ^ static_cast<u64>(p >> 64);
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The real file under the specification: 2 MiB operations a second on one core, in a child as a campaign runs them.
+// The real file under the specification: 2 MiB operations a second on one core, in a child as a campaign runs
+// them.
 #include <benchmark/benchmark.h>
 
 #include <filesystem>
@@ -16,11 +17,13 @@ void real_file(benchmark::State& state, const char* dir, bool restores) {
     const auto unit = bench::compile(*tree, std::filesystem::temp_directory_path() / "mmodel-bench");
     if (!unit) return state.SkipWithError(unit.error().what.c_str());
     std::vector<Op> ops;
-    // A tree whose restore violates the specification is measured with optimise alone, a folio after the other.
+    // A tree whose restore violates the specification is measured with optimise alone, a folio after the
+    // other.
     for (u8 i = 0; i < max_folios && !restores; ++i) ops.push_back({.kind = OpKind::alloc_folio, .folio = i});
     for (u8 i = 0; i < max_folios && !restores; ++i) ops.push_back({.kind = OpKind::optimise, .folio = i});
     if (restores) ops.push_back({.kind = OpKind::alloc_folio});
-    for (int i = 0; i < 500 && restores; ++i) ops.insert(ops.end(), {{.kind = OpKind::optimise}, {.kind = OpKind::restore}});
+    for (int i = 0; i < 500 && restores; ++i)
+        ops.insert(ops.end(), {{.kind = OpKind::optimise}, {.kind = OpKind::restore}});
     bench::Runner runner(*unit, *parse_config("x86-64"));
     u64 n = 0;
     for (auto _ : state) {
@@ -31,8 +34,14 @@ void real_file(benchmark::State& state, const char* dir, bool restores) {
     state.counters["operations"] = benchmark::Counter(static_cast<double>(n), benchmark::Counter::kIsRate);
 }
 
-BENCHMARK_CAPTURE(real_file, linux_6_1, MMODEL_TREES_DIR "/linux-6.1", true)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(real_file, linux_6_12_optimise_only, MMODEL_TREES_DIR "/linux-6.12", false)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(real_file, stand_in, MMODEL_FIXTURES_DIR "/reuse_page", true)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(real_file, linux_6_1, MMODEL_TREES_DIR "/linux-6.1", true)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(real_file, linux_6_12_optimise_only, MMODEL_TREES_DIR "/linux-6.12", false)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(real_file, stand_in, MMODEL_FIXTURES_DIR "/reuse_page", true)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
-}  // namespace
+} // namespace

@@ -130,4 +130,4 @@ BENCHMARK(write_after_copy);
 BENCHMARK(first_step_after_copy);
 BENCHMARK(diff)->Arg(1)->Arg(16)->Arg(256);
 
-}  // namespace
+} // namespace

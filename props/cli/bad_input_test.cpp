@@ -72,12 +72,15 @@ TEST_CASE("a NUL in a trace is refused at its line and column") {
 }
 
 TEST_CASE("a number past 64 bits is refused as one, wherever it stands") {
-    check_text_refused(head + "take_pages page=99999999999999999999\n", {"line 3, column 17: ", "does not fit 64 bits"});
-    check_text_refused(head + "alloc_folio folio=18446744073709551616\n", {"line 3, column 19: ", "does not fit 64 bits"});
+    check_text_refused(head + "take_pages page=99999999999999999999\n",
+                       {"line 3, column 17: ", "does not fit 64 bits"});
+    check_text_refused(head + "alloc_folio folio=18446744073709551616\n",
+                       {"line 3, column 19: ", "does not fit 64 bits"});
     check_text_refused(head + "alloc_folio folio=0\noptimise folio=0 fail=18446744073709551616\n",
                        {"line 4, column 23: ", "does not fit 64 bits"});
     check_text_refused("mmodel trace 18446744073709551616\n", {"line 1, column 14: ", "newer"});
-    check_text_refused("mmodel trace 1\ngeometry tiny nodes=18446744073709551617\n", {"line 2, column ", "nodes"});
+    check_text_refused("mmodel trace 1\ngeometry tiny nodes=18446744073709551617\n",
+                       {"line 2, column ", "nodes"});
 }
 
 TEST_CASE("a later format version is refused as newer, in text and in bytes") {
@@ -87,8 +90,10 @@ TEST_CASE("a later format version is refused as newer, in text and in bytes") {
 }
 
 TEST_CASE("a name that means nothing is refused at its line and column, indented or not") {
-    check_text_refused(head + "sabotage rust\noptimise folio=0\n", {"line 3, column 10: ", "'rust'", "leak_page"});
-    check_text_refused(head + "optimise folio=0\n\n   expect inv_rust\n", {"line 5, column 11: ", "'inv_rust'"});
+    check_text_refused(head + "sabotage rust\noptimise folio=0\n",
+                       {"line 3, column 10: ", "'rust'", "leak_page"});
+    check_text_refused(head + "optimise folio=0\n\n   expect inv_rust\n",
+                       {"line 5, column 11: ", "'inv_rust'"});
     check_text_refused(head + "fly\n", {"line 3, column 1: ", "'fly'", "optimise"});
 }
 
@@ -116,8 +121,9 @@ TEST_CASE("100 MB are refused within 5 seconds, whatever is in them") {
 
 TEST_CASE("8 MB without a line end, of backticks and of Markdown fences are refused within 5 seconds") {
     const TempDir dir;
-    for (const std::string& text : {std::string(8'000'000, 'a'), std::string(8'000'000, '`') + "\n",
-                                    std::string(8'000'000, '`'), repeated("```\n", 2'000'000), head + std::string(8'000'000, 'a')}) {
+    for (const std::string& text :
+         {std::string(8'000'000, 'a'), std::string(8'000'000, '`') + "\n", std::string(8'000'000, '`'),
+          repeated("```\n", 2'000'000), head + std::string(8'000'000, 'a')}) {
         const Said s = run_mmodel({"replay", dir.put("t", text)}, {.patience = 5});
         INFO(text.substr(0, 40));
         CHECK(s.status == 2);
@@ -127,7 +133,8 @@ TEST_CASE("8 MB without a line end, of backticks and of Markdown fences are refu
 
 TEST_CASE("a trace that is refused does not keep the next file from being run") {
     const TempDir dir;
-    const Said s = run_mmodel({"replay", dir.put("bad", "x"), dir.put("good", head + "alloc_folio folio=0\n")});
+    const Said s =
+        run_mmodel({"replay", dir.put("bad", "x"), dir.put("good", head + "alloc_folio folio=0\n")});
     CHECK(s.status == 2);
     CHECK(has(s.out, "holds: 1 operation"));
 }

@@ -30,7 +30,8 @@ void redirect(int fd, const std::string& path, int flags) {
     if (file != fd) close(file);
 }
 
-[[noreturn]] void become(const Args& args, const Around& around, const std::string& out, const std::string& err) {
+[[noreturn]] void become(const Args& args, const Around& around, const std::string& out,
+                         const std::string& err) {
     setpgid(0, 0);
     redirect(0, around.in, O_RDONLY);
     redirect(1, out, O_WRONLY | O_CREAT | O_TRUNC);

@@ -32,7 +32,8 @@ private:
 };
 
 struct Said {
-    int status{}; // the exit status; 128 + n: killed by signal n, as a shell has it; -1: killed by us, it ran too long
+    int status{}; // the exit status; 128 + n: killed by signal n, as a shell has it; -1: killed by us, it ran
+                  // too long
     std::string out{}, err{};
     double seconds{};
 };

@@ -44,10 +44,35 @@ std::string noise(Random& random) {
 
 // What a reader might trip over.
 std::string token(Random& random) {
-    static const std::vector<std::string> all{
-        "=", ",", "#", " ", "\n", "\r\n", "\r", std::string(1, '\0'), "\t", "\xff", "18446744073709551615", "18446744073709551616",
-        "-1", "0x10", "1e9", "folio=", "fail=0,0", "fail=65534", "page=4294967295", "folios=0,1,2,3", "expect ok\n", "sabotage warn\n",
-        "geometry tiny nodes=4 memory=1T\n", "mmodel trace 1\n", "\nexpect inv_", "```\n", "MMOD", "hot_add on=1\n", "take_pages page=0\n"};
+    static const std::vector<std::string> all{"=",
+                                              ",",
+                                              "#",
+                                              " ",
+                                              "\n",
+                                              "\r\n",
+                                              "\r",
+                                              std::string(1, '\0'),
+                                              "\t",
+                                              "\xff",
+                                              "18446744073709551615",
+                                              "18446744073709551616",
+                                              "-1",
+                                              "0x10",
+                                              "1e9",
+                                              "folio=",
+                                              "fail=0,0",
+                                              "fail=65534",
+                                              "page=4294967295",
+                                              "folios=0,1,2,3",
+                                              "expect ok\n",
+                                              "sabotage warn\n",
+                                              "geometry tiny nodes=4 memory=1T\n",
+                                              "mmodel trace 1\n",
+                                              "\nexpect inv_",
+                                              "```\n",
+                                              "MMOD",
+                                              "hot_add on=1\n",
+                                              "take_pages page=0\n"};
     return all[below(random, all.size())];
 }
 
@@ -55,12 +80,18 @@ std::string mutated(Random& random, std::string text) {
     for (std::size_t n = 1 + below(random, 4); n > 0; --n) {
         const auto at = below(random, text.size()), from = below(random, text.size()), nr = below(random, 40);
         switch (below(random, 6)) {
-        case 0: if (!text.empty()) text[at] = static_cast<char>(random()); break;
+        case 0:
+            if (!text.empty()) text[at] = static_cast<char>(random());
+            break;
         case 1: text.erase(at, 1 + nr / 4); break;
         case 2: text.insert(at, token(random)); break;
         case 3: text.insert(at, text.substr(from, nr)); break;
-        case 4: if (below(random, 3) == 0) text.resize(at); break;
-        case 5: if (!text.empty()) text[at] = "0123456789=,"[below(random, 12)]; break;
+        case 4:
+            if (below(random, 3) == 0) text.resize(at);
+            break;
+        case 5:
+            if (!text.empty()) text[at] = "0123456789=,"[below(random, 12)];
+            break;
         }
     }
     return text;
@@ -71,7 +102,8 @@ std::string any_input(Random& random, const std::vector<std::string>& from) {
 }
 
 std::string why_trace_is_wrong(const Trace& t) {
-    if (!std::ranges::all_of(t.ops, [&](const Op& op) { return is_valid(t.config, op); })) return "an operation is not valid";
+    if (!std::ranges::all_of(t.ops, [&](const Op& op) { return is_valid(t.config, op); }))
+        return "an operation is not valid";
     const auto again = parse_trace(print_trace(t));
     if (!again) return "its print is refused: " + print_error(again.error());
     return *again == t ? "" : "its print reads back as another trace";
@@ -83,9 +115,12 @@ std::string why_reading_is_wrong(const std::string& text) {
     if (t) return why_trace_is_wrong(*t);
     const TraceError& e = t.error();
     const auto lines = static_cast<u64>(std::ranges::count(text, '\n')) + 1;
-    if (e.line < 1 || e.line > lines + 1 || e.column < 1 || e.column > text.size() + 1) return "no such place: " + print_error(e);
+    if (e.line < 1 || e.line > lines + 1 || e.column < 1 || e.column > text.size() + 1)
+        return "no such place: " + print_error(e);
     if (e.what.empty() || e.what.size() > 400) return "no message of a reasonable size: " + print_error(e);
-    return std::ranges::all_of(e.what, [](char c) { return c >= 0x20 && c <= 0x7e; }) ? "" : "the message is not printable";
+    return std::ranges::all_of(e.what, [](char c) { return c >= 0x20 && c <= 0x7e; })
+               ? ""
+               : "the message is not printable";
 }
 
 std::string why_decoding_is_wrong(const std::string& text) {
@@ -100,7 +135,8 @@ struct Counted {
 
 } // namespace
 
-TEST_CASE("200000 random and mutated inputs are each read as a valid trace or refused at a place, none of them slowly") {
+TEST_CASE("200000 random and mutated inputs are each read as a valid trace or refused at a place, none of "
+          "them slowly") {
     using Clock = std::chrono::steady_clock;
     Random random(20);
     const auto from = seeds();
@@ -118,7 +154,8 @@ TEST_CASE("200000 random and mutated inputs are each read as a valid trace or re
     CHECK(counted.refused > 50'000);
 }
 
-TEST_CASE("300 mutated files are each replayed or refused by the command, in words, with exit status 0, 1 or 2") {
+TEST_CASE(
+    "300 mutated files are each replayed or refused by the command, in words, with exit status 0, 1 or 2") {
     Random random(21);
     const auto from = seeds();
     const TempDir dir;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Kernel trees on the command line: those that cannot be judged, and those whose file misbehaves. Needs a C compiler.
+// Kernel trees on the command line: those that cannot be judged, and those whose file misbehaves. Needs a C
+// compiler.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* wild = "#define MMODEL_BREAK_WILD";
-constexpr const char* optimise_once = "mmodel trace 1\ngeometry x86-64\nalloc_folio folio=0\noptimise folio=0\n";
+constexpr const char* optimise_once =
+    "mmodel trace 1\ngeometry x86-64\nalloc_folio folio=0\noptimise folio=0\n";
 
 void check_refused(const Args& args, int status, const std::string& says, const Around& around = {}) {
     const Said s = run_mmodel(args, around);
@@ -36,7 +38,8 @@ bool compiled(const fs::path& tmp) {
 
 } // namespace
 
-TEST_CASE("a tree that is not there, is empty, is no directory or holds a Makefile only exits 2 and names what is missing") {
+TEST_CASE("a tree that is not there, is empty, is no directory or holds a Makefile only exits 2 and names "
+          "what is missing") {
     const TempDir dir;
     fs::create_directory(dir.path() / "tree");
     const std::string tree = (dir.path() / "tree").string();
@@ -69,7 +72,8 @@ TEST_CASE("a file that does not compile exits 3 with the first error and the sym
     const TempDir dir;
     const std::string tree = stand_in(dir, "static inline void f(void) { kernel_call_nobody_knows(1); }");
     check_refused({"linux", "--tree", tree}, 3, "lack: kernel_call_nobody_knows");
-    check_refused({"replay", "--tree", tree, dir.put("t", optimise_once)}, 3, "lack: kernel_call_nobody_knows");
+    check_refused({"replay", "--tree", tree, dir.put("t", optimise_once)}, 3,
+                  "lack: kernel_call_nobody_knows");
     const Said s = run_mmodel({"linux", "--tree", tree, "--json"});
     CHECK(s.status == 3);
     CHECK(has(s.err, "error"));
@@ -91,14 +95,16 @@ TEST_CASE("a tree whose file faults exits 1, is shown in five lines, and its kep
     CHECK(s.status == 1);
     CHECK(s.err.empty());
     CHECK(has(s.out, "verdict  violates 1 invariant\n"));
-    for (const char* part : {"\ninv_kernel_code_touches_only_what_is_mapped: ", "\n  where  Linux 6.8.0, ", "\n  found  ", "\n  trace  ", "\n  again  "})
+    for (const char* part : {"\ninv_kernel_code_touches_only_what_is_mapped: ", "\n  where  Linux 6.8.0, ",
+                             "\n  found  ", "\n  trace  ", "\n  again  "})
         CHECK(has(s.out, part));
     const std::string trace = kept + "/6.8.0-inv_kernel_code_touches_only_what_is_mapped.trace";
     CHECK(run_mmodel({"replay", trace, "--tree", tree}).status == 0);
     CHECK(run_mmodel({"replay", trace}).status == 1); // the model does not
 }
 
-TEST_CASE("a tree whose file is a BUG exits 1, as JSON it is one object, a trace that cannot be kept is printed") {
+TEST_CASE(
+    "a tree whose file is a BUG exits 1, as JSON it is one object, a trace that cannot be kept is printed") {
     const TempDir dir;
     const std::string tree = stand_in(dir, "#define MMODEL_BREAK_BUG");
     const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--json", "--keep", "/proc/none"});
@@ -118,7 +124,8 @@ TEST_CASE("a tree whose file is a BUG exits 1, as JSON it is one object, a trace
 
 TEST_CASE("a replay on a tree whose file hangs ends, exits 1 and says that the operation does not end") {
     const TempDir dir;
-    const Said s = run_mmodel({"replay", "--json", "--tree", stand_in(dir, "#define MMODEL_BREAK_HANG"), dir.put("t", optimise_once)});
+    const Said s = run_mmodel({"replay", "--json", "--tree", stand_in(dir, "#define MMODEL_BREAK_HANG"),
+                               dir.put("t", optimise_once)});
     CHECK(s.status == 1);
     const auto lines = json_lines(s.out);
     CHECK(lines.back()["violations"].at(0)["invariant"] == "inv_every_operation_ends");
@@ -139,11 +146,13 @@ TEST_CASE("the main job exits 1 for a tree with a finding that is not recorded, 
     CHECK(lines.back()["status"] == 1);
 }
 
-TEST_CASE("Ctrl-C while a tree is checked prints what was found, leaves nothing behind and ends as a shell expects: 130") {
+TEST_CASE("Ctrl-C while a tree is checked prints what was found, leaves nothing behind and ends as a shell "
+          "expects: 130") {
     const TempDir dir;
     const fs::path tmp = dir.path() / "tmp";
     fs::create_directory(tmp);
-    Running command({"linux", "--tree", stand_in(dir, wild), "--seconds", "600"}, {.env = {{"TMPDIR", tmp.string()}}});
+    Running command({"linux", "--tree", stand_in(dir, wild), "--seconds", "600"},
+                    {.env = {{"TMPDIR", tmp.string()}}});
     REQUIRE(compiled(tmp));
     std::this_thread::sleep_for(std::chrono::seconds(2));
     command.signal(SIGINT);

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string leak = "mmodel trace 1\ngeometry x86-64\nsabotage leak_page\nalloc_folio folio=0\noptimise folio=0\n";
+const std::string leak =
+    "mmodel trace 1\ngeometry x86-64\nsabotage leak_page\nalloc_folio folio=0\noptimise folio=0\n";
 
 mmodel::Trace parsed(const std::string& text) {
     const auto t = mmodel::parse_trace(text);
@@ -24,8 +25,10 @@ mmodel::Trace parsed(const std::string& text) {
 
 // Operations that change nothing for the others, before each operation and behind the last.
 mmodel::Trace padded(const mmodel::Trace& t) {
-    const auto pad = parsed("mmodel trace 1\ngeometry tiny\nalloc_lru folio=7\nfree_lru folio=7\nwalker_leave walker=3\n"
-                            "give_pages\nfree_folio folio=6\nrestore folio=6\n").ops;
+    const auto pad =
+        parsed("mmodel trace 1\ngeometry tiny\nalloc_lru folio=7\nfree_lru folio=7\nwalker_leave walker=3\n"
+               "give_pages\nfree_folio folio=6\nrestore folio=6\n")
+            .ops;
     mmodel::Trace out = t;
     out.ops.clear();
     for (const mmodel::Op& op : t.ops) {
@@ -47,9 +50,12 @@ void check_dot(const std::string& text) {
     int depth = 0;
     bool quoted = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '\\' && quoted) ++i;
-        else if (text[i] == '"') quoted = !quoted;
-        else if (!quoted) depth += (text[i] == '{') - (text[i] == '}');
+        if (text[i] == '\\' && quoted)
+            ++i;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            depth += (text[i] == '{') - (text[i] == '}');
         REQUIRE(depth >= 0);
     }
     CHECK(depth == 0);
@@ -58,12 +64,14 @@ void check_dot(const std::string& text) {
     CHECK(text.ends_with("\n}\n"));
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);)
-        if (has(line, " -> ")) CHECK((line.starts_with("  \"") && has(line, "\" -> \"") && line.ends_with("];")));
+        if (has(line, " -> "))
+            CHECK((line.starts_with("  \"") && has(line, "\" -> \"") && line.ends_with("];")));
 }
 
 } // namespace
 
-TEST_CASE("a replay as JSON is an object a line: trace, each operation, verdict, for every file of the corpus") {
+TEST_CASE(
+    "a replay as JSON is an object a line: trace, each operation, verdict, for every file of the corpus") {
     for (const char* dir : {"hvo", "sabotage"}) {
         for (const fs::path& file : corpus_files(dir)) {
             INFO(file);
@@ -73,7 +81,8 @@ TEST_CASE("a replay as JSON is an object a line: trace, each operation, verdict,
             REQUIRE(lines.size() >= 2);
             CHECK(lines.front()["kind"] == "trace");
             CHECK(lines.front()["operations"].get<std::size_t>() >= lines.size() - 2);
-            CHECK(std::ranges::all_of(lines.begin() + 1, lines.end() - 1, [](const Json& j) { return j["kind"] == "op"; }));
+            CHECK(std::ranges::all_of(lines.begin() + 1, lines.end() - 1,
+                                      [](const Json& j) { return j["kind"] == "op"; }));
             CHECK(lines.back()["as_expected"] == true);
             CHECK(lines.back()["violations"].empty() == (lines.back()["verdict"] == "holds"));
         }
@@ -121,7 +130,9 @@ TEST_CASE("the main job as text is one table and a verdict") {
 
 TEST_CASE("a picture is well-formed dot, with dashed read-only edges, whatever the file is called") {
     const TempDir dir;
-    const Said s = run_mmodel({"replay", "--dot", dir.put("a\"b\\", leak.substr(0, leak.find("sabotage")) + "alloc_folio folio=0\noptimise folio=0\n")});
+    const Said s = run_mmodel({"replay", "--dot",
+                               dir.put("a\"b\\", leak.substr(0, leak.find("sabotage")) +
+                                                     "alloc_folio folio=0\noptimise folio=0\n")});
     CHECK(s.status == 0);
     check_dot(s.out);
     CHECK(has(s.out, "subgraph cluster_folio_0"));
@@ -132,14 +143,16 @@ TEST_CASE("a picture is well-formed dot, with dashed read-only edges, whatever t
     }
 }
 
-TEST_CASE("every padded sabotage trace is cut down to no more than it was, and still breaks the same invariant") {
+TEST_CASE(
+    "every padded sabotage trace is cut down to no more than it was, and still breaks the same invariant") {
     const TempDir dir;
     const std::string out = (dir.path() / "small.trace").string();
     for (const fs::path& file : corpus_files("sabotage")) {
         INFO(file);
         const mmodel::Trace original = parsed(slurp(file));
         mmodel::Trace big = padded(original);
-        const Said s = run_mmodel({"replay", "--minimize", dir.put("big.trace", print_trace(big)), "-o", out});
+        const Said s =
+            run_mmodel({"replay", "--minimize", dir.put("big.trace", print_trace(big)), "-o", out});
         INFO(s.out + s.err);
         REQUIRE(s.status == 0);
         const mmodel::Trace small = parsed(slurp(out));
@@ -153,7 +166,9 @@ TEST_CASE("every padded sabotage trace is cut down to no more than it was, and s
 TEST_CASE("a trace that breaks nothing cannot be minimised: exit status 2 and no file") {
     const TempDir dir;
     const fs::path out = dir.path() / "out";
-    const Said s = run_mmodel({"replay", "--minimize", dir.put("t", "mmodel trace 1\ngeometry tiny\nalloc_folio folio=0\n"), "-o", out.string()});
+    const Said s = run_mmodel({"replay", "--minimize",
+                               dir.put("t", "mmodel trace 1\ngeometry tiny\nalloc_folio folio=0\n"), "-o",
+                               out.string()});
     CHECK(s.status == 2);
     CHECK(has(s.err, "nothing to minimise"));
     CHECK_FALSE(fs::exists(out));
@@ -162,7 +177,8 @@ TEST_CASE("a trace that breaks nothing cannot be minimised: exit status 2 and no
 TEST_CASE("a minimum that cannot be written goes to the terminal, with the reason, and exits 3") {
     const TempDir dir;
     const std::string in = dir.put("t", leak);
-    for (const std::string& out : {std::string("/dev/full"), (dir.path() / "none/x").string(), dir.path().string()}) {
+    for (const std::string& out :
+         {std::string("/dev/full"), (dir.path() / "none/x").string(), dir.path().string()}) {
         const Said s = run_mmodel({"replay", "--minimize", in, "-o", out});
         INFO(out);
         CHECK(s.status == 3);
@@ -173,7 +189,8 @@ TEST_CASE("a minimum that cannot be written goes to the terminal, with the reaso
 
 TEST_CASE("a minimum that neither file nor standard output takes goes to standard error") {
     const TempDir dir;
-    const Said s = run_mmodel({"replay", "--minimize", dir.put("t", leak), "-o", "/dev/full"}, {.out = "/dev/full"});
+    const Said s =
+        run_mmodel({"replay", "--minimize", dir.put("t", leak), "-o", "/dev/full"}, {.out = "/dev/full"});
     CHECK(s.status == 3);
     CHECK(has(s.err, "mmodel trace 1\ngeometry x86-64\n"));
     CHECK_FALSE(has(s.err, "Success"));
@@ -182,8 +199,12 @@ TEST_CASE("a minimum that neither file nor standard output takes goes to standar
 TEST_CASE("output that cannot be written exits 3 and says why, in every subcommand") {
     const TempDir dir;
     const std::string good = dir.put("t", "mmodel trace 1\ngeometry tiny\nalloc_folio folio=0\n");
-    for (const Args& args : std::vector<Args>{{"--help"}, {"--version"}, {"replay", good}, {"replay", "--json", good},
-                                              {"replay", "--dot", good}, {"replay", good, "/no/such/file"},
+    for (const Args& args : std::vector<Args>{{"--help"},
+                                              {"--version"},
+                                              {"replay", good},
+                                              {"replay", "--json", good},
+                                              {"replay", "--dot", good},
+                                              {"replay", good, "/no/such/file"},
                                               {"run", "--no-linux", "--seconds", "0"}}) {
         const Said s = run_mmodel(args, {.out = "/dev/full"});
         INFO((args.empty() ? "no arguments" : args.front() + " " + args.back()) + "\n" + s.err);

@@ -9,7 +9,8 @@ using namespace mmodel::test;
 namespace {
 
 const std::string sound = "mmodel trace 1\ngeometry tiny\nalloc_folio folio=0\noptimise folio=0\n";
-const std::string broken = "mmodel trace 1\ngeometry x86-64\nsabotage leak_page\nalloc_folio folio=0\noptimise folio=0\n";
+const std::string broken =
+    "mmodel trace 1\ngeometry x86-64\nsabotage leak_page\nalloc_folio folio=0\noptimise folio=0\n";
 
 void check_usage_error(const Args& args, const std::string& names) {
     const Said s = run_mmodel(args);
@@ -29,8 +30,10 @@ TEST_CASE("no arguments: help on standard output and exit status 2") {
     for (const char* part : {"run", "replay", "linux", "Exit status:", "--help"}) CHECK(has(s.out, part));
 }
 
-TEST_CASE("help of the command and of each subcommand goes to standard output, lists the exit statuses and exits 0") {
-    for (const Args& args : std::vector<Args>{{"--help"}, {"-h"}, {"run", "--help"}, {"replay", "--help"}, {"linux", "--help"}}) {
+TEST_CASE("help of the command and of each subcommand goes to standard output, lists the exit statuses and "
+          "exits 0") {
+    for (const Args& args : std::vector<Args>{
+             {"--help"}, {"-h"}, {"run", "--help"}, {"replay", "--help"}, {"linux", "--help"}}) {
         const Said s = run_mmodel(args);
         INFO(args.front());
         CHECK(s.status == 0);
@@ -69,7 +72,9 @@ TEST_CASE("what makes no sense on the command line is named and exits 2") {
 
 TEST_CASE("the exit status of a replay says whether what the trace expects is what happened") {
     const TempDir dir;
-    const auto status = [&](const std::string& text) { return run_mmodel({"replay", dir.put("t.trace", text)}).status; };
+    const auto status = [&](const std::string& text) {
+        return run_mmodel({"replay", dir.put("t.trace", text)}).status;
+    };
     CHECK(status(sound) == 0);
     CHECK(status(sound + "expect ok\n") == 0);
     CHECK(status(sound + "expect inv_no_page_is_leaked\n") == 1);
@@ -79,11 +84,13 @@ TEST_CASE("the exit status of a replay says whether what the trace expects is wh
     CHECK(status(broken + "expect inv_tail_vmemmap_is_read_only\n") == 1);
 }
 
-TEST_CASE("a violation is shown at its operation, with the invariant in words and the command that shows it again") {
+TEST_CASE("a violation is shown at its operation, with the invariant in words and the command that shows it "
+          "again") {
     const TempDir dir;
     const std::string file = dir.put("broken.trace", broken);
     const Said s = run_mmodel({"replay", file});
-    for (const char* part : {">>>    1  optimise folio=0", "inv_no_page_is_leaked\n  \"", "again     ", "--minimize -o "})
+    for (const char* part :
+         {">>>    1  optimise folio=0", "inv_no_page_is_leaked\n  \"", "again     ", "--minimize -o "})
         CHECK(has(s.out, part));
     CHECK(has(s.out, file));
 }

@@ -19,8 +19,7 @@ u64 below(Random& random, u64 n) { return random() % n; }
 Bytes gen_bytes(Random& random, std::size_t max_size) {
     const bool has_header = max_size >= header_bytes && below(random, 2);
     Bytes out(std::max(below(random, max_size + 1), has_header ? header_bytes : 0));
-    for (u8& b : out)
-        b = static_cast<u8>(random());
+    for (u8& b : out) b = static_cast<u8>(random());
     if (has_header) std::ranges::copy(encode_header(static_cast<u8>(random())), out.begin());
     return out;
 }
@@ -48,7 +47,7 @@ Bytes mutated(Bytes bytes, std::size_t max_size, unsigned seed) {
     return bytes;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("any byte string decodes to valid canonical operations and encodes to bytes that decode alike") {
     Random random(1);
@@ -62,8 +61,7 @@ TEST_CASE("any byte string decodes to valid canonical operations and encodes to 
         REQUIRE(again);
         REQUIRE(decode(*again) == t);
         REQUIRE(encode(decode(*again)) == again);
-        for (const Op& op : t.ops)
-            kinds.insert(op.kind);
+        for (const Op& op : t.ops) kinds.insert(op.kind);
     }
     CHECK(kinds.size() == all_op_kinds.size());
 }
@@ -82,14 +80,13 @@ TEST_CASE("10000 pseudo-random traces go through text and bytes and come back as
 }
 
 TEST_CASE("the bytes of a trace are those that were once published") {
-    const Trace t = trace_of(
-        "geometry tiny nodes=2\n"
-        "alloc_folio folio=1 size=8K from=hot nid=1 fail=0,4096\nhot_add nid=1 on=1\n"
-        "optimise_list folios=0,15\nwalker_enter folio=2 walker=3 page=31\n");
-    const Bytes published{'M', 'M', 'O', 'D', 1, 2, 0, 0,                               //
-                          1,   1,   1,   2,   1, 0, 0, 0,    0,  0, 0, 0, 1, 0, 1, 16,  //
-                          13,  0,   0,   16,  1, 0, 0, 0,    0,  0, 0, 0, 0, 0, 0, 0,   //
-                          5,   0,   0,   0,   0, 0, 1, 0x80, 0,  0, 0, 0, 0, 0, 0, 0,   //
+    const Trace t = trace_of("geometry tiny nodes=2\n"
+                             "alloc_folio folio=1 size=8K from=hot nid=1 fail=0,4096\nhot_add nid=1 on=1\n"
+                             "optimise_list folios=0,15\nwalker_enter folio=2 walker=3 page=31\n");
+    const Bytes published{'M', 'M', 'O', 'D', 1, 2, 0, 0,                              //
+                          1,   1,   1,   2,   1, 0, 0, 0,    0,  0, 0, 0, 1, 0, 1, 16, //
+                          13,  0,   0,   16,  1, 0, 0, 0,    0,  0, 0, 0, 0, 0, 0, 0,  //
+                          5,   0,   0,   0,   0, 0, 1, 0x80, 0,  0, 0, 0, 0, 0, 0, 0,  //
                           10,  2,   0,   0,   0, 3, 0, 0,    31, 0, 0, 0, 0, 0, 0, 0};
     CHECK(encode(t) == published);
     CHECK(decode(published) == t);
@@ -150,8 +147,7 @@ TEST_CASE("what bytes cannot hold is refused with the reason, and the expectatio
     CHECK(refusal("geometry tiny\nwalker_enter page=32\n") ==
           "fuzz bytes have no record for 'walker_enter folio=0 page=32'");
     std::string long_text = "geometry tiny\n";
-    for (std::size_t i = 0; i <= max_decoded_ops; ++i)
-        long_text += "sysctl\n";
+    for (std::size_t i = 0; i <= max_decoded_ops; ++i) long_text += "sysctl\n";
     CHECK(refusal(long_text) == "trace of 513 operations; fuzz bytes hold 512");
 
     Trace t = trace_of("geometry tiny\noptimise folio=1 fail=4096\nexpect ok\n");
@@ -213,8 +209,7 @@ TEST_CASE("mutations reach every kind of operation, more and fewer operations, f
         const Trace t = decode(mutated(*start, 4096, seed));
         sizes.insert(t.ops.size());
         machines.insert(print_config(t.config));
-        for (const Op& op : t.ops)
-            kinds.insert(op.kind), faults += op.fail.any();
+        for (const Op& op : t.ops) kinds.insert(op.kind), faults += op.fail.any();
     }
     CHECK(kinds.size() == all_op_kinds.size());
     CHECK(*sizes.begin() == 0);
@@ -226,8 +221,7 @@ TEST_CASE("mutations reach every kind of operation, more and fewer operations, f
 TEST_CASE("a mutation keeps most operations as they were") {
     Random random(6);
     Bytes records(20 * record_bytes);
-    for (u8& b : records)
-        b = static_cast<u8>(random());
+    for (u8& b : records) b = static_cast<u8>(random());
     const Trace before = decode(records);
     const auto bytes = encode(before);
     REQUIRE(bytes);
@@ -235,8 +229,7 @@ TEST_CASE("a mutation keeps most operations as they were") {
     constexpr unsigned tries = 2'000;
     for (unsigned seed = 0; seed < tries; ++seed) {
         const Trace after = decode(mutated(*bytes, 4096, seed));
-        for (const Op& op : before.ops)
-            kept += std::ranges::count(after.ops, op) > 0;
+        for (const Op& op : before.ops) kept += std::ranges::count(after.ops, op) > 0;
     }
     CHECK(kept > before.ops.size() * tries * 7 / 10);
 }
@@ -259,4 +252,4 @@ TEST_CASE("crossing two traces over keeps the first one's machine and operations
     CHECK(mixed > 500);
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -28,8 +28,7 @@ Trace random_trace(Random& random, const std::string& config, std::size_t nr_ops
     Trace t{.config = *parse_config(config)};
     for (std::size_t i = 0; i < nr_ops; ++i) {
         Record r;
-        for (u8& b : r)
-            b = static_cast<u8>(random());
+        for (u8& b : r) b = static_cast<u8>(random());
         t.ops.push_back(decode_op(t.config, r));
     }
     return t;
@@ -39,8 +38,7 @@ Trace random_trace(Random& random, const std::string& config, std::size_t nr_ops
 Trace buried(Random& random, const Trace& needed, std::size_t nr_ops) {
     Trace t = random_trace(random, print_config(needed.config), nr_ops);
     std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < needed.ops.size(); ++i)
-        places.push_back(below(random, nr_ops));
+    for (std::size_t i = 0; i < needed.ops.size(); ++i) places.push_back(below(random, nr_ops));
     std::ranges::sort(places);
     for (std::size_t i = 0; i < places.size(); ++i)
         t.ops.insert(t.ops.begin() + static_cast<std::ptrdiff_t>(places[i] + i), needed.ops[i]);
@@ -77,12 +75,11 @@ std::string shrunk(const Trace& t, const StillFails& still_fails) {
     return print_trace(least).substr(std::string("mmodel trace 1\n").size());
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("two operations on one folio with a fault are all that is left of 60, within 100 evaluations") {
-    const Trace needed = trace_of(
-        "geometry x86-64 nodes=2\nalloc_folio folio=7 size=1G nid=1\n"
-        "optimise folio=7 fail=300,4000\n");
+    const Trace needed = trace_of("geometry x86-64 nodes=2\nalloc_folio folio=7 size=1G nid=1\n"
+                                  "optimise folio=7 fail=300,4000\n");
     for (u64 seed = 0; seed < 200; ++seed) {
         Random random(seed);
         ShrinkStats stats;
@@ -160,17 +157,16 @@ TEST_CASE("a list loses the members that are not needed, and a list of one becom
 }
 
 TEST_CASE("slots are renamed in all operations alike, in the order of their first use") {
-    const Trace t = trace_of(
-        "geometry tiny\nalloc_folio folio=13\nalloc_folio folio=4\nwalker_enter folio=13 walker=3\n"
-        "optimise_list folios=4,13\nwalker_leave walker=3\n");
+    const Trace t =
+        trace_of("geometry tiny\nalloc_folio folio=13\nalloc_folio folio=4\nwalker_enter folio=13 walker=3\n"
+                 "optimise_list folios=4,13\nwalker_leave walker=3\n");
     const auto all = [](const Trace& x) {
         return x.ops.size() == 5 && x.ops[0].folio != x.ops[1].folio && x.ops[2].folio == x.ops[0].folio &&
                x.ops[3].folios == (1u << x.ops[0].folio | 1u << x.ops[1].folio) &&
                x.ops[2].walker == x.ops[4].walker;
     };
-    CHECK(shrunk(t, all) ==
-          "geometry tiny\nalloc_folio folio=0\nalloc_folio folio=1\nwalker_enter folio=0\n"
-          "optimise_list folios=0,1\nwalker_leave\n");
+    CHECK(shrunk(t, all) == "geometry tiny\nalloc_folio folio=0\nalloc_folio folio=1\nwalker_enter folio=0\n"
+                            "optimise_list folios=0,1\nwalker_leave\n");
     // Where the order of slots matters, they stay in that order.
     const auto descending = [&](const Trace& x) { return all(x) && x.ops[0].folio > x.ops[1].folio; };
     CHECK(shrunk(t, descending) ==
@@ -179,9 +175,8 @@ TEST_CASE("slots are renamed in all operations alike, in the order of their firs
 }
 
 TEST_CASE("operands that must agree are lowered together") {
-    const Trace t = trace_of(
-        "geometry x86-64 nodes=2\nalloc_folio folio=0 size=1G from=boot nid=1\n"
-        "alloc_lru folio=1 size=1G nid=1\n");
+    const Trace t = trace_of("geometry x86-64 nodes=2\nalloc_folio folio=0 size=1G from=boot nid=1\n"
+                             "alloc_lru folio=1 size=1G nid=1\n");
     const auto agree = [](const Trace& x) {
         return x.ops.size() == 2 && x.ops[0].size == x.ops[1].size && x.ops[0].nid == x.ops[1].nid;
     };
@@ -231,7 +226,7 @@ TEST_CASE("the end is only reached when every pair has been tried") {
     ShrinkStats stats;
     CHECK(shrink(t, [&](const Trace& x) { return x == t; }, &stats, 5'000) == t);
     CHECK(stats.reached_end);
-    CHECK(stats.evaluations > 3'000);  // of 3160 pairs, some leave the same trace behind
+    CHECK(stats.evaluations > 3'000); // of 3160 pairs, some leave the same trace behind
     CHECK(shrink(t, [&](const Trace& x) { return x == t; }, &stats, 2'000) == t);
     CHECK_FALSE(stats.reached_end);
 }
@@ -260,8 +255,7 @@ TEST_CASE("a shrunk trace shrinks no further") {
     Random random(9);
     const auto fails = [](const Trace& x) {
         u64 sum = 0;
-        for (const Op& op : x.ops)
-            sum += op.page + op.walker * 5 + std::popcount(op.folios) * 3;
+        for (const Op& op : x.ops) sum += op.page + op.walker * 5 + std::popcount(op.folios) * 3;
         return sum % 7 == 3 && x.ops.size() > 2;
     };
     for (int i = 0; i < 300; ++i) {
@@ -274,4 +268,4 @@ TEST_CASE("a shrunk trace shrinks no further") {
     }
 }
 
-}  // namespace mmodel
+} // namespace mmodel

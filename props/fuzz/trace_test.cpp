@@ -21,8 +21,7 @@ u16 gen_fault(Random& random) {
 
 Op gen_op(Random& random, const Config& c) {
     Op op{.kind = all_op_kinds[below(random, all_op_kinds.size())]};
-    for (const Field f : number_fields)
-        set_field(op, f, below(random, nr_values(c, f)));
+    for (const Field f : number_fields) set_field(op, f, below(random, nr_values(c, f)));
     for (u16& nth : op.fail.nth)
         if (below(random, 2)) nth = gen_fault(random);
     return canonical(op);
@@ -31,8 +30,7 @@ Op gen_op(Random& random, const Config& c) {
 Trace gen_trace(Random& random) {
     Trace t{.config = fuzz_configs()[below(random, fuzz_configs().size())]};
     if (below(random, 4) == 0) t.sabotage = "skip_tlb_flush";
-    for (u64 n = below(random, 12); n > 0; --n)
-        t.ops.push_back(gen_op(random, t.config));
+    for (u64 n = below(random, 12); n > 0; --n) t.ops.push_back(gen_op(random, t.config));
     const u64 claim = below(random, 3);
     if (claim) t.expect = claim == 1 ? "ok" : "inv_tail_vmemmap_is_read_only";
     return t;
@@ -72,7 +70,7 @@ std::string mutated(Random& random, std::string text) {
     return text;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("10000 pseudo-random canonical traces read back from their text as they were") {
     Random random(1);
@@ -293,16 +291,15 @@ TEST_CASE("what is one too long is refused, and what just fits is not") {
 
 TEST_CASE("a million operations are read in less than ten seconds, and one more is refused") {
     std::string text = tiny;
-    while (text.size() < tiny.size() + max_trace_ops * 26)
-        text += "optimise folio=11 fail=25\n";
+    while (text.size() < tiny.size() + max_trace_ops * 26) text += "optimise folio=11 fail=25\n";
     const auto start = std::chrono::steady_clock::now();
     const auto t = parse_trace(text);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     REQUIRE(t);
     CHECK(t->ops.size() == max_trace_ops);
-    CHECK(took.count() < 10);  // 0.2 s on an idle machine; ten, for sanitizers on a busy one
+    CHECK(took.count() < 10); // 0.2 s on an idle machine; ten, for sanitizers on a busy one
     CHECK(error_of(text + "restore\n") ==
           "line 1000003, column 1: operation 1000001; wanted at most 1000000");
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The bench itself: a stand-in tree of the shape of 6.8 to 6.19, whole and with one deliberate break at a time.
+// The bench itself: a stand-in tree of the shape of 6.8 to 6.19, whole and with one deliberate break at a
+// time.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -34,7 +35,7 @@ std::vector<Inv> found_with(const std::vector<std::string>& breaks) {
 
 bool contains(const std::vector<Inv>& all, Inv inv) { return std::ranges::find(all, inv) != all.end(); }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("the stand-in tree violates nothing but what every tree with list calls violates") {
     // It lowers the static key before the flush, as 6.7 and later do: see spec/linux/findings.
@@ -85,7 +86,8 @@ TEST_CASE("a file that does not compile is answered with the first error and wha
     fs::remove_all(dir);
     fs::create_directories(dir);
     fs::copy(stand_in, dir, fs::copy_options::recursive);
-    std::ofstream(dir / "mm/hugetlb_vmemmap.c", std::ios::app) << "\nvoid f(void);\nvoid f(void) { kernel_call_nobody_knows(1); }\n";
+    std::ofstream(dir / "mm/hugetlb_vmemmap.c", std::ios::app)
+        << "\nvoid f(void);\nvoid f(void) { kernel_call_nobody_knows(1); }\n";
     const auto tree = bench::open_tree(dir);
     REQUIRE(tree.has_value());
     const auto unit = bench::compile(*tree, test_work_dir());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Debian's kernel trees: each shows exactly what spec/linux/findings records for its file, no less and no more. Usage:
-// mmodel_tree_test TREE. Exit status 125: the tree is not there (a failure where CI is set).
+// Debian's kernel trees: each shows exactly what spec/linux/findings records for its file, no less and no
+// more. Usage: mmodel_tree_test TREE. Exit status 125: the tree is not there (a failure where CI is set).
 #include <cstdio>
 #include <cstdlib>
 
@@ -27,13 +27,16 @@ int judge(const bench::Report& report) {
     const auto c = cli::compare(*records, report.tree, found);
     for (const auto& r : c.confirmed) std::printf("as recorded: %s\n", r.path.filename().c_str());
     for (const auto& r : c.not_found) std::printf("RECORDED BUT NOT FOUND: %s\n", r.path.filename().c_str());
-    for (const auto inv : c.unrecorded) std::printf("FOUND BUT NOT RECORDED: %s: %s\n", spec::fact(inv).name.data(), spec::fact(inv).sentence.data());
-    std::printf("Linux %s: %llu operations, %llu events\n", report.tree.version.c_str(), static_cast<unsigned long long>(report.operations),
+    for (const auto inv : c.unrecorded)
+        std::printf("FOUND BUT NOT RECORDED: %s: %s\n", spec::fact(inv).name.data(),
+                    spec::fact(inv).sentence.data());
+    std::printf("Linux %s: %llu operations, %llu events\n", report.tree.version.c_str(),
+                static_cast<unsigned long long>(report.operations),
                 static_cast<unsigned long long>(report.events));
     return c.is_as_recorded() && report.trouble.empty() ? 0 : fail("not as recorded " + report.trouble);
 }
 
-}  // namespace
+} // namespace
 
 int main(int argc, char** argv) {
     if (argc != 2) return fail("usage: mmodel_tree_test TREE");

@@ -16,4 +16,4 @@ inline std::filesystem::path test_work_dir() {
     return dir;
 }
 
-}  // namespace mmodel
+} // namespace mmodel

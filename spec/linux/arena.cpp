@@ -23,12 +23,14 @@ std::byte* reserve(u64 bytes) {
     return static_cast<std::byte*>(at);
 }
 
-}  // namespace
+} // namespace
 
-Arena::Arena(const Machine& boot) : nr_frames_(boot.config().nr_frames()), ptrs_(boot.geometry().ptrs_per_pte) {
+Arena::Arena(const Machine& boot)
+    : nr_frames_(boot.config().nr_frames()), ptrs_(boot.geometry().ptrs_per_pte) {
     nr_vpages_ = (boot.geometry().vpage_of(Pfn{nr_frames_}).value + ptrs_ - 1) / ptrs_ * ptrs_;
     fd_ = memfd_create("mmodel-frames", MFD_CLOEXEC);
-    if (fd_ < 0 || ftruncate(fd_, static_cast<off_t>(nr_frames_ * page)) != 0) refuse("cannot make a memfd for the modelled memory");
+    if (fd_ < 0 || ftruncate(fd_, static_cast<off_t>(nr_frames_ * page)) != 0)
+        refuse("cannot make a memfd for the modelled memory");
     direct_map_ = reserve(nr_frames_ * page);
     map(direct_map_, nr_frames_ * page, Pfn{0}, PROT_READ | PROT_WRITE);
     const u64 leaf = ptrs_ * page;
@@ -55,7 +57,8 @@ std::optional<Vpage> Arena::vpage_at(unsigned long addr) const {
 }
 
 void Arena::map(std::byte* at, u64 bytes, Pfn p, int prot) {
-    if (mmap(at, bytes, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_, static_cast<off_t>(p.value * page)) == MAP_FAILED)
+    if (mmap(at, bytes, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_,
+             static_cast<off_t>(p.value * page)) == MAP_FAILED)
         refuse("cannot map modelled memory");
 }
 
@@ -74,7 +77,8 @@ void Arena::map_leaf(const Machine& m, u64 pmd_idx) {
         map(at, ptrs_ * page, pmd.pfn, PROT_READ | PROT_WRITE);
         pmds_[pmd_idx] = pmd.pfn.value << 12 | MMODEL_PRESENT | MMODEL_RW | MMODEL_LEAF;
     } else {
-        void* nothing = mmap(at, ptrs_ * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+        void* nothing =
+            mmap(at, ptrs_ * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
         if (nothing == MAP_FAILED) refuse("cannot unmap modelled memory");
         pmds_[pmd_idx] = 0;
     }
@@ -93,4 +97,4 @@ void Arena::reset(const Machine& boot) {
     changed_.clear();
 }
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

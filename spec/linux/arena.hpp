@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Real memory for a modelled machine: frames in a memfd, seen through a direct map (always read-write) and, page by page
-// and with the PTE's own permissions, through the vmemmap. x86-64 sizes only: a host page is a frame.
+// Real memory for a modelled machine: frames in a memfd, seen through a direct map (always read-write) and,
+// page by page and with the PTE's own permissions, through the vmemmap. x86-64 sizes only: a host page is a
+// frame.
 #pragma once
 
 #include <stdexcept>
@@ -53,7 +54,7 @@ private:
     std::byte* direct_map_{};
     std::byte* vmemmap_{};
     std::vector<unsigned long> pmds_;
-    std::vector<u64> changed_;   // PMDs that are not as at boot
+    std::vector<u64> changed_; // PMDs that are not as at boot
 };
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// A kernel tree's own mm/hugetlb_vmemmap.c, compiled unchanged against the shims and driven with the same operations, under
-// the same specification, as the model. Frames are real memory; every sequence runs in a child process.
+// A kernel tree's own mm/hugetlb_vmemmap.c, compiled unchanged against the shims and driven with the same
+// operations, under the same specification, as the model. Frames are real memory; every sequence runs in a
+// child process.
 #pragma once
 
 #include <expected>
@@ -17,18 +18,19 @@ namespace mmodel::bench {
 // What a tree offers, found by reading its text.
 struct Tree {
     std::filesystem::path dir;
-    std::string version;          // "6.12.117", from its Makefile
+    std::string version; // "6.12.117", from its Makefile
     std::string file{"mm/hugetlb_vmemmap.c"};
-    std::string source;           // FNV-1a of the file, 16 hex digits: the same file may come in many versions
-    std::string shape;            // "page": struct page calls (6.1); "folio": folio calls (6.8 and later)
-    bool lists{};                 // has the calls for a list of folios
-    bool memmap_counters{};       // keeps nr_memmap_pages
-    std::vector<std::string> defines;   // how the shims are told so
+    std::string source;     // FNV-1a of the file, 16 hex digits: the same file may come in many versions
+    std::string shape;      // "page": struct page calls (6.1); "folio": folio calls (6.8 and later)
+    bool lists{};           // has the calls for a list of folios
+    bool memmap_counters{}; // keeps nr_memmap_pages
+    std::vector<std::string> defines; // how the shims are told so
 };
 
-// Why a tree cannot be judged. `usage`: what was asked makes no sense (exit 2); else something is missing (exit 3).
+// Why a tree cannot be judged. `usage`: what was asked makes no sense (exit 2); else something is missing
+// (exit 3).
 struct Problem {
-    std::string what;             // one clear message; may have further lines (the compiler's first error)
+    std::string what; // one clear message; may have further lines (the compiler's first error)
     bool usage{};
 };
 
@@ -41,19 +43,22 @@ struct Unit {
     std::filesystem::path object;
 };
 
-// Compiles with $MMODEL_CC, else clang-19, clang, gcc or cc, whichever is there. `breaks`: names of the deliberate breaks of
-// the stand-in tree in spec/linux/fixtures. The shim directory is `shims`, see default_shim_dir().
+// Compiles with $MMODEL_CC, else clang-19, clang, gcc or cc, whichever is there. `breaks`: names of the
+// deliberate breaks of the stand-in tree in spec/linux/fixtures. The shim directory is `shims`, see
+// default_shim_dir().
 [[nodiscard]] std::expected<Unit, Problem> compile(const Tree& tree, const std::filesystem::path& work_dir,
                                                    std::span<const std::string> breaks = {});
 [[nodiscard]] std::filesystem::path default_shim_dir();
 
-// Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must be x86-64.
+// Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must
+// be x86-64.
 struct RealResult {
     u64 nr_ops{}, nr_events{};
-    std::vector<spec::Violation> violations{};   // all that the first bad operation violated, in order
-    u64 op_idx{};                 // that operation; else the number of operations
-    std::vector<Ran> ran{};       // what each operation returned, for replay
+    std::vector<spec::Violation> violations{}; // all that the first bad operation violated, in order
+    u64 op_idx{};                              // that operation; else the number of operations
+    std::vector<Ran> ran{};                    // what each operation returned, for replay
 };
-[[nodiscard]] std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, std::span<const Op> ops);
+[[nodiscard]] std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c,
+                                                         std::span<const Op> ops);
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

@@ -5,28 +5,25 @@
 #include <array>
 #include <cstring>
 
+#include "spec/linux/real_calls.hpp"
+
 namespace mmodel::bench {
 
 namespace {
 
-Driver* self = nullptr;   // the callbacks of the ABI carry no context: one driver a process
+Driver* self = nullptr; // the callbacks of the ABI carry no context: one driver a process
 
 // Ends an operation from inside kernel code; the unit is compiled with -fexceptions so that it can pass.
 struct Abandon {};
 
-constexpr unsigned char poison = 0xaa;   // what a frame holds when it is handed out: nothing a reader could take for his own
+constexpr unsigned char poison =
+    0xaa; // what a frame holds when it is handed out: nothing a reader could take for his own
 
 Pte pte_of(unsigned long entry) {
     return entry & MMODEL_PRESENT ? Pte::map(Pfn{entry >> 12}, (entry & MMODEL_RW) != 0) : Pte{};
 }
 
-Errno errno_of(long ret) {
-    for (const Errno e : {Errno::ok, Errno::nomem, Errno::busy, Errno::notsupp})
-        if (ret == -static_cast<long>(e)) return e;
-    return Errno::inval;
-}
-
-}  // namespace
+} // namespace
 
 // The callbacks, by the names of struct mmodel_host.
 struct Host {
@@ -36,7 +33,8 @@ struct Host {
         d.progress_.nr_events = d.progress_.nr_events + 1;
         d.sync_pending();
         if (d.kernel_->nr_events() > max_events) {
-            d.monitor_->fail(spec::Inv::every_operation_ends, nullptr, "more than " + std::to_string(max_events) + " events, the last in " + where);
+            d.monitor_->fail(spec::Inv::every_operation_ends, nullptr,
+                             "more than " + std::to_string(max_events) + " events, the last in " + where);
             throw Abandon{};
         }
         return *d.kernel_;
@@ -50,7 +48,9 @@ struct Host {
         self->hand_out(*p, gfp & MMODEL_GFP_ZERO ? 0 : poison);
         return static_cast<long>(p->value);
     }
-    static void free_pages(const char* where, unsigned long pfn, unsigned int) { enter(where).free_page(where, checked(where, pfn)); }
+    static void free_pages(const char* where, unsigned long pfn, unsigned int) {
+        enter(where).free_page(where, checked(where, pfn));
+    }
     static void free_bootmem_page(const char* where, unsigned long pfn) {
         RealKernel& k = enter(where);
         self->unreserved_.push_back(Pfn{pfn});
@@ -59,7 +59,9 @@ struct Host {
     static void split_page(const char* where, unsigned long pfn, unsigned int order) {
         enter(where).split_page(where, checked(where, pfn), Order{static_cast<u8>(order)});
     }
-    static int page_to_nid(unsigned long pfn) { return self->world_.machine().nid_of(checked("page_to_nid", pfn)).value; }
+    static int page_to_nid(unsigned long pfn) {
+        return self->world_.machine().nid_of(checked("page_to_nid", pfn)).value;
+    }
 
     static long pte_alloc_one_kernel(const char* where) {
         const auto p = enter(where).pte_alloc_one_kernel(where);
@@ -67,9 +69,12 @@ struct Host {
         self->hand_out(*p, 0);
         return static_cast<long>(p->value);
     }
-    static void pte_free_kernel(const char* where, unsigned long table) { enter(where).pte_free_kernel(where, checked(where, table)); }
+    static void pte_free_kernel(const char* where, unsigned long table) {
+        enter(where).pte_free_kernel(where, checked(where, table));
+    }
 
-    static void set_pte_at(const char* where, unsigned long, unsigned long table, unsigned int idx, unsigned long entry) {
+    static void set_pte_at(const char* where, unsigned long, unsigned long table, unsigned int idx,
+                           unsigned long entry) {
         RealKernel& k = enter(where);
         const PteRef ref{checked(where, table), idx};
         const Pte pte = pte_of(entry);
@@ -100,7 +105,8 @@ struct Host {
     static void store(const char* where, void* to, unsigned long n) {
         RealKernel& k = enter(where);
         const auto at = reinterpret_cast<unsigned long>(to);
-        if (const auto p = self->arena_.frame_at(at)) k.reset_struct_pages(where, *p, static_cast<u8>(std::min(n / 64, 4ul)));
+        if (const auto p = self->arena_.frame_at(at))
+            k.reset_struct_pages(where, *p, static_cast<u8>(std::min(n / 64, 4ul)));
         if (const auto v = self->arena_.vpage_at(at)) {
             k.write_refcount(where, *v);
             self->pending_ = {*v, where};
@@ -110,14 +116,18 @@ struct Host {
     static void flush_tlb_kernel_range(const char* where, unsigned long start, unsigned long end) {
         RealKernel& k = enter(where);
         const unsigned long base = self->arena_.vmemmap();
-        auto page_of = [&](unsigned long a) { return Vpage{a <= base ? 0 : std::min((a - base) / Arena::page, self->arena_.nr_frames())}; };
+        auto page_of = [&](unsigned long a) {
+            return Vpage{a <= base ? 0 : std::min((a - base) / Arena::page, self->arena_.nr_frames())};
+        };
         k.flush_tlb_kernel_range(where, page_of(start), page_of(end + Arena::page - 1));
     }
     static void flush_tlb_all(const char* where) { enter(where).flush_tlb_all(where); }
     static void synchronize_rcu(const char* where) { enter(where).synchronize_rcu(where); }
     static void static_branch_add(const char* where, int n) { enter(where).static_branch(where, n); }
     static void memmap_pages_add(const char* where, long n) { enter(where).memmap_pages_add(where, n); }
-    static void memmap_boot_pages_add(const char* where, long n) { enter(where).memmap_boot_pages_add(where, n); }
+    static void memmap_boot_pages_add(const char* where, long n) {
+        enter(where).memmap_boot_pages_add(where, n);
+    }
     static void lock(const char* where, mmodel_lock which, int acquire) {
         const Lock l = which == MMODEL_PAGE_TABLE_LOCK ? Lock::page_table : Lock::mmap_read;
         RealKernel& k = enter(where);
@@ -126,15 +136,19 @@ struct Host {
     static void warn(const char* where, const char*, int line, const char* condition) {
         enter(where).warn(where, (std::string(condition) + ", line " + std::to_string(line)).c_str());
     }
-    __attribute__((noreturn)) static void bug(const char* where, const char*, int line, const char* condition) {
+    __attribute__((noreturn)) static void bug(const char* where, const char*, int line,
+                                              const char* condition) {
         self->progress_.where = where;
-        self->monitor_->fail(spec::Inv::no_bug, nullptr, std::string(where) + "(): " + condition + (line ? ", line " + std::to_string(line) : ""));
+        self->monitor_->fail(spec::Inv::no_bug, nullptr,
+                             std::string(where) + "(): " + condition +
+                                 (line ? ", line " + std::to_string(line) : ""));
         throw Abandon{};
     }
 
 private:
     static Pfn checked(const char* where, unsigned long pfn) {
-        if (!self->world_.machine().is_populated(Pfn{pfn})) bug(where, "", 0, "a frame number past the machine's memory");
+        if (!self->world_.machine().is_populated(Pfn{pfn}))
+            bug(where, "", 0, "a frame number past the machine's memory");
         return Pfn{pfn};
     }
 };
@@ -142,94 +156,43 @@ private:
 namespace {
 
 mmodel_host make_host(Arena& a) {
-    return {.abi_version = MMODEL_ABI_VERSION, .vmemmap = a.vmemmap(), .direct_map = a.direct_map(), .nr_frames = a.nr_frames(),
-            .pmds = a.pmds(), .alloc_pages_node = Host::alloc_pages_node, .free_pages = Host::free_pages,
-            .free_bootmem_page = Host::free_bootmem_page, .split_page = Host::split_page, .page_to_nid = Host::page_to_nid,
-            .pte_alloc_one_kernel = Host::pte_alloc_one_kernel, .pte_free_kernel = Host::pte_free_kernel,
-            .set_pte_at = Host::set_pte_at, .pmd_populate_kernel = Host::pmd_populate_kernel, .smp_wmb = Host::smp_wmb,
-            .copy_page = Host::copy_page, .store = Host::store, .flush_tlb_kernel_range = Host::flush_tlb_kernel_range,
-            .flush_tlb_all = Host::flush_tlb_all, .synchronize_rcu = Host::synchronize_rcu,
-            .static_branch_add = Host::static_branch_add, .memmap_pages_add = Host::memmap_pages_add,
-            .memmap_boot_pages_add = Host::memmap_boot_pages_add, .lock = Host::lock, .warn = Host::warn, .bug = Host::bug};
+    return {.abi_version = MMODEL_ABI_VERSION,
+            .vmemmap = a.vmemmap(),
+            .direct_map = a.direct_map(),
+            .nr_frames = a.nr_frames(),
+            .pmds = a.pmds(),
+            .alloc_pages_node = Host::alloc_pages_node,
+            .free_pages = Host::free_pages,
+            .free_bootmem_page = Host::free_bootmem_page,
+            .split_page = Host::split_page,
+            .page_to_nid = Host::page_to_nid,
+            .pte_alloc_one_kernel = Host::pte_alloc_one_kernel,
+            .pte_free_kernel = Host::pte_free_kernel,
+            .set_pte_at = Host::set_pte_at,
+            .pmd_populate_kernel = Host::pmd_populate_kernel,
+            .smp_wmb = Host::smp_wmb,
+            .copy_page = Host::copy_page,
+            .store = Host::store,
+            .flush_tlb_kernel_range = Host::flush_tlb_kernel_range,
+            .flush_tlb_all = Host::flush_tlb_all,
+            .synchronize_rcu = Host::synchronize_rcu,
+            .static_branch_add = Host::static_branch_add,
+            .memmap_pages_add = Host::memmap_pages_add,
+            .memmap_boot_pages_add = Host::memmap_boot_pages_add,
+            .lock = Host::lock,
+            .warn = Host::warn,
+            .bug = Host::bug};
 }
 
-}  // namespace
-
-// The calls under test, as the real file makes them (the members of hvo::ModelCalls). A tree without calls for lists gets
-// its folios one by one, as its mm/hugetlb.c would do it.
-struct RealCalls {
-    Driver& d;
-
-    void prep(hvo::Folio f) { d.unit_->prep_hugetlb(f.order, f.head.value); }
-    void dissolve(hvo::Folio f) { d.unit_->dissolve(f.order, f.head.value); }
-    void use_as_lru(hvo::Folio f, bool on) {
-        const u64 end = f.head.value + (u64{1} << f.order);
-        d.unit_->init_plain(f.head.value, end, 0, 0);
-        if (on) d.unit_->set_refcount(f.head.value, end, 1);
-    }
-    void hot_added(Pfn start, Pfn end, Pfn vmemmap, bool self_hosted) {
-        const Machine& m = d.world_.machine();
-        const Vpage last = m.geometry().vpage_of(end - 1);
-        for (u64 i = m.pmd_idx(m.geometry().vpage_of(start)); i <= m.pmd_idx(last); ++i) d.arena_.map_leaf(m, i);
-        d.unit_->init_plain(start.value, end.value, 0, 0);
-        if (self_hosted) d.unit_->init_plain(vmemmap.value, vmemmap.value + (last - m.geometry().vpage_of(start)) + 1, 1, 1);
-    }
-    Errno optimise(hvo::Folio f, bool enabled) {
-        // 6.1 leaves it to its callers not to ask twice.
-        if (!std::strcmp(d.unit_->shape, "page") && d.unit_->test_optimised(f.head.value)) return Errno::ok;
-        d.unit_->set_enabled(enabled);
-        d.unit_->optimise(f.order, f.head.value);
-        return Errno::ok;
-    }
-    Errno restore(hvo::Folio f) { return errno_of(d.unit_->restore(f.order, f.head.value)); }
-    void optimise_list(std::span<const hvo::Folio> folios, bool enabled) {
-        if (!d.unit_->optimise_list) {
-            for (const hvo::Folio& f : folios) optimise(f, enabled);
-            return;
-        }
-        const auto pfns = heads(folios);
-        d.unit_->set_enabled(enabled);
-        d.unit_->optimise_list(folios.front().order, pfns.data(), static_cast<unsigned>(folios.size()));
-    }
-    hvo::RestoreFolios restore_list(std::span<const hvo::Folio> folios) {
-        return d.unit_->restore_list ? restore_as_list(folios) : restore_singly(folios);
-    }
-
-private:
-    static std::array<unsigned long, max_folios> heads(std::span<const hvo::Folio> folios) {
-        std::array<unsigned long, max_folios> out{};
-        std::ranges::transform(folios, out.begin(), [](const hvo::Folio& f) { return f.head.value; });
-        return out;
-    }
-    hvo::RestoreFolios restore_as_list(std::span<const hvo::Folio> folios) {
-        const auto pfns = heads(folios);
-        std::array<int, max_folios> done{};
-        const long ret = d.unit_->restore_list(folios.front().order, pfns.data(), static_cast<unsigned>(folios.size()), done.data());
-        hvo::RestoreFolios out{.err = errno_of(std::min(ret, 0l)), .restored = ret > 0 ? static_cast<u64>(ret) : 0};
-        while (out.moved < folios.size() && done[out.moved] == 1) ++out.moved;
-        if (std::any_of(done.begin() + static_cast<long>(out.moved), done.begin() + static_cast<long>(folios.size()), [](int x) { return x != 0; }))
-            d.monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr, "a folio is on neither list, or on the wrong one");
-        return out;
-    }
-    hvo::RestoreFolios restore_singly(std::span<const hvo::Folio> folios) {
-        hvo::RestoreFolios out;
-        for (const hvo::Folio& f : folios) {
-            const bool was = d.unit_->test_optimised(f.head.value);
-            out.err = restore(f);
-            if (out.err != Errno::ok) break;
-            out.restored += was;
-            ++out.moved;
-        }
-        return out;
-    }
-};
+} // namespace
 
 Driver::Driver(const Config& c, mmodel_unit* (*unit_init)(const mmodel_host*), Progress& progress)
     : config_(c), boot_(c), world_(c), progress_(progress), arena_(boot_.machine()) {
     self = this;
     host_ = make_host(arena_);
     unit_ = unit_init(&host_);
-    if (!unit_ || unit_->abi_version != MMODEL_ABI_VERSION) throw HostError("the compiled kernel file does not fit this mmodel");
+    if (!unit_ || unit_->abi_version != MMODEL_ABI_VERSION)
+        throw HostError("the compiled kernel file does not fit this mmodel");
     config_.geometry.nr_used_subpage = static_cast<u8>(unit_->nr_used_subpage);
     boot_ = World(config_);
     const u64 boot_frames = config_.vmemmap_frames(config_.frames_per_node);
@@ -247,7 +210,9 @@ void Driver::reset() {
     for (Pfn p : unreserved_) unit_->init_plain(p.value, p.value + 1, 1, 0);
     unreserved_.clear();
     const u64 per_page = config_.geometry.struct_pages_per_page();
-    for (Vpage v : scribbled_) unit_->init_plain(v.value * per_page, (v.value + 1) * per_page, boot_.machine().is_reserved(Pfn{v.value * per_page}), 0);
+    for (Vpage v : scribbled_)
+        unit_->init_plain(v.value * per_page, (v.value + 1) * per_page,
+                          boot_.machine().is_reserved(Pfn{v.value * per_page}), 0);
     scribbled_.clear();
     world_ = boot_;
     unit_->reset();
@@ -255,7 +220,8 @@ void Driver::reset() {
 }
 
 RealStep Driver::run(const Op& op) {
-    spec::Monitor monitor(world_, op, {.memmap_counters = unit_->has_memmap_counters != 0}, spec::OnViolation::collect);
+    spec::Monitor monitor(world_, op, {.memmap_counters = unit_->has_memmap_counters != 0},
+                          spec::OnViolation::collect);
     State& state = world_.own();
     RealKernel kernel(state.machine, monitor, op.fail);
     monitor_ = &monitor;
@@ -281,7 +247,7 @@ RealStep Driver::run(const Op& op) {
     return out;
 }
 
-// ---- what memory says -------------------------------------------------------------------------------------------------
+// ---- what memory says
 
 // A vmemmap page as the specification speaks of it, from its bytes.
 Contents Driver::describe(const void* page, Pfn head, u8 order) const {
@@ -297,16 +263,23 @@ Contents Driver::describe(const void* page, Pfn head, u8 order) const {
         default: return slot::junk;
         }
     };
-    Contents c{.kind = Contents::Kind::copy, .optimised = optimised != 0, .rest = code(Contents::nr_slots), .subject = head.value};
+    Contents c{.kind = Contents::Kind::copy,
+               .optimised = optimised != 0,
+               .rest = code(Contents::nr_slots),
+               .subject = head.value};
     for (std::size_t j = 0; j < MMODEL_NR_SLOTS; ++j) {
-        if (j < Contents::nr_slots) c.slots[j] = code(j);
-        else if (code(j) != c.rest) c.rest = slot::junk;
+        if (j < Contents::nr_slots)
+            c.slots[j] = code(j);
+        else if (code(j) != c.rest)
+            c.rest = slot::junk;
     }
-    const bool nothing = std::ranges::all_of(c.slots, [](u8 s) { return s == slot::junk; }) && c.rest == slot::junk;
+    const bool nothing =
+        std::ranges::all_of(c.slots, [](u8 s) { return s == slot::junk; }) && c.rest == slot::junk;
     return nothing ? Contents::junk() : c;
 }
 
-// A frame is handed out filled with a byte. If boot had it behind the vmemmap, the struct pages that were in it are gone.
+// A frame is handed out filled with a byte. If boot had it behind the vmemmap, the struct pages that were in
+// it are gone.
 void Driver::hand_out(Pfn p, int byte) {
     std::memset(arena_.frame(p), byte, Arena::page);
     if (const auto v = boot_.machine().boot_vpage(p)) scribbled_.push_back(*v);
@@ -353,9 +326,9 @@ void Driver::check_readers(const hvo::Folio& f) {
         const u64 head = unit_->compound_head(f.head.value + i);
         if (head == f.head.value) continue;
         return monitor_->fail(spec::Inv::compound_head_of_every_tail_is_its_head, nullptr,
-                              "compound_head() of page " + std::to_string(i) + " of the folio at pfn " + std::to_string(f.head.value) +
-                                  " is pfn " + std::to_string(head));
+                              "compound_head() of page " + std::to_string(i) + " of the folio at pfn " +
+                                  std::to_string(f.head.value) + " is pfn " + std::to_string(head));
     }
 }
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

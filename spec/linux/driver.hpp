@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Runs operations on a compiled kernel file in this process: its callbacks become events of a machine, its memory is an
-// arena's, and a monitor judges. One at a time in a process, and best in a child: kernel code that is wrong may do anything.
+// Runs operations on a compiled kernel file in this process: its callbacks become events of a machine, its
+// memory is an arena's, and a monitor judges. One at a time in a process, and best in a child: kernel code
+// that is wrong may do anything.
 #pragma once
 
 #include <memory>
@@ -16,9 +17,10 @@ using RealKernel = Kernel<spec::Monitor>;
 // How far a run has come; lives in shared memory so that a parent can read it when the child is gone.
 struct Progress {
     volatile u64 op_idx{};
-    volatile u64 nr_events{};       // of this operation
+    volatile u64 nr_events{}; // of this operation
     volatile u64 nr_events_total{};
-    const char* volatile where{};   // the kernel function that caused the latest event (the child's address space)
+    const char* volatile where{}; // the kernel function that caused the latest event (the child's address
+                                  // space)
 };
 
 // An operation may cause this many events; more is an operation that does not end.
@@ -26,7 +28,7 @@ inline constexpr u64 max_events = 4'000'000;
 
 struct RealStep {
     Ran ran{};
-    std::vector<spec::Violation> violations{};   // of this operation, in order
+    std::vector<spec::Violation> violations{}; // of this operation, in order
 };
 
 class Driver {
@@ -62,15 +64,16 @@ private:
     Arena arena_;
     mmodel_host host_{};
     mmodel_unit* unit_{};
-    RealKernel* kernel_{};            // while an operation runs
+    RealKernel* kernel_{}; // while an operation runs
     spec::Monitor* monitor_{};
     struct Pending {
         Vpage vpage;
         const char* where;
     };
-    std::optional<Pending> pending_;  // a store to a struct page there was announced and may have happened since
-    std::vector<Pfn> unreserved_;     // boot frames whose struct page lost its reserved mark
-    std::vector<Vpage> scribbled_;    // vmemmap pages whose boot frame was freed and has been handed out since
+    std::optional<Pending>
+        pending_;                  // a store to a struct page there was announced and may have happened since
+    std::vector<Pfn> unreserved_;  // boot frames whose struct page lost its reserved mark
+    std::vector<Vpage> scribbled_; // vmemmap pages whose boot frame was freed and has been handed out since
 };
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

@@ -43,7 +43,7 @@ struct Seen {
 constexpr std::size_t max_seen = 16;
 constexpr int fault_status = 41, host_status = 42;
 
-}  // namespace
+} // namespace
 
 // What parent and child share. The child writes, the parent reads once the child has answered or is gone.
 struct Runner::Shared {
@@ -92,20 +92,22 @@ void on_fault(int sig, siginfo_t* info, void* context) {
     else if (in_vmemmap)
         copy_text(*fault_what, "a read of a vmemmap page that is not mapped");
     else
-        copy_text(*fault_what, write ? "a write to memory that is nobody's" : "a read of memory that is nobody's");
+        copy_text(*fault_what,
+                  write ? "a write to memory that is nobody's" : "a read of memory that is nobody's");
     *fault_read_only = in_vmemmap && write;
-    _exit(sig == SIGBUS && arena_now && (in_vmemmap || arena_now->frame_at(addr)) ? host_status : fault_status);
+    _exit(sig == SIGBUS && arena_now && (in_vmemmap || arena_now->frame_at(addr)) ? host_status
+                                                                                  : fault_status);
 }
 
 void catch_faults() {
     static std::array<char, 64 * 1024> stack;
     const stack_t alt{.ss_sp = stack.data(), .ss_flags = 0, .ss_size = stack.size()};
     sigaltstack(&alt, nullptr);
-    struct sigaction act {};
+    struct sigaction act{};
     act.sa_sigaction = on_fault;
     act.sa_flags = SA_SIGINFO | SA_ONSTACK;
     for (int sig : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTERM}) sigaction(sig, &act, nullptr);
-    std::signal(SIGINT, SIG_IGN);   // Ctrl-C is for the parent, who still wants this child's answer
+    std::signal(SIGINT, SIG_IGN); // Ctrl-C is for the parent, who still wants this child's answer
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     const rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
@@ -116,9 +118,10 @@ bool put_byte(int fd) {
     return write(fd, &c, 1) == 1;
 }
 
-}  // namespace
+} // namespace
 
-Runner::Runner(Unit unit, Config c, double patience) : unit_(std::move(unit)), config_(std::move(c)), patience_(patience) {
+Runner::Runner(Unit unit, Config c, double patience)
+    : unit_(std::move(unit)), config_(std::move(c)), patience_(patience) {
     void* at = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     shared_ = at == MAP_FAILED ? nullptr : new (at) Shared;
 }
@@ -138,7 +141,8 @@ void Runner::child(int in, int out) {
     try {
         void* lib = dlopen(unit_.object.c_str(), RTLD_NOW | RTLD_LOCAL);
         if (!lib) throw HostError(dlerror());
-        const auto init = reinterpret_cast<mmodel_unit* (*)(const mmodel_host*)>(dlsym(lib, "mmodel_unit_init"));
+        const auto init =
+            reinterpret_cast<mmodel_unit* (*)(const mmodel_host*)>(dlsym(lib, "mmodel_unit_init"));
         if (!init) throw HostError("the compiled kernel file lacks mmodel_unit_init()");
         Driver driver(config_, init, s.progress);
         arena_now = &driver.arena();
@@ -159,7 +163,7 @@ void Runner::child(int in, int out) {
                     seen.detail.set(v.detail);
                 }
             }
-            if (s.nr_seen) _exit(put_byte(out) ? 0 : host_status);   // its memory is not to be trusted any more
+            if (s.nr_seen) _exit(put_byte(out) ? 0 : host_status); // its memory is not to be trusted any more
             driver.reset();
             if (!put_byte(out)) _exit(host_status);
         }
@@ -174,7 +178,8 @@ std::expected<void, Problem> Runner::start() {
     if (pid_ > 0) return {};
     int to[2], from[2];
     if (!shared_ || pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0)
-        return std::unexpected(Problem{std::string("cannot talk to a child process: ") + std::strerror(errno)});
+        return std::unexpected(
+            Problem{std::string("cannot talk to a child process: ") + std::strerror(errno)});
     const int pid = fork();
     if (pid < 0) return std::unexpected(Problem{std::string("cannot fork: ") + std::strerror(errno)});
     if (pid == 0) {
@@ -197,7 +202,8 @@ void Runner::stop() {
     pid_ = -1;
 }
 
-// What the child has computed so far. A machine that is busy with other things does not make it look like a hang.
+// What the child has computed so far. A machine that is busy with other things does not make it look like a
+// hang.
 double Runner::cpu_seconds() const {
     clockid_t clock;
     timespec t{};
@@ -205,8 +211,8 @@ double Runner::cpu_seconds() const {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-// Until the child answers, dies (false), or makes no progress for too long (false, hangs). A child that sleeps uses no CPU
-// time: then it is a minute by the clock.
+// Until the child answers, dies (false), or makes no progress for too long (false, hangs). A child that
+// sleeps uses no CPU time: then it is a minute by the clock.
 bool Runner::wait_for_answer(bool& hangs) {
     u64 last = ~u64{0};
     double since_cpu = cpu_seconds();
@@ -217,16 +223,21 @@ bool Runner::wait_for_answer(bool& hangs) {
         char c;
         if (n > 0) return read(from_child_, &c, 1) == 1;
         if (n < 0 && errno != EINTR) return false;
-        const u64 now = shared_->progress.op_idx << 32 ^ shared_->progress.nr_events ^ shared_->progress.nr_events_total << 16;
+        const u64 now = shared_->progress.op_idx << 32 ^ shared_->progress.nr_events ^
+                        shared_->progress.nr_events_total << 16;
         const auto t = std::chrono::steady_clock::now();
-        if (now != last) last = now, since = t, since_cpu = cpu_seconds();
-        else if (cpu_seconds() - since_cpu > patience_ || t - since > std::chrono::minutes(1)) return hangs = true, false;
+        if (now != last)
+            last = now, since = t, since_cpu = cpu_seconds();
+        else if (cpu_seconds() - since_cpu > patience_ || t - since > std::chrono::minutes(1))
+            return hangs = true, false;
     }
 }
 
 std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
     if (ops.size() > max_real_ops)
-        return std::unexpected(Problem{"a sequence for a kernel tree has at most " + std::to_string(max_real_ops) + " operations", true});
+        return std::unexpected(Problem{"a sequence for a kernel tree has at most " +
+                                           std::to_string(max_real_ops) + " operations",
+                                       true});
     if (auto started = start(); !started) return std::unexpected(started.error());
     Shared& s = *shared_;
     std::ranges::copy(ops, s.ops.begin());
@@ -242,7 +253,7 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
     const bool answered = put_byte(to_child_) && wait_for_answer(hangs);
     int status = 0;
     if (!answered || s.nr_seen) {
-        if (hangs) {   // first a chance to say where it is
+        if (hangs) { // first a chance to say where it is
             kill(pid_, SIGTERM);
             usleep(100'000);
             kill(pid_, SIGKILL);
@@ -255,21 +266,25 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
     return collect(ops, status, answered, hangs);
 }
 
-std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int status, bool answered, bool hangs) {
+std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int status, bool answered,
+                                                   bool hangs) {
     Shared& s = *shared_;
     RealResult r{.nr_ops = s.ops_enabled, .nr_events = s.progress.nr_events_total, .op_idx = ops.size()};
     r.ran.assign(s.ran.begin(), s.ran.begin() + static_cast<long>(s.ops_done));
     for (u64 i = 0; i < s.nr_seen; ++i)
-        r.violations.push_back({s.seen[i].inv, s.seen[i].event_idx, s.seen[i].where.get(), s.seen[i].event.get(), s.seen[i].detail.get()});
+        r.violations.push_back({s.seen[i].inv, s.seen[i].event_idx, s.seen[i].where.get(),
+                                s.seen[i].event.get(), s.seen[i].detail.get()});
     if (answered) {
         if (!r.violations.empty()) r.op_idx = s.ops_done - 1;
         return r;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == host_status)
         return std::unexpected(Problem{s.host_error.chars[0] ? s.host_error.get() : s.fault_what.get()});
-    // Code under test cannot send SIGKILL to itself by accident: that is the host, or somebody at the keyboard.
+    // Code under test cannot send SIGKILL to itself by accident: that is the host, or somebody at the
+    // keyboard.
     if (!hangs && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-        return std::unexpected(Problem{"the child process was killed (SIGKILL): the host ran out of memory, or somebody killed it"});
+        return std::unexpected(Problem{
+            "the child process was killed (SIGKILL): the host ran out of memory, or somebody killed it"});
     r.op_idx = s.progress.op_idx;
     r.nr_events += s.progress.nr_events;
     spec::Violation v;
@@ -282,7 +297,9 @@ std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int 
         const bool fault = WIFEXITED(status) && WEXITSTATUS(status) == fault_status;
         v.inv = fault && s.fault_in_read_only_vmemmap ? spec::Inv::no_write_through_a_read_only_pte
                                                       : spec::Inv::kernel_code_touches_only_what_is_mapped;
-        v.detail = fault ? s.fault_what.get() : WIFSIGNALED(status) ? std::string("killed by ") + strsignal(WTERMSIG(status)) : "exited by itself";
+        v.detail = fault                 ? s.fault_what.get()
+                   : WIFSIGNALED(status) ? std::string("killed by ") + strsignal(WTERMSIG(status))
+                                         : "exited by itself";
         v.where = fault ? s.fault_where.get() : "";
     }
     r.violations.push_back(std::move(v));
@@ -291,8 +308,9 @@ std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int 
 
 std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, std::span<const Op> ops) {
     if (c.geometry.arch != "x86-64")
-        return std::unexpected(Problem{"a kernel tree runs on geometry x86-64, not " + std::string(c.geometry.arch), true});
+        return std::unexpected(
+            Problem{"a kernel tree runs on geometry x86-64, not " + std::string(c.geometry.arch), true});
     return Runner(unit, c).run(ops);
 }
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Sequences of operations on a compiled kernel file, each in a child process that is kept for as long as it behaves: forked
-// and mapped once, many sequences, and a new one after every violation, fault, BUG or hang.
+// Sequences of operations on a compiled kernel file, each in a child process that is kept for as long as it
+// behaves: forked and mapped once, many sequences, and a new one after every violation, fault, BUG or hang.
 #pragma once
 
 #include <expected>
@@ -14,13 +14,15 @@ inline constexpr std::size_t max_real_ops = 2048;
 
 class Runner {
 public:
-    // `patience`: seconds of the child's own CPU time without a single event after which an operation counts as hanging.
+    // `patience`: seconds of the child's own CPU time without a single event after which an operation counts
+    // as hanging.
     Runner(Unit unit, Config c, double patience = 1.5);
     ~Runner();
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
 
-    // From boot to the end or the first operation with a violation. A Problem is the host's or the unit's, not the kernel's.
+    // From boot to the end or the first operation with a violation. A Problem is the host's or the unit's,
+    // not the kernel's.
     [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops);
     [[nodiscard]] const Config& config() const { return config_; }
 
@@ -31,7 +33,8 @@ private:
     void stop();
     [[nodiscard]] bool wait_for_answer(bool& hangs);
     [[nodiscard]] double cpu_seconds() const;
-    [[nodiscard]] std::expected<RealResult, Problem> collect(std::span<const Op> ops, int status, bool answered, bool hangs);
+    [[nodiscard]] std::expected<RealResult, Problem> collect(std::span<const Op> ops, int status,
+                                                             bool answered, bool hangs);
     [[noreturn]] void child(int in, int out);
 
     Unit unit_;
@@ -41,4 +44,4 @@ private:
     int pid_{-1}, to_child_{-1}, from_child_{-1};
 };
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

@@ -23,7 +23,9 @@ std::optional<std::string> slurp(const fs::path& p) {
     return out.str();
 }
 
-bool has(const std::string& text, const char* pattern) { return std::regex_search(text, std::regex(pattern)); }
+bool has(const std::string& text, const char* pattern) {
+    return std::regex_search(text, std::regex(pattern));
+}
 
 std::optional<std::string> first_group(const std::string& text, const char* pattern) {
     std::smatch m;
@@ -57,12 +59,17 @@ std::string fnv1a(const std::string& text) {
     return hex;
 }
 
-std::expected<void, Problem> refuse_unknown(const Tree& t, const std::string& source, const std::string& header) {
+std::expected<void, Problem> refuse_unknown(const Tree& t, const std::string& source,
+                                            const std::string& header) {
     const std::string what = t.dir.string() + ": " + t.file + " of Linux " + t.version;
     if (has(source, R"(vmemmap_get_tail|vmemmap_shared_tail_page|#include "(internal|sparse)\.h")"))
-        return std::unexpected(Problem{what + " is of a generation that is not supported (tail pages shared by zone, 7.x); supported: 6.1 to 6.19", true});
+        return std::unexpected(Problem{what + " is of a generation that is not supported (tail pages shared "
+                                              "by zone, 7.x); supported: 6.1 to 6.19",
+                                       true});
     if (!has(header, R"(\bhugetlb_vmemmap_optimize(_folio)?\()"))
-        return std::unexpected(Problem{what + " declares neither hugetlb_vmemmap_optimize() nor hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 6.19", true});
+        return std::unexpected(Problem{what + " declares neither hugetlb_vmemmap_optimize() nor "
+                                              "hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 6.19",
+                                       true});
     return {};
 }
 
@@ -71,7 +78,8 @@ void add_defines(Tree& t, const std::string& source) {
     if (t.lists) t.defines.emplace_back("-DMMODEL_HAS_LISTS");
     if (t.memmap_counters) t.defines.emplace_back("-DMMODEL_HAS_MEMMAP_COUNTERS");
     if (walker_has_rcu(t.dir, source)) t.defines.emplace_back("-DMMODEL_WALKER_RCU");
-    if (const auto key = first_group(source, R"(DEFINE_STATIC_KEY_FALSE\((\w+)\))")) t.defines.push_back("-DMMODEL_KEY_IS=" + *key);
+    if (const auto key = first_group(source, R"(DEFINE_STATIC_KEY_FALSE\((\w+)\))"))
+        t.defines.push_back("-DMMODEL_KEY_IS=" + *key);
 }
 
 std::optional<std::string> find_compiler() {
@@ -111,32 +119,46 @@ std::string explain(const std::string& log) {
     std::string line, first;
     while (std::getline(lines, line) && first.empty())
         if (has(line, R"((^|\W)(error|undefined reference|undefined symbol))")) first = line;
-    if (first.empty()) first = log.empty() ? "the compiler failed without a word" : log.substr(0, log.find('\n'));
+    if (first.empty())
+        first = log.empty() ? "the compiler failed without a word" : log.substr(0, log.find('\n'));
     const auto lacking = [&]() -> std::optional<std::string> {
-        for (const char* pattern : {R"(undefined reference to [`']([^']+)')", R"(undefined symbol: (\S+))", R"(undeclared (?:identifier|function) '([^']+)')",
-                                    R"('([^']+)' undeclared)", R"(implicit declaration of function '([^']+)')", R"(error: '([^']+)' file not found)",
-                                    R"(error: ([^:\s]+): No such file)", R"(unknown type name '([^']+)')", R"(no member named '([^']+)')"})
+        for (const char* pattern :
+             {R"(undefined reference to [`']([^']+)')", R"(undefined symbol: (\S+))",
+              R"(undeclared (?:identifier|function) '([^']+)')", R"('([^']+)' undeclared)",
+              R"(implicit declaration of function '([^']+)')", R"(error: '([^']+)' file not found)",
+              R"(error: ([^:\s]+): No such file)", R"(unknown type name '([^']+)')",
+              R"(no member named '([^']+)')"})
             if (auto g = first_group(log, pattern)) return g;
         return std::nullopt;
     }();
     return first + (lacking ? "\nthe shims in spec/linux/shim lack: " + *lacking : "");
 }
 
-}  // namespace
+} // namespace
 
 std::expected<Tree, Problem> open_tree(const fs::path& dir) {
     std::error_code ec;
-    if (!fs::is_directory(dir, ec)) return std::unexpected(Problem{dir.string() + ": no such directory", true});
+    if (!fs::is_directory(dir, ec))
+        return std::unexpected(Problem{dir.string() + ": no such directory", true});
     Tree t;
     t.dir = fs::absolute(dir, ec);
     const auto makefile = slurp(t.dir / "Makefile");
-    if (!makefile) return std::unexpected(Problem{(dir / "Makefile").string() + ": cannot be read; a kernel tree has one, and it names the version", true});
+    if (!makefile)
+        return std::unexpected(Problem{
+            (dir / "Makefile").string() + ": cannot be read; a kernel tree has one, and it names the version",
+            true});
     const auto version = version_of(*makefile);
-    if (!version) return std::unexpected(Problem{(dir / "Makefile").string() + ": no VERSION and PATCHLEVEL lines; this is not a kernel's Makefile", true});
+    if (!version)
+        return std::unexpected(
+            Problem{(dir / "Makefile").string() +
+                        ": no VERSION and PATCHLEVEL lines; this is not a kernel's Makefile",
+                    true});
     t.version = *version;
     const auto source = slurp(t.dir / t.file), header = slurp(t.dir / "mm/hugetlb_vmemmap.h");
     if (!source) return std::unexpected(Problem{(dir / t.file).string() + ": cannot be read", true});
-    if (!header) return std::unexpected(Problem{(dir / "mm/hugetlb_vmemmap.h").string() + ": cannot be read; " + t.file + " includes it", true});
+    if (!header)
+        return std::unexpected(Problem{
+            (dir / "mm/hugetlb_vmemmap.h").string() + ": cannot be read; " + t.file + " includes it", true});
     if (auto ok = refuse_unknown(t, *source, *header); !ok) return std::unexpected(ok.error());
     t.source = fnv1a(*source);
     t.shape = has(*header, R"(\bhugetlb_vmemmap_optimize_folio\()") ? "folio" : "page";
@@ -151,18 +173,35 @@ fs::path default_shim_dir() {
     return asked && *asked ? fs::path(asked) : fs::path(MMODEL_SHIM_DIR);
 }
 
-std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir, std::span<const std::string> breaks) {
+std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
+                                     std::span<const std::string> breaks) {
     const auto cc = find_compiler();
-    if (!cc) return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});
+    if (!cc)
+        return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});
     const fs::path shims = default_shim_dir();
     std::error_code ec;
-    if (!fs::exists(shims / "unit.c", ec)) return std::unexpected(Problem{shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
+    if (!fs::exists(shims / "unit.c", ec))
+        return std::unexpected(Problem{
+            shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
     fs::create_directories(work_dir, ec);
     std::string stem = "mmodel-" + tree.version + "-" + std::to_string(getpid());
     for (const std::string& b : breaks) stem += "-" + b;
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
-    std::vector<std::string> words{*cc, "-std=gnu11", "-O2", "-g", "-fPIC", "-shared", "-fexceptions", "-fno-strict-aliasing", "-fno-builtin", "-w",
-                                   "-Wl,-z,defs", "-I", (shims / "include").string(), "-I", shims.string(),
+    std::vector<std::string> words{*cc,
+                                   "-std=gnu11",
+                                   "-O2",
+                                   "-g",
+                                   "-fPIC",
+                                   "-shared",
+                                   "-fexceptions",
+                                   "-fno-strict-aliasing",
+                                   "-fno-builtin",
+                                   "-w",
+                                   "-Wl,-z,defs",
+                                   "-I",
+                                   (shims / "include").string(),
+                                   "-I",
+                                   shims.string(),
                                    "-DMMODEL_TREE_FILE=\"" + (tree.dir / tree.file).string() + "\""};
     words.insert(words.end(), tree.defines.begin(), tree.defines.end());
     for (const std::string& b : breaks) words.push_back("-DMMODEL_BREAK_" + b);
@@ -171,9 +210,11 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
     const std::string said = slurp(log).value_or("");
     fs::remove(log, ec);
     if (status == 0 && fs::exists(object, ec)) return Unit{tree, object};
-    if (said.find("No space left") != std::string::npos || (said.empty() && status != 0 && !fs::exists(work_dir, ec)))
+    if (said.find("No space left") != std::string::npos ||
+        (said.empty() && status != 0 && !fs::exists(work_dir, ec)))
         return std::unexpected(Problem{work_dir.string() + ": cannot write the compiled kernel file there"});
-    return std::unexpected(Problem{tree.dir.string() + ": " + tree.file + " of Linux " + tree.version + " does not compile against the shims:\n" + explain(said)});
+    return std::unexpected(Problem{tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
+                                   " does not compile against the shims:\n" + explain(said)});
 }
 
-}  // namespace mmodel::bench
+} // namespace mmodel::bench

@@ -12,7 +12,7 @@ namespace {
 World with_2M() { return after("geometry x86-64\nalloc_folio folio=0\n"); }
 World with_1G() { return after("geometry x86-64\nalloc_folio folio=0 size=1G\n"); }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("optimising a 2 MiB folio frees 8 vmemmap pages, takes a new head, and costs one page table") {
     World w = with_2M();
@@ -23,12 +23,12 @@ TEST_CASE("optimising a 2 MiB folio frees 8 vmemmap pages, takes a new head, and
     CHECK(d.memmap_boot == -8);
     CHECK(d.memmap + d.memmap_boot == -7);
     CHECK(d.static_key == 1);
-    CHECK(d.nr_allocs == 2);                                   // the head, the table
+    CHECK(d.nr_allocs == 2); // the head, the table
     CHECK(d.free == 7 - 1);
     CHECK(d.count(EventKind::pmd_populate_kernel) == 1);
     CHECK(d.live_ptes("vmemmap_remap_pte") == 8);
     CHECK(d.count(EventKind::synchronize_rcu) == 1);
-    CHECK(d.count(EventKind::flush_tlb_kernel_range) == 2);    // the split leaf, the folio's pages
+    CHECK(d.count(EventKind::flush_tlb_kernel_range) == 2); // the split leaf, the folio's pages
     CHECK(d.count(EventKind::flush_tlb_all) == 0);
     CHECK(d.count(EventKind::free_bootmem_page) == 8);
     const Seen s = seen(w, 0);
@@ -87,11 +87,12 @@ TEST_CASE("without memory for the page table a 2 MiB folio stays as it is and re
         CHECK(d.memmap == 0);
         CHECK(d.memmap_boot == 0);
         CHECK(d.static_key == 0);
-        CHECK(w == with_2M());   // not a trace is left
+        CHECK(w == with_2M()); // not a trace is left
     }
 }
 
-TEST_CASE("a 1 GiB folio whose k-th PMD cannot be split has 512 k PTEs rolled back and struct pages as fresh") {
+TEST_CASE(
+    "a 1 GiB folio whose k-th PMD cannot be split has 512 k PTEs rolled back and struct pages as fresh") {
     for (i64 k = 0; k < 8; ++k) {
         INFO("k = " << k);
         World w = with_1G();
@@ -110,7 +111,11 @@ TEST_CASE("a 1 GiB folio whose k-th PMD cannot be split has 512 k PTEs rolled ba
         CHECK(d.memmap_boot == (k ? -1 : 0));
         CHECK(d.free == -k);
         CHECK(d.static_key == 0);
-        for (i64 p = 0; p < 8; ++p) CHECK((w.machine().pmd(w.machine().pmd_idx(w.config().geometry.vpage_of(w.pool().slots[0].head)) + static_cast<u64>(p)).kind == Pmd::Kind::table) == (p < k));
+        for (i64 p = 0; p < 8; ++p)
+            CHECK((w.machine()
+                       .pmd(w.machine().pmd_idx(w.config().geometry.vpage_of(w.pool().slots[0].head)) +
+                            static_cast<u64>(p))
+                       .kind == Pmd::Kind::table) == (p < k));
         // What was split stays split, and the next attempt goes through.
         const Did again = run(w, "optimise folio=0");
         CHECK(is_optimised(w, 0));
@@ -118,7 +123,8 @@ TEST_CASE("a 1 GiB folio whose k-th PMD cannot be split has 512 k PTEs rolled ba
     }
 }
 
-TEST_CASE("in fallback mode the rollback gives every PTE but the first a page of the list, and none is left") {
+TEST_CASE(
+    "in fallback mode the rollback gives every PTE but the first a page of the list, and none is left") {
     for (i64 k = 1; k < 8; ++k) {
         INFO("k = " << k);
         World w = with_1G();
@@ -134,14 +140,16 @@ TEST_CASE("in fallback mode the rollback gives every PTE but the first a page of
         CHECK(seen(w, 0).contents == before.contents);
         const Seen now = seen(w, 0);
         CHECK(now.ptes[0] == before.ptes[0]);
-        for (u64 n = static_cast<u64>(512 * k), i = 1; i < n; ++i) REQUIRE(now.ptes[i] == before.ptes[n - i]);   // last in, first out
+        for (u64 n = static_cast<u64>(512 * k), i = 1; i < n; ++i)
+            REQUIRE(now.ptes[i] == before.ptes[n - i]); // last in, first out
         for (u64 i = static_cast<u64>(512 * k); i < 4'096; ++i) REQUIRE(now.ptes[i] == before.ptes[i]);
     }
 }
 
 TEST_CASE("self-hosted vmemmap is refused with -ENOTSUPP and nothing is changed") {
     for (const char* geometry : {"x86-64", "tiny"}) {
-        World w = after(std::string("geometry ") + geometry + "\nhot_add on=1\nalloc_folio folio=0 from=hot\n");
+        World w =
+            after(std::string("geometry ") + geometry + "\nhot_add on=1\nalloc_folio folio=0 from=hot\n");
         const World before = w;
         const Did d = run(w, "optimise folio=0");
         CHECK(d.outcome.err == Errno::notsupp);
@@ -180,7 +188,8 @@ TEST_CASE("with the sysctl off nothing is optimised, and what is optimised can b
 TEST_CASE("a struct page of 56 bytes refuses every folio without a word") {
     World w = after("geometry x86-64-struct-page-56\nalloc_folio folio=0\nalloc_folio folio=1 size=1G\n");
     const World before = w;
-    for (const char* op : {"optimise folio=0", "optimise folio=1", "optimise_list folios=0", "restore folio=0", "restore_list folios=1"}) {
+    for (const char* op : {"optimise folio=0", "optimise folio=1", "optimise_list folios=0",
+                           "restore folio=0", "restore_list folios=1"}) {
         const Did d = run(w, op);
         CHECK_FALSE(d.outcome.disabled);
         CHECK(d.outcome.err == Errno::ok);
@@ -195,8 +204,10 @@ TEST_CASE("optimising an optimised folio does nothing") {
     CHECK(w == before);
 }
 
-TEST_CASE("on a machine of nodes the new head comes from the folio's node, and from another when that has none") {
-    World w = after("geometry x86-64 nodes=2\nalloc_folio folio=0 nid=1\nalloc_folio folio=1 nid=1\noptimise folio=0\n");
+TEST_CASE(
+    "on a machine of nodes the new head comes from the folio's node, and from another when that has none") {
+    World w = after(
+        "geometry x86-64 nodes=2\nalloc_folio folio=0 nid=1\nalloc_folio folio=1 nid=1\noptimise folio=0\n");
     CHECK(w.machine().nid_of(seen(w, 0).ptes[0].pfn()) == Nid{1});
     run(w, "take_pages nid=1");
     run(w, "optimise folio=1");
@@ -213,4 +224,4 @@ TEST_CASE("without a free page on any node the old head is kept") {
     CHECK(audit(w) == "");
 }
 
-}  // namespace mmodel
+} // namespace mmodel

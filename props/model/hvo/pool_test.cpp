@@ -15,7 +15,7 @@ bool is_disabled(World w, const std::string& op) {
     return disabled;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("a freed folio is restored first, and its memory merges with the rest") {
     World w = after("geometry x86-64\nalloc_folio folio=0\noptimise folio=0\n");
@@ -61,7 +61,7 @@ TEST_CASE("gigantic folios come from boot memory, as many as boot set aside, fro
     CHECK(is_optimised(w, 0));
     run(w, "free_folio folio=0");
     CHECK(audit(w) == "");
-    CHECK(is_disabled(w, "alloc_folio folio=0 size=8K from=boot nid=1"));   // it is the buddy's now
+    CHECK(is_disabled(w, "alloc_folio folio=0 size=8K from=boot nid=1")); // it is the buddy's now
 }
 
 TEST_CASE("a folio from a hot-added block lies in one, and there is none before it was added") {
@@ -79,7 +79,7 @@ TEST_CASE("four blocks can be added, with and without their own vmemmap") {
         const Did d = run(w, i % 2 ? "hot_add on=1" : "hot_add");
         CHECK(d.outcome == Outcome{});
         CHECK(d.memmap == 8);
-        CHECK(d.free == 32 - 8);   // its vmemmap comes out of itself, or out of the node's other memory
+        CHECK(d.free == 32 - 8); // its vmemmap comes out of itself, or out of the node's other memory
         CHECK(audit(w) == "");
     }
     CHECK(is_disabled(w, "hot_add"));
@@ -88,11 +88,14 @@ TEST_CASE("four blocks can be added, with and without their own vmemmap") {
 }
 
 TEST_CASE("an operation whose guard is false is disabled and changes nothing") {
-    const World w = after("geometry tiny\nalloc_folio folio=0\nalloc_lru folio=1\nwalker_enter folio=1 walker=1\n");
+    const World w =
+        after("geometry tiny\nalloc_folio folio=0\nalloc_lru folio=1\nwalker_enter folio=1 walker=1\n");
     for (const char* op :
-         {"alloc_folio folio=0", "alloc_lru folio=1", "alloc_folio folio=1", "free_folio folio=1", "free_folio folio=2", "free_lru folio=0",
-          "optimise folio=1", "optimise folio=2", "restore folio=1", "restore folio=2", "optimise_list folios=0,1", "restore_list",
-          "walker_enter folio=2", "walker_enter folio=0 walker=1", "walker_enter folio=0 page=8", "walker_try_get", "walker_leave", "give_pages"})
+         {"alloc_folio folio=0", "alloc_lru folio=1", "alloc_folio folio=1", "free_folio folio=1",
+          "free_folio folio=2", "free_lru folio=0", "optimise folio=1", "optimise folio=2", "restore folio=1",
+          "restore folio=2", "optimise_list folios=0,1", "restore_list", "walker_enter folio=2",
+          "walker_enter folio=0 walker=1", "walker_enter folio=0 page=8", "walker_try_get", "walker_leave",
+          "give_pages"})
         CHECK(is_disabled(w, op));
     CHECK(is_disabled(w, "take_pages page=200"));
     World tight = w;
@@ -111,7 +114,8 @@ TEST_CASE("taken pages are not to be had, and come back") {
 }
 
 TEST_CASE("a walker that saw a reference may write once, one that saw a frozen folio may not") {
-    World w = after("geometry tiny\nalloc_folio folio=0\nalloc_lru folio=1\nwalker_enter folio=0\nwalker_enter folio=1 walker=1 page=2\n");
+    World w = after("geometry tiny\nalloc_folio folio=0\nalloc_lru folio=1\nwalker_enter "
+                    "folio=0\nwalker_enter folio=1 walker=1 page=2\n");
     CHECK(run(w, "walker_try_get").outcome.err == Errno::busy);
     const Did d = run(w, "walker_try_get walker=1");
     CHECK(d.outcome == Outcome{});
@@ -122,10 +126,11 @@ TEST_CASE("a walker that saw a reference may write once, one that saw a frozen f
 }
 
 TEST_CASE("a remap waits for the walkers that are inside, those of a folio's earlier life too") {
-    World w = after("geometry tiny\nalloc_lru folio=0\nwalker_enter folio=0 page=5\nfree_lru folio=0\nalloc_folio folio=0\n");
+    World w = after("geometry tiny\nalloc_lru folio=0\nwalker_enter folio=0 page=5\nfree_lru "
+                    "folio=0\nalloc_folio folio=0\n");
     CHECK(w.machine().walkers[0].may_write);
     run(w, "optimise folio=0");
     CHECK_FALSE(w.machine().walkers[0].inside);
 }
 
-}  // namespace mmodel
+} // namespace mmodel

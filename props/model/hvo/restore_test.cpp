@@ -13,7 +13,7 @@ World optimised(const char* size) {
     return after(std::string("geometry x86-64\nalloc_folio folio=0 size=") + size + "\noptimise folio=0\n");
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("restoring takes the 7 or 4095 pages back and copies the shared page into each") {
     for (const char* size : {"2M", "1G"}) {
@@ -36,7 +36,8 @@ TEST_CASE("restoring takes the 7 or 4095 pages back and copies the shared page i
     }
 }
 
-TEST_CASE("after optimise and restore every reader sees what was there before: only frames and tables differ") {
+TEST_CASE(
+    "after optimise and restore every reader sees what was there before: only frames and tables differ") {
     for (const char* size : {"2M", "1G"}) {
         const World fresh = after(std::string("geometry x86-64\nalloc_folio folio=0 size=") + size + "\n");
         World w = fresh;
@@ -65,9 +66,11 @@ TEST_CASE("after optimise and restore every reader sees what was there before: o
     }
 }
 
-TEST_CASE("a cycle of optimise and restore comes back to the world it started from, once the tables are there") {
+TEST_CASE(
+    "a cycle of optimise and restore comes back to the world it started from, once the tables are there") {
     for (const char* geometry : {"x86-64", "tiny", "tiny nodes=2"}) {
-        World w = after(std::string("geometry ") + geometry + "\nalloc_folio folio=0\noptimise folio=0\nrestore folio=0\n");
+        World w = after(std::string("geometry ") + geometry +
+                        "\nalloc_folio folio=0\noptimise folio=0\nrestore folio=0\n");
         // Frames rotate among themselves; what a reader or a counter sees repeats at once.
         const Seen first = seen(w, 0);
         const i64 free = nr_free(w);
@@ -123,4 +126,4 @@ TEST_CASE("a folio that kept its old head is restored too") {
     CHECK(seen(w, 0).ptes[0] == was.ptes[0]);
 }
 
-}  // namespace mmodel
+} // namespace mmodel

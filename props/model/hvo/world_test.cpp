@@ -34,7 +34,7 @@ TEST_CASE("the same operations on equal worlds give equal worlds, equal hashes a
         World a(c), b(c);
         for (const Op& op : random_ops(c, {}, seed, 60)) {
             Step x = step(a, op);
-            const spec::Checked y = spec::checked_advance(b, op);   // in place, and watched
+            const spec::Checked y = spec::checked_advance(b, op); // in place, and watched
             REQUIRE_FALSE(y.violation);
             REQUIRE(x.ran.outcome == y.ran.outcome);
             REQUIRE(x.ran.nr_events == y.ran.nr_events);
@@ -63,7 +63,8 @@ TEST_CASE("a thousand worlds of one history stay what they were when later ones 
         history.push_back(step(history.back(), op).next);
         memmap.push_back(history.back().machine().counters.memmap);
     }
-    for (std::size_t i = 0; i < history.size(); ++i) REQUIRE(history[i].machine().counters.memmap == memmap[i]);
+    for (std::size_t i = 0; i < history.size(); ++i)
+        REQUIRE(history[i].machine().counters.memmap == memmap[i]);
 }
 
-}  // namespace mmodel
+} // namespace mmodel

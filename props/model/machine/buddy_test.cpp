@@ -16,14 +16,16 @@ u64 below(Random& random, u64 n) { return random() % n; }
 
 constexpr u64 pages(u8 order) { return u64{1} << order; }
 
-// One bool a page, and the rule in words: the largest aligned free blocks, the smallest that fits, the lowest of those.
+// One bool a page, and the rule in words: the largest aligned free blocks, the smallest that fits, the lowest
+// of those.
 class Dumb {
 public:
-    Dumb(Pfn start, Pfn end, u8 max_order) : start_(start), end_(end), max_order_(max_order), free_(end - start) {}
+    Dumb(Pfn start, Pfn end, u8 max_order)
+        : start_(start), end_(end), max_order_(max_order), free_(end - start) {}
 
     void set(Pfn p, u64 n, bool free) {
         for (u64 i = 0; i < n; ++i) {
-            REQUIRE(free_[p - start_ + i] != free);   // nothing is handed out twice, nothing freed twice
+            REQUIRE(free_[p - start_ + i] != free); // nothing is handed out twice, nothing freed twice
             free_[p - start_ + i] = free;
         }
     }
@@ -66,8 +68,8 @@ struct Block {
 
 struct Area_ {
     Area area;
-    Pfn start, end;         // the area
-    Pfn free_start, free_end;  // what boot hands over
+    Pfn start, end;           // the area
+    Pfn free_start, free_end; // what boot hands over
 };
 
 Buddy booted(const Config& c, const std::vector<Area_>& areas) {
@@ -76,7 +78,8 @@ Buddy booted(const Config& c, const std::vector<Area_>& areas) {
     return b;
 }
 
-// Random allocations and frees against the bool array, then everything freed: the representation is that of boot again.
+// Random allocations and frees against the bool array, then everything freed: the representation is that of
+// boot again.
 void play(const Config& c, const std::vector<Area_>& areas, u64 seed, int nr_steps) {
     Random random(seed);
     const u8 max_order = c.geometry.max_order;
@@ -106,7 +109,8 @@ void play(const Config& c, const std::vector<Area_>& areas, u64 seed, int nr_ste
             taken[i].pop_back();
             // In one piece where the buddy can, in halves, or page by page.
             const u8 o = static_cast<u8>(std::min<u64>(below(random, block.order + 1u), max_order));
-            for (Pfn p = block.pfn; p < block.pfn + pages(block.order); p = p + pages(o)) b.free(a, p, Order{o});
+            for (Pfn p = block.pfn; p < block.pfn + pages(block.order); p = p + pages(o))
+                b.free(a, p, Order{o});
             dumb[i].set(block.pfn, pages(block.order), true);
         }
         REQUIRE(b.nr_free_pages(a) == dumb[i].nr_free());
@@ -118,29 +122,33 @@ void play(const Config& c, const std::vector<Area_>& areas, u64 seed, int nr_ste
     for (std::size_t i = 0; i < areas.size(); ++i) {
         std::ranges::shuffle(taken[i], random);
         for (const Block& block : taken[i])
-            for (Pfn p = block.pfn; p < block.pfn + pages(block.order); p = p + pages(std::min(block.order, max_order)))
+            for (Pfn p = block.pfn; p < block.pfn + pages(block.order);
+                 p = p + pages(std::min(block.order, max_order)))
                 b.free(areas[i].area, p, Order{std::min(block.order, max_order)});
     }
     REQUIRE(b == boot);
     REQUIRE(b.hash() == boot.hash());
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("the buddy hands out what a bool array would, and is as booted once all is back") {
     const Config tiny = config_of("tiny nodes=2");
     const Config x86 = config_of("x86-64 memory=128M");
     for (u64 seed = 0; seed < 60; ++seed) {
         play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{32}, Pfn{128}}}, seed, 300);
-        play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{32}, Pfn{96}}, {1, Pfn{128}, Pfn{256}, Pfn{160}, Pfn{256}}}, seed, 300);
-        play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{7}, Pfn{121}}}, seed, 300);    // ragged ends
-        play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{3}, Pfn{14}}}, seed, 300);     // no whole block of the largest order
-        play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{0}, Pfn{128}}}, seed, 300);    // from the area's very start
+        play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{32}, Pfn{96}}, {1, Pfn{128}, Pfn{256}, Pfn{160}, Pfn{256}}},
+             seed, 300);
+        play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{7}, Pfn{121}}}, seed, 300); // ragged ends
+        play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{3}, Pfn{14}}}, seed,
+             300); // no whole block of the largest order
+        play(tiny, {{0, Pfn{0}, Pfn{128}, Pfn{0}, Pfn{128}}}, seed, 300); // from the area's very start
         if (seed < 2) play(x86, {{0, Pfn{0}, Pfn{32'768}, Pfn{512}, Pfn{32'768}}}, seed, 60);
     }
 }
 
-TEST_CASE("frames that boot never handed over may come later, and equal free sets still have equal representations") {
+TEST_CASE("frames that boot never handed over may come later, and equal free sets still have equal "
+          "representations") {
     const Config c = config_of("tiny");
     // [0, 32) is vmemmap: freed page by page later, it merges with what lies behind the frontier.
     for (u64 seed = 0; seed < 30; ++seed) {
@@ -169,9 +177,9 @@ TEST_CASE("the smallest block that fits is split, and its halves are what remain
     b.add_untouched(0, Pfn{32}, Pfn{128});
     REQUIRE(b.alloc(0, Order{0}) == Pfn{32});
     for (u8 o = 0; o < 4; ++o) CHECK(b.nr_free(0, Order{o}) == 1);
-    CHECK(b.nr_free(0, Order{4}) == 0);          // the others are untouched
+    CHECK(b.nr_free(0, Order{4}) == 0); // the others are untouched
     CHECK(b.nr_free_pages(0) == 95);
-    REQUIRE(b.alloc(0, Order{2}) == Pfn{36});    // not the lowest address, the lowest of the smallest that fit
+    REQUIRE(b.alloc(0, Order{2}) == Pfn{36}); // not the lowest address, the lowest of the smallest that fit
     REQUIRE(b.alloc(0, Order{0}) == Pfn{33});
 }
 
@@ -190,7 +198,7 @@ TEST_CASE("an exhausted area gives nothing, and one page back is one page to be 
 }
 
 TEST_CASE("blocks never merge across areas") {
-    const Config c = config_of("tiny nodes=2 memory=4K");   // 16 pages a node, the largest block is 16
+    const Config c = config_of("tiny nodes=2 memory=4K"); // 16 pages a node, the largest block is 16
     Buddy b(c);
     const Buddy empty = b;
     for (u64 p = 0; p < 32; ++p) b.free(p < 16 ? 0 : 1, Pfn{p}, Order{0});
@@ -203,13 +211,13 @@ TEST_CASE("blocks never merge across areas") {
 }
 
 TEST_CASE("blocks never merge across areas that end within a block of the largest order") {
-    Config c = config_of("tiny nodes=2");   // no machine is like this: its areas are whole blocks
+    Config c = config_of("tiny nodes=2"); // no machine is like this: its areas are whole blocks
     c.geometry.max_order = 5;
     c.frames_per_node = 48;
     Buddy b(c);
     for (u64 p = 0; p < 48; ++p) b.free(0, Pfn{p}, Order{0});
     b.free(1, Pfn{80}, Order{4});
-    b.free(1, Pfn{48}, Order{4});           // its buddy, 32 to 47, is free and of the other area
+    b.free(1, Pfn{48}, Order{4}); // its buddy, 32 to 47, is free and of the other area
     CHECK(b.nr_free(0, Order{4}) == 1);
     CHECK(b.nr_free(1, Order{4}) == 2);
     CHECK(b.nr_free(1, Order{5}) == 0);
@@ -221,7 +229,7 @@ TEST_CASE("contiguous memory is aligned, whole and the lowest, made of listed an
     Buddy b(c);
     b.add_untouched(0, Pfn{32}, Pfn{128});
     REQUIRE(b.alloc(0, Order{0}) == Pfn{32});
-    CHECK(b.alloc_contig(0, Order{5}) == Pfn{64});   // 32..63 is broken
+    CHECK(b.alloc_contig(0, Order{5}) == Pfn{64}); // 32..63 is broken
     CHECK(b.alloc_contig(0, Order{5}) == Pfn{96});
     CHECK_FALSE(b.alloc_contig(0, Order{5}));
     b.free(0, Pfn{32}, Order{0});
@@ -240,4 +248,4 @@ TEST_CASE("a terabyte costs nothing to boot, to copy or to compare") {
     CHECK(b == boot);
 }
 
-}  // namespace mmodel
+} // namespace mmodel

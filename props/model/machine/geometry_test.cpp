@@ -16,13 +16,20 @@ struct Row {
     u64 base_pages, vmemmap_pages, saved;
 };
 constexpr Row table[] = {
-    {"x86-64", "2M", 512, 8, 7},          {"x86-64", "1G", 262'144, 4'096, 4'095},
-    {"arm64-4k", "64K", 16, 1, 0},        {"arm64-4k", "2M", 512, 8, 7},
-    {"arm64-4k", "32M", 8'192, 128, 127}, {"arm64-4k", "1G", 262'144, 4'096, 4'095},
-    {"arm64-16k", "2M", 128, 1, 0},       {"arm64-16k", "32M", 2'048, 8, 7},
-    {"arm64-16k", "1G", 65'536, 256, 255}, {"arm64-64k", "2M", 32, 1, 0},
-    {"arm64-64k", "512M", 8'192, 8, 7},   {"arm64-64k", "16G", 262'144, 256, 255},
-    {"tiny", "2K", 8, 2, 1},              {"tiny", "8K", 32, 8, 7},
+    {"x86-64", "2M", 512, 8, 7},
+    {"x86-64", "1G", 262'144, 4'096, 4'095},
+    {"arm64-4k", "64K", 16, 1, 0},
+    {"arm64-4k", "2M", 512, 8, 7},
+    {"arm64-4k", "32M", 8'192, 128, 127},
+    {"arm64-4k", "1G", 262'144, 4'096, 4'095},
+    {"arm64-16k", "2M", 128, 1, 0},
+    {"arm64-16k", "32M", 2'048, 8, 7},
+    {"arm64-16k", "1G", 65'536, 256, 255},
+    {"arm64-64k", "2M", 32, 1, 0},
+    {"arm64-64k", "512M", 8'192, 8, 7},
+    {"arm64-64k", "16G", 262'144, 256, 255},
+    {"tiny", "2K", 8, 2, 1},
+    {"tiny", "8K", 32, 8, 7},
 };
 
 std::string error_of(const std::string& text) {
@@ -32,7 +39,7 @@ std::string error_of(const std::string& text) {
     return c.error();
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("every huge page size has the vmemmap pages, and saves the pages, that the table says") {
     std::size_t nr_sizes = 0;
@@ -56,7 +63,8 @@ TEST_CASE("every huge page size has the vmemmap pages, and saves the pages, that
     CHECK(nr_sizes == known);
 }
 
-TEST_CASE("a PMD of the vmemmap describes 128 MiB on x86-64, 32 GiB on arm64 with 16 KiB pages, 512 GiB with 64 KiB") {
+TEST_CASE("a PMD of the vmemmap describes 128 MiB on x86-64, 32 GiB on arm64 with 16 KiB pages, 512 GiB with "
+          "64 KiB") {
     auto described = [](const char* arch) {
         const Geometry g = config_of(arch).geometry;
         return print_bytes(g.ptrs_per_pte * g.struct_pages_per_page() * g.page_bytes);
@@ -83,14 +91,17 @@ TEST_CASE("a configuration prints the shortest line that reads back as it") {
         CHECK(parse_config(print_config(c)) == c);
     }
     for (const Config& c : fuzz_configs()) CHECK(parse_config(print_config(c)) == c);
-    for (const char* text : {"x86-64 nodes=2 memory=8G boot=1", "tiny nodes=4 memory=16K boot=1 bbm=1 block=4K", "arm64-64k memory=1T block=512G"})
+    for (const char* text :
+         {"x86-64 nodes=2 memory=8G boot=1", "tiny nodes=4 memory=16K boot=1 bbm=1 block=4K",
+          "arm64-64k memory=1T block=512G"})
         CHECK(print_config(config_of(text)) == text);
     CHECK(print_config(config_of("x86-64 nodes=1 memory=4096M boot=0 bbm=0 block=134217728")) == "x86-64");
     CHECK(config_of("  x86-64   boot=1  nodes=2 ") == config_of("x86-64 nodes=2 boot=1"));
 }
 
 TEST_CASE("a configuration that cannot be is refused with a sentence that says why") {
-    CHECK(error_of("vax") == "unknown geometry 'vax'; known: x86-64 tiny arm64-4k arm64-16k arm64-64k x86-64-struct-page-56");
+    CHECK(error_of("vax") ==
+          "unknown geometry 'vax'; known: x86-64 tiny arm64-4k arm64-16k arm64-64k x86-64-struct-page-56");
     CHECK_THAT(error_of(""), Catch::StartsWith("unknown geometry ''"));
     CHECK(error_of("tiny 4") == "geometry wants key=value, not '4'");
     CHECK(error_of("tiny pages=4") == "unknown geometry key 'pages'; known: nodes memory boot block bbm");
@@ -116,7 +127,8 @@ TEST_CASE("sizes print with the largest unit that leaves a whole number, and rea
     CHECK(print_bytes(1536) == "1536");
     CHECK(print_bytes(u64{16} << 30) == "16G");
     CHECK(print_bytes(u64{2048} << 40) == "2048T");
-    for (u64 n : {u64{0}, u64{1}, u64{4096}, u64{3} << 20, ~u64{0}, u64{1} << 63}) CHECK(parse_bytes(print_bytes(n)) == n);
+    for (u64 n : {u64{0}, u64{1}, u64{4096}, u64{3} << 20, ~u64{0}, u64{1} << 63})
+        CHECK(parse_bytes(print_bytes(n)) == n);
     CHECK_FALSE(parse_bytes(""));
     CHECK_FALSE(parse_bytes("K"));
     CHECK_FALSE(parse_bytes("1KK"));
@@ -136,4 +148,4 @@ TEST_CASE("nodes follow each other and hot blocks follow the nodes") {
     CHECK(c.geometry.vpage_of(Pfn{63}) == Vpage{0});
 }
 
-}  // namespace mmodel
+} // namespace mmodel

@@ -16,11 +16,12 @@ std::optional<u64> first_from(const std::set<u64>& s, u64 i) {
     return at == s.end() ? std::nullopt : std::optional(*at);
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("a set finds the same members as std::set after any insertions and removals") {
     Random random(1);
-    for (const u64 size : {u64{1}, u64{63}, u64{64}, u64{65}, u64{4'096}, u64{4'097}, u64{300'000}, u64{1} << 36}) {
+    for (const u64 size :
+         {u64{1}, u64{63}, u64{64}, u64{65}, u64{4'096}, u64{4'097}, u64{300'000}, u64{1} << 36}) {
         IndexSet set(size);
         std::set<u64> reference;
         auto pick = [&] {
@@ -30,8 +31,10 @@ TEST_CASE("a set finds the same members as std::set after any insertions and rem
         for (int n = 0; n < 3'000; ++n) {
             const u64 i = pick();
             // Half of the time what is there already goes, or comes again.
-            if (below(random, 2)) set.insert(i), reference.insert(i);
-            else set.erase(i), reference.erase(i);
+            if (below(random, 2))
+                set.insert(i), reference.insert(i);
+            else
+                set.erase(i), reference.erase(i);
             const u64 from = pick();
             REQUIRE(set.contains(from) == reference.contains(from));
             REQUIRE(set.first_from(from) == first_from(reference, from));
@@ -64,4 +67,4 @@ TEST_CASE("sets are equal, and hash alike, if and only if their members are") {
     }
 }
 
-}  // namespace mmodel
+} // namespace mmodel

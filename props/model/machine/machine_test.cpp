@@ -18,7 +18,8 @@ struct Split {
 Split split_machine(const char* geometry = "tiny") {
     Machine m(config_of(geometry));
     const Pfn table = *m.alloc_table(Nid{0});
-    for (u32 i = 0; i < m.geometry().ptrs_per_pte; ++i) m.set_pte({table, i}, Pte::map(m.pmd(0).pfn + i, true));
+    for (u32 i = 0; i < m.geometry().ptrs_per_pte; ++i)
+        m.set_pte({table, i}, Pte::map(m.pmd(0).pfn + i, true));
     m.install_table(0, table);
     return {std::move(m), table};
 }
@@ -29,7 +30,7 @@ std::set<u64> stale_of(const Machine& m, Vpage v) {
     return out;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("at boot the vmemmap is PMD leaves over the node's first frames, which are reserved and not free") {
     const Machine m(config_of("x86-64 nodes=2"));
@@ -38,7 +39,7 @@ TEST_CASE("at boot the vmemmap is PMD leaves over the node's first frames, which
     CHECK(m.counters.memmap == 0);
     CHECK(m.pmd(0) == Pmd{Pmd::Kind::leaf, Pfn{0}});
     CHECK(m.pmd(32) == Pmd{Pmd::Kind::leaf, Pfn{1 << 20}});
-    CHECK(m.pmd(64).kind == Pmd::Kind::none);   // of a block that is not there yet
+    CHECK(m.pmd(64).kind == Pmd::Kind::none); // of a block that is not there yet
     CHECK(m.translate(Vpage{513}) == Pte::map(Pfn{513}, true));
     CHECK(m.translate(Vpage{16'384 + 7}) == Pte::map(Pfn{(1 << 20) + 7}, true));
     CHECK(m.is_mapped(Pfn{16'383}));
@@ -125,7 +126,7 @@ TEST_CASE("entries count, installed or private, and the last live one to go leav
     CHECK(m.is_free(old));
     CHECK_FALSE(m.is_reserved(old));
     CHECK(m.tally.detached == 1);
-    m.free_page(p);   // mapped: nobody's to free
+    m.free_page(p); // mapped: nobody's to free
     CHECK_FALSE(m.is_free(p));
 }
 
@@ -137,7 +138,7 @@ TEST_CASE("a private table that is freed takes its entries along, and an install
     const Pfn p{5};
     m.set_pte({table, 1}, Pte::map(p, true));
     CHECK(m.frame(p).nr_ptes == 1);
-    CHECK_FALSE(m.has_stale());                 // nobody translates through it
+    CHECK_FALSE(m.has_stale()); // nobody translates through it
     CHECK(m.is_unordered(table));
     m.free_table(table);
     CHECK(m.frame(p).nr_ptes == 0);
@@ -170,7 +171,7 @@ TEST_CASE("a page comes from its node, else from the next one that has some, unl
     CHECK(m.nid_of(*m.alloc_page(Nid{1}, false)) == Nid{2});
     m.set_pressure(Nid{1}, 0);
     CHECK(m.nid_of(*m.alloc_page(Nid{1}, true)) == Nid{1});
-    CHECK_FALSE(m.take_block(Nid{1}, Order{5}, false));   // past the largest order
+    CHECK_FALSE(m.take_block(Nid{1}, Order{5}, false)); // past the largest order
     CHECK(m.take_contig(Nid{1}, Order{5}) == Pfn{192});
 }
 
@@ -186,7 +187,8 @@ TEST_CASE("a range goes back in blocks, and the machine is as before it was take
     }
 }
 
-TEST_CASE("a hot-added block is mapped from where it was told, and its vmemmap is self-hosted if it is its own") {
+TEST_CASE(
+    "a hot-added block is mapped from where it was told, and its vmemmap is self-hosted if it is its own") {
     Machine m(config_of("tiny"));
     const Config& c = m.config();
     const Pfn start = c.hot_block_start(0);
@@ -208,11 +210,12 @@ TEST_CASE("a hot-added block is mapped from where it was told, and its vmemmap i
     CHECK(m.is_under_unsplit_block(elsewhere));
     m.split_page(elsewhere);
     CHECK_FALSE(m.is_under_unsplit_block(elsewhere));
-    CHECK(m.is_under_unsplit_block(elsewhere + 4));   // the next PMD's
+    CHECK(m.is_under_unsplit_block(elsewhere + 4)); // the next PMD's
     CHECK(m.translate(c.geometry.vpage_of(c.hot_block_start(1))) == Pte::map(elsewhere, true));
 }
 
-TEST_CASE("struct pages read as initialised for whoever has the memory, and as junk in a frame nobody filled") {
+TEST_CASE(
+    "struct pages read as initialised for whoever has the memory, and as junk in a frame nobody filled") {
     Machine m(config_of("x86-64"));
     const Vpage v{100};
     CHECK(m.read(Pfn{100}) == m.freshly_initialised(v));
@@ -270,4 +273,4 @@ TEST_CASE("a machine of a terabyte boots, copies and takes a page without touchi
     CHECK(big.nr_free_pages(Nid{0}) == (u64{1} << 28) - (u64{1} << 22));
 }
 
-}  // namespace mmodel
+} // namespace mmodel

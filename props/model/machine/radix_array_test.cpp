@@ -22,7 +22,7 @@ struct Cell {
 u64 hash_of(const Cell& c) { return c.value; }
 
 using Array = RadixArray<Cell>;
-using Reference = std::map<u64, u64>;   // elements that are not zero
+using Reference = std::map<u64, u64>; // elements that are not zero
 using Random = std::mt19937_64;
 
 u64 below(Random& random, u64 n) { return random() % n; }
@@ -31,8 +31,10 @@ constexpr u64 sizes[] = {1, 15, 16, 17, 512, 513, 16'385, u64{1} << 40};
 
 void write(Array& a, Reference& r, u64 i, u64 v) {
     a.set(i, Cell{v});
-    if (v) r[i] = v;
-    else r.erase(i);
+    if (v)
+        r[i] = v;
+    else
+        r.erase(i);
 }
 
 Reference listed(const Array& a, u64 start, u64 end) {
@@ -57,7 +59,7 @@ u64 pick(Random& random, u64 size) {
     return below(random, 2) ? i : size - 1 - i;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("an array reads as a map does after any writes, and so does every copy made on the way") {
     Random random(1);
@@ -84,7 +86,8 @@ TEST_CASE("an array reads as a map does after any writes, and so does every copy
     }
 }
 
-TEST_CASE("arrays are equal, and hash alike, if and only if their contents are, whatever the order of writes") {
+TEST_CASE(
+    "arrays are equal, and hash alike, if and only if their contents are, whatever the order of writes") {
     Random random(2);
     for (int round = 0; round < 300; ++round) {
         const u64 size = sizes[below(random, std::size(sizes))];
@@ -142,8 +145,10 @@ TEST_CASE("diff visits each difference once, in ascending order, and nothing els
         Reference rb = ra;
         for (u64 n = below(random, 60); n > 0; --n) {
             const u64 i = pick(random, size), v = below(random, 3);
-            if (below(random, 2)) write(a, ra, i, v);
-            else write(b, rb, i, v);
+            if (below(random, 2))
+                write(a, ra, i, v);
+            else
+                write(b, rb, i, v);
         }
         std::map<u64, std::pair<u64, u64>> expected, found;
         for (const auto& [i, v] : ra) expected[i] = {v, 0};
@@ -177,13 +182,13 @@ TEST_CASE("a diff costs what was written since the copy, however much the two sh
     int nr_seen = 0;
     Array::diff(a, b, [&](u64, const Cell&, const Cell&) { return ++nr_seen, true; });
     CHECK(nr_seen == 2);
-    CHECK(Cell::nr_compared <= 2 * 16);   // two leaves
+    CHECK(Cell::nr_compared <= 2 * 16); // two leaves
     Cell::nr_compared = 0;
     CHECK_FALSE(a == b);
-    CHECK(Cell::nr_compared == 0);        // the hashes differ
+    CHECK(Cell::nr_compared == 0); // the hashes differ
     const Array c = b;
     CHECK(b == c);
-    CHECK(Cell::nr_compared == 0);        // the same root
+    CHECK(Cell::nr_compared == 0); // the same root
 }
 
 TEST_CASE("modify changes the array's own copy of an element and no older one") {
@@ -197,4 +202,4 @@ TEST_CASE("modify changes the array's own copy of an element and no older one") 
     CHECK(moved[3].value == 11);
 }
 
-}  // namespace mmodel
+} // namespace mmodel
