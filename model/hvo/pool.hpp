@@ -8,6 +8,9 @@
 
 namespace mmodel::hvo {
 
+// Operations name slots and walkers of the machine.
+static_assert(max_folios == max_compounds && max_walkers == nr_walkers);
+
 enum class SlotState : u8 { none, lru, hugetlb };
 
 // One folio slot of the world; operations name folios by slot.
@@ -111,15 +114,22 @@ bool can_take(const K& k, const Pool& pool, const Op& op) {
     return op.size + 1 == c.geometry.nr_hstates() && pool.boot_taken[op.nid] < c.boot_gigantic;
 }
 
+// The folio's memory, into its slot. -ENOMEM: the slot stays empty.
+template <class K>
+Errno fill_slot(Pool& pool, K& k, const Op& op, SlotState state) {
+    const auto head = take_folio_memory(k, pool, op, Order{k.geometry().folio_order[op.size]});
+    if (!head) return k.note_failed_allocation(), Errno::nomem;
+    pool.slots[op.folio] = {state, op.from, op.size, *head};
+    return Errno::ok;
+}
+
 template <class K, class Calls>
 Outcome alloc_folio(Pool& pool, K& k, Calls& calls, const Op& op) {
     if (!can_take(k, pool, op)) return Outcome::disable();
-    const Order order{k.geometry().folio_order[op.size]};
-    const auto head = take_folio_memory(k, pool, op, order);
-    if (!head) return k.note_failed_allocation(), Outcome{.err = Errno::nomem};
-    pool.slots[op.folio] = {SlotState::hugetlb, op.from, op.size, *head};
-    k.machine().prep_compound(op.folio, *head, order.value);
-    calls.prep({*head, order.value});
+    if (const Errno err = fill_slot(pool, k, op, SlotState::hugetlb); err != Errno::ok) return {.err = err};
+    const Folio f = pool.folio(k.geometry(), op.folio);
+    k.machine().prep_compound(op.folio, f.head, f.order);
+    calls.prep(f);
     return {};
 }
 
@@ -140,11 +150,8 @@ Outcome free_folio(Pool& pool, K& k, Calls& calls, const Op& op) {
 template <class K, class Calls>
 Outcome alloc_lru(Pool& pool, K& k, Calls& calls, const Op& op) {
     if (!can_take(k, pool, op)) return Outcome::disable();
-    const Order order{k.geometry().folio_order[op.size]};
-    const auto head = take_folio_memory(k, pool, op, order);
-    if (!head) return k.note_failed_allocation(), Outcome{.err = Errno::nomem};
-    pool.slots[op.folio] = {SlotState::lru, op.from, op.size, *head};
-    calls.use_as_lru({*head, order.value}, true);
+    if (const Errno err = fill_slot(pool, k, op, SlotState::lru); err != Errno::ok) return {.err = err};
+    calls.use_as_lru(pool.folio(k.geometry(), op.folio), true);
     return {};
 }
 

@@ -42,9 +42,7 @@ public:
     // The machine and the kernel file's own state as after boot.
     void reset();
     [[nodiscard]] RealStep run(const Op& op);
-    [[nodiscard]] const World& world() const { return world_; }
     [[nodiscard]] const Arena& arena() const { return arena_; }
-    [[nodiscard]] const mmodel_unit& unit() const { return *unit_; }
 
 private:
     friend struct Host;
