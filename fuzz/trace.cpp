@@ -54,6 +54,7 @@ std::string wanted(const Config& c, Field f) {
     if (f == f_from) return "buddy, boot or hot";
     if (f == f_folios) return "folio slots, 0 to " + std::to_string(max_folios - 1) + ", as in 0,3,5";
     if (f == f_fail) return "one or two numbers, " + range + ", as in 2,5";
+    if (is_size(f)) return "bytes, such as 64 or 8K, " + range;
     return "a whole number, " + range;
 }
 
@@ -113,13 +114,14 @@ private:
     Status read_sabotage(Word keyword, Words words);
     Status read_expect(Word keyword, Words words);
     Status read_op(OpKind kind, Words words);
-    Status read_field(Op& op, u16& seen, Word word) const;
+    Status read_field(Op& op, u32& seen, Word word) const;
     Status read_value(Op& op, Field f, Word value) const;
     Status read_faults(Op& op, Word value) const;
     Status read_folios(Op& op, Word value) const;
     std::expected<u64, TraceError> read_number(Field f, Word value, u64 limit) const;
     std::expected<u64, TraceError> read_size(Word value) const;
     std::expected<u64, TraceError> read_from(Word value) const;
+    std::expected<u64, TraceError> read_bytes(Field f, Word value) const;
     Status end_of_line(Words words, std::string_view after) const;
 
     Trace out_{};
@@ -244,14 +246,14 @@ Status Reader::read_op(OpKind kind, Words words) {
         return stop(1, "operation " + std::to_string(max_trace_ops + 1) + "; wanted at most " +
                            std::to_string(max_trace_ops));
     Op op{.kind = kind};
-    u16 seen = 0;
+    u32 seen = 0;
     for (Word w = words.next(); !w.text.empty(); w = words.next())
         if (auto s = read_field(op, seen, w); !s) return s;
     out_.ops.push_back(canonical(op));
     return {};
 }
 
-Status Reader::read_field(Op& op, u16& seen, Word word) const {
+Status Reader::read_field(Op& op, u32& seen, Word word) const {
     const auto eq = word.text.find('=');
     const auto key = word.text.substr(0, eq);
     const auto field = std::ranges::find(field_names, key, &FieldName::name);
@@ -271,6 +273,7 @@ Status Reader::read_value(Op& op, Field f, Word value) const {
     if (f == f_folios) return read_folios(op, value);
     const auto n = f == f_size   ? read_size(value)
                    : f == f_from ? read_from(value)
+                   : is_size(f)  ? read_bytes(f, value)
                                  : read_number(f, value, nr_values(out_.config, f));
     if (!n) return std::unexpected(n.error());
     set_field(op, f, *n);
@@ -304,6 +307,14 @@ std::expected<u64, TraceError> Reader::read_from(Word value) const {
         if (from_names[i] == value.text) return i;
     return stop(value.column,
                 "from: there is no " + quoted(value.text) + "; wanted " + wanted(out_.config, f_from));
+}
+
+std::expected<u64, TraceError> Reader::read_bytes(Field f, Word value) const {
+    const auto n = parse_bytes(value.text);
+    if (n && *n < nr_values(out_.config, f)) return *n;
+    return stop(value.column, std::string(name_of(f)) + ": " +
+                                  (n ? quoted(value.text) + " is out of range" : n.error()) + "; wanted " +
+                                  wanted(out_.config, f));
 }
 
 // Cuts the first item and its comma off a list. Needs: the list is not empty.

@@ -42,7 +42,9 @@ struct TraceError {
 };
 
 // Fields that hold one number, in the order in which a line prints them. `fail` follows them.
-inline constexpr std::array number_fields{f_folio, f_size, f_from, f_nid, f_on, f_walker, f_folios, f_page};
+inline constexpr std::array number_fields{f_folio,  f_area,   f_chunk,  f_size,     f_from, f_nid,   f_cpu,
+                                          f_on,     f_walker, f_folios, f_page,     f_to,   f_bytes, f_align,
+                                          f_atomic, f_again,  f_static, f_reserved, f_dyn,  f_atom,  f_paged};
 
 // One of number_fields as a number, whether or not the operation uses it. Setting keeps the field's low bits.
 [[nodiscard]] u64 field_value(const Op& op, Field f);

@@ -10,13 +10,15 @@ namespace {
 
 void print_field(std::string& out, const Geometry& g, const Op& op, Field f) {
     const u64 v = field_value(op, f);
-    if (v == 0 && f != f_folio) return;
+    if (v == 0 && f != f_folio && f != f_area && f != f_chunk) return;
     out += " " + std::string(name_of(f)) + "=";
     if (f == f_size) {
         // A size that the geometry lacks prints as what the parser refuses.
         out += v < g.nr_hstates() ? print_bytes(size_bytes(g, op.size)) : "?" + std::to_string(v);
     } else if (f == f_from) {
         out += v < from_names.size() ? std::string(from_names[v]) : "?" + std::to_string(v);
+    } else if (is_size(f)) {
+        out += print_bytes(v);
     } else if (f == f_folios) {
         std::string_view comma = "";
         for (std::size_t slot = 0; slot < max_folios; ++slot) {
@@ -40,7 +42,20 @@ u64 field_value(const Op& op, Field f) {
     case f_on: return op.on;
     case f_walker: return op.walker;
     case f_folios: return op.folios;
-    case f_page: return op.page;
+    case f_page:
+    case f_reserved: return op.page;
+    case f_area:
+    case f_chunk: return op.folio;
+    case f_cpu: return op.nid;
+    case f_atomic:
+    case f_again:
+    case f_paged: return op.on;
+    case f_bytes:
+    case f_static: return op.bytes;
+    case f_align:
+    case f_atom: return op.align;
+    case f_to:
+    case f_dyn: return op.to;
     case f_fail: break;
     }
     return 0;
@@ -55,7 +70,20 @@ void set_field(Op& op, Field f, u64 value) {
     case f_on: op.on = value & 1; return;
     case f_walker: op.walker = static_cast<u8>(value); return;
     case f_folios: op.folios = static_cast<u16>(value); return;
-    case f_page: op.page = static_cast<u32>(value); return;
+    case f_page:
+    case f_reserved: op.page = static_cast<u32>(value); return;
+    case f_area:
+    case f_chunk: op.folio = static_cast<u8>(value); return;
+    case f_cpu: op.nid = static_cast<u8>(value); return;
+    case f_atomic:
+    case f_again:
+    case f_paged: op.on = value & 1; return;
+    case f_bytes:
+    case f_static: op.bytes = static_cast<u32>(value); return;
+    case f_align:
+    case f_atom: op.align = static_cast<u32>(value); return;
+    case f_to:
+    case f_dyn: op.to = static_cast<u32>(value); return;
     case f_fail: return;
     }
 }
@@ -69,7 +97,20 @@ u64 nr_values(const Config& c, Field f) {
     case f_on: return 2;
     case f_walker: return max_walkers;
     case f_folios: return u64{1} << max_folios;
-    case f_page: return u64{1} << 32;
+    case f_page:
+    case f_to:
+    case f_bytes:
+    case f_align:
+    case f_static:
+    case f_reserved:
+    case f_dyn:
+    case f_atom: return u64{1} << 32;
+    case f_area: return max_areas;
+    case f_chunk: return max_chunks;
+    case f_cpu: return c.nr_cpu_ids();
+    case f_atomic:
+    case f_again:
+    case f_paged: return 2;
     case f_fail: return u64{max_fault} + 1;
     }
     return 1;

@@ -15,10 +15,31 @@ struct FieldName {
     std::string_view name;
 };
 
-inline constexpr std::array field_names{
-    FieldName{f_folio, "folio"},   FieldName{f_size, "size"}, FieldName{f_from, "from"},
-    FieldName{f_nid, "nid"},       FieldName{f_on, "on"},     FieldName{f_walker, "walker"},
-    FieldName{f_folios, "folios"}, FieldName{f_page, "page"}, FieldName{f_fail, "fail"}};
+inline constexpr std::array field_names{FieldName{f_folio, "folio"},
+                                        FieldName{f_size, "size"},
+                                        FieldName{f_from, "from"},
+                                        FieldName{f_nid, "nid"},
+                                        FieldName{f_on, "on"},
+                                        FieldName{f_walker, "walker"},
+                                        FieldName{f_folios, "folios"},
+                                        FieldName{f_page, "page"},
+                                        FieldName{f_fail, "fail"},
+                                        FieldName{f_area, "area"},
+                                        FieldName{f_chunk, "chunk"},
+                                        FieldName{f_cpu, "cpu"},
+                                        FieldName{f_to, "to"},
+                                        FieldName{f_bytes, "bytes"},
+                                        FieldName{f_align, "align"},
+                                        FieldName{f_atomic, "atomic"},
+                                        FieldName{f_again, "again"},
+                                        FieldName{f_static, "static"},
+                                        FieldName{f_reserved, "reserved"},
+                                        FieldName{f_dyn, "dyn"},
+                                        FieldName{f_atom, "atom"},
+                                        FieldName{f_paged, "paged"}};
+
+// Written as sizes: "8K".
+constexpr bool is_size(Field f) { return f & (f_bytes | f_align | f_static | f_reserved | f_dyn | f_atom); }
 
 inline constexpr std::array<std::string_view, 3> from_names{"buddy", "boot", "hot"};
 

@@ -49,7 +49,17 @@ void Monitor::before(const Machine& m, const Event& e) {
     case EventKind::memmap_pages_add:
     case EventKind::memmap_boot_pages_add:
     case EventKind::lock:
-    case EventKind::unlock: return;
+    case EventKind::unlock:
+    case EventKind::vmalloc_pte:
+    case EventKind::flush_tlb_vmalloc:
+    case EventKind::flush_cache_vmap:
+    case EventKind::flush_cache_vunmap:
+    case EventKind::pcpu_get_vm_areas:
+    case EventKind::pcpu_free_vm_areas:
+    case EventKind::kzalloc:
+    case EventKind::kfree:
+    case EventKind::set_page_tag:
+    case EventKind::memset_zero: return;
     }
 }
 

@@ -13,7 +13,7 @@ std::string folio_name(const hvo::Folio& f) { return "folio at pfn " + num(stati
 
 std::vector<u8> slots_of(const Op& op) {
     std::vector<u8> out;
-    const u16 f = fields_of(op.kind);
+    const u32 f = fields_of(op.kind);
     for (u8 i = 0; i < max_folios; ++i)
         if ((f & f_folios && op.folios >> i & 1) || (f & f_folio && op.folio == i)) out.push_back(i);
     return out;
@@ -152,6 +152,7 @@ void Monitor::judge_outcome(const World& w, const Ran& ran) {
     case OpKind::hot_add:
     case OpKind::take_pages:
     case OpKind::give_pages: return; // the pool's and the machine's own; nothing under test
+    default: return;
     }
 }
 

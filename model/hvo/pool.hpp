@@ -47,6 +47,7 @@ struct Outcome {
     Errno err{};
     u64 restored{}; // restore_list: the kernel's return value when it is not an error
     u64 moved{};    // restore_list: folios moved to non_hvo_folios
+    u64 value{};    // percpu operations: see pcpu::Result
     bool operator==(const Outcome&) const = default;
 
     static Outcome disable() { return {.disabled = true}; }
@@ -250,6 +251,7 @@ Outcome run_list(Pool& pool, K& k, Calls& calls, const Op& op) {
 }
 
 // One operation, by name.
+// Needs: !is_percpu(op.kind).
 template <class K, class Calls>
 Outcome run(Pool& pool, K& k, Calls& calls, const Op& op) {
     const bool hugetlb = pool.slots[op.folio].state == SlotState::hugetlb;
@@ -273,8 +275,8 @@ Outcome run(Pool& pool, K& k, Calls& calls, const Op& op) {
     case OpKind::hot_add: return hot_add(k, calls, op);
     case OpKind::take_pages: return take_pages(k, op);
     case OpKind::give_pages: return give_pages(k, op);
+    default: return Outcome::disable(); // percpu's
     }
-    return Outcome::disable();
 }
 
 } // namespace mmodel::hvo

@@ -18,7 +18,10 @@ Buddy::Buddy(const Config& c) : max_order_(c.geometry.max_order) {
         start_[a] = frontier_[a] = untouched_end_[a] = start;
         end_[a] = start + n;
     };
-    for (u8 n = 0; n < c.nr_nodes; ++n) span(n, c.node_start(n), c.frames_per_node);
+    for (u8 n = 0; n < c.nr_nodes; ++n) {
+        span(n, c.node_start(n), c.frames_per_node - c.highmem_frames);
+        span(static_cast<Area>(c.nr_nodes + max_hot_blocks + n), c.highmem_start(n), c.highmem_frames);
+    }
     for (u8 b = 0; b < max_hot_blocks; ++b) span(c.nr_nodes + b, c.hot_block_start(b), c.hot_block_frames);
 }
 

@@ -13,16 +13,18 @@
 
 namespace mmodel {
 
-// An area is a stretch of memory that blocks never merge across: a node's memory, or one hot-added block.
+// An area is a stretch of memory that blocks never merge across: a node's memory, one hot-added block, a
+// node's highmem.
 using Area = u8;
 
 class Buddy {
 public:
-    static constexpr Area max_areas = max_nodes + max_hot_blocks;
+    static constexpr Area max_areas = 2 * max_nodes + max_hot_blocks;
     static constexpr u8 nr_orders = 16;
 
     Buddy() = default;
-    // All areas empty: area n < nr_nodes is node n, area nr_nodes + b is hot-plug block b.
+    // All areas empty: area n < nr_nodes is node n, area nr_nodes + b is hot-plug block b, then a node's
+    // highmem each.
     explicit Buddy(const Config& c);
 
     // Hands [start, end) of the area to the allocator, as untouched as can be. Once per area.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "model/machine/event.hpp"
 
+#include <array>
+#include <charconv>
+
 namespace mmodel {
 
 std::string_view name(EventKind k) {
@@ -26,9 +29,34 @@ std::string_view name(EventKind k) {
     case EventKind::lock: return "lock";
     case EventKind::unlock: return "unlock";
     case EventKind::warn: return "VM_WARN_ON";
+    case EventKind::vmalloc_pte: return "set_pte_at";
+    case EventKind::flush_tlb_vmalloc: return "flush_tlb_kernel_range";
+    case EventKind::flush_cache_vmap: return "flush_cache_vmap";
+    case EventKind::flush_cache_vunmap: return "flush_cache_vunmap";
+    case EventKind::pcpu_get_vm_areas: return "pcpu_get_vm_areas";
+    case EventKind::pcpu_free_vm_areas: return "pcpu_free_vm_areas";
+    case EventKind::kzalloc: return "kzalloc";
+    case EventKind::kfree: return "kfree";
+    case EventKind::set_page_tag: return "set_page_tag";
+    case EventKind::memset_zero: return "memset";
     }
     return "?";
 }
+
+namespace {
+
+const char* name_of_lock(u64 lock) {
+    constexpr std::array names{"init_mm.page_table_lock", "mmap_lock(init_mm)", "spinlock", "mutex"};
+    return names[lock];
+}
+
+std::string hex(u64 n) {
+    std::array<char, 19> text{'0', 'x'};
+    const auto end = std::to_chars(text.data() + 2, text.data() + text.size(), n, 16).ptr;
+    return {text.data(), end};
+}
+
+} // namespace
 
 std::string print_event(const Event& e) {
     auto num = [](u64 n) { return std::to_string(n); };
@@ -67,8 +95,25 @@ std::string print_event(const Event& e) {
     case EventKind::memmap_pages_add:
     case EventKind::memmap_boot_pages_add: args = (e.delta >= 0 ? "+" : "") + std::to_string(e.delta); break;
     case EventKind::lock:
-    case EventKind::unlock: args = e.n == 0 ? "init_mm.page_table_lock" : "mmap_lock(init_mm)"; break;
+    case EventKind::unlock: args = name_of_lock(e.n); break;
     case EventKind::warn: args = e.what; break;
+    case EventKind::vmalloc_pte:
+        args = "vmalloc page " + num(e.vmap.value) +
+               (e.pte.present() ? " -> pfn " + num(e.pte.pfn().value) + (e.pte.writable() ? " rw" : " ro")
+                                : ", none");
+        break;
+    case EventKind::flush_tlb_vmalloc:
+    case EventKind::flush_cache_vmap:
+    case EventKind::flush_cache_vunmap:
+        args = "vmalloc pages " + num(e.vmap.value) + ".." + num(e.vmap.value + e.n);
+        break;
+    case EventKind::pcpu_get_vm_areas:
+        return std::string(name(e.kind)) + (e.ok ? "() = vmalloc page " + num(e.vmap.value) : "() = NULL");
+    case EventKind::pcpu_free_vm_areas: args = "vmalloc page " + num(e.vmap.value); break;
+    case EventKind::kzalloc: return std::string(name(e.kind)) + (e.ok ? "()" : "() = NULL");
+    case EventKind::kfree: args = num(e.n) + (e.n == 1 ? " object" : " objects"); break;
+    case EventKind::set_page_tag: args = "pfn " + num(e.pfn.value) + ", chunk " + num(e.n - 1); break;
+    case EventKind::memset_zero: args = "address " + hex(e.n) + ", 0, " + std::to_string(e.delta); break;
     case EventKind::smp_wmb:
     case EventKind::flush_tlb_all:
     case EventKind::synchronize_rcu: break;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "model/machine/page.hpp"
+#include "model/machine/vmalloc.hpp"
 
 namespace mmodel {
 
@@ -35,6 +36,17 @@ enum class EventKind : u8 {
     lock,                  // n = Lock
     unlock,
     warn, // the kernel's own VM_WARN_ON fired; `what` is its condition
+    // The vmalloc range.
+    vmalloc_pte,        // set_pte_at() or pte_clear(): vmap, pte (not present: cleared)
+    flush_tlb_vmalloc,  // flush_tlb_kernel_range() of [vmap, vmap + n)
+    flush_cache_vmap,   // [vmap, vmap + n)
+    flush_cache_vunmap, // [vmap, vmap + n)
+    pcpu_get_vm_areas,  // vmap = base if ok
+    pcpu_free_vm_areas, // vmap = base
+    kzalloc,            // an object that no frame stands for
+    kfree,              // n objects
+    set_page_tag,       // pfn, n = what its struct page says from now on
+    memset_zero,        // [from address n, + delta bytes)
 };
 
 enum class StoreTo : u8 { optimised_flag, refcount };
@@ -50,6 +62,7 @@ struct Event {
     PteRef ref{};
     Pte pte{};
     Vpage vpage{};
+    Vmap vmap{};
     u64 n{};
     i64 delta{};
     const char* where{""}; // the kernel function

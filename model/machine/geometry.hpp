@@ -17,6 +17,10 @@ namespace mmodel {
 inline constexpr u8 max_nodes = 4;
 inline constexpr u8 max_hstates = 4;
 inline constexpr u8 max_hot_blocks = 4;
+inline constexpr u8 max_cpus = 64;
+inline constexpr u8 no_node = 0xff;       // of a CPU: it is not possible
+inline constexpr u8 local_distance = 10;  // LOCAL_DISTANCE
+inline constexpr u8 remote_distance = 20; // REMOTE_DISTANCE
 
 // Pages and tables of an architecture. Everything else is derived from these and tested against SEMANTICS
 // section 2.
@@ -75,6 +79,12 @@ struct Config {
     u8 boot_gigantic{};       // gigantic folios (the largest size) a node keeps from boot memory
     u64 hot_block_frames{};   // frames of a memory block that can be hot-added; 0: no hotplug
     bool break_before_make{}; // the architecture forbids a valid-to-valid change of an entry's output address
+    u64 highmem_frames{};     // the top of each node's memory that only __GFP_HIGHMEM may have
+    u64 vmalloc_pages{};      // of the vmalloc range
+    u8 nr_cpus{};             // entries of cpu_node; 0: two CPUs a node, in order
+    std::array<u8, max_cpus> cpu_node{}; // by CPU, also nodes past nr_nodes, which have no memory; or no_node
+    // node_distance(from, to) where it is not the usual: 0 stands for local within a node and remote across.
+    std::array<std::array<u8, max_nodes>, max_nodes> distance{};
 
     bool operator==(const Config&) const = default;
 
@@ -86,6 +96,26 @@ struct Config {
     }
     [[nodiscard]] constexpr u64 nr_frames() const {
         return nr_nodes * frames_per_node + max_hot_blocks * hot_block_frames;
+    }
+    [[nodiscard]] constexpr u8 nr_cpu_ids() const {
+        return nr_cpus ? nr_cpus : static_cast<u8>(2 * nr_nodes);
+    }
+    [[nodiscard]] constexpr u8 cpu_to_node(u8 cpu) const { return nr_cpus ? cpu_node[cpu] : cpu / 2; }
+    [[nodiscard]] constexpr bool cpu_possible(u8 cpu) const {
+        return cpu < nr_cpu_ids() && cpu_to_node(cpu) != no_node;
+    }
+    [[nodiscard]] constexpr u8 boot_cpu() const {
+        u8 cpu = 0;
+        while (cpu + 1 < nr_cpu_ids() && !cpu_possible(cpu)) ++cpu;
+        return cpu;
+    }
+    [[nodiscard]] constexpr u8 node_distance(u8 from, u8 to) const {
+        if (distance[from][to]) return distance[from][to];
+        return from == to ? local_distance : remote_distance;
+    }
+    // First highmem frame of a node; without highmem, the end of the node.
+    [[nodiscard]] constexpr Pfn highmem_start(u8 nid) const {
+        return node_start(nid) + (frames_per_node - highmem_frames);
     }
     // Vmemmap pages under n frames; n is a multiple of the memory that one vmemmap PMD describes.
     [[nodiscard]] constexpr u64 vmemmap_frames(u64 n) const {

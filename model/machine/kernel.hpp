@@ -7,6 +7,8 @@
 // may throw to end the operation at the event. NoWatch costs nothing.
 #pragma once
 
+#include <bit>
+#include <span>
 #include <vector>
 
 #include "model/machine/event.hpp"
@@ -39,9 +41,12 @@ public:
 
     // ---- allocation
     // mm/page_alloc.c: alloc_pages_node(nid, gfp, 0). Contents are whatever the frame held.
-    std::optional<Pfn> alloc_pages_node(const char* where, Nid nid, bool this_node) {
+    // `highmem`: gfp has __GFP_HIGHMEM.
+    std::optional<Pfn> alloc_pages_node(const char* where, Nid nid, bool this_node, bool highmem = false) {
         const bool fail = next_allocation_fails();
-        const auto p = fail ? std::nullopt : m_.alloc_page(nid, this_node);
+        const auto p = fail      ? std::nullopt
+                       : highmem ? m_.alloc_highmem_page(nid, this_node)
+                                 : m_.alloc_page(nid, this_node);
         if (!p) ++nr_failed_;
         emit({.kind = EventKind::alloc_pages_node,
               .ok = p.has_value(),
@@ -208,7 +213,121 @@ public:
         emit({.kind = EventKind::warn, .where = where, .what = condition}, [] {});
     }
 
+    // ---- the vmalloc range
+    // mm/slab: kzalloc(), or vzalloc() for the large: an object, or (false) none.
+    bool kzalloc(const char* where) {
+        const bool fail = next_allocation_fails();
+        if (fail) ++nr_failed_;
+        emit({.kind = EventKind::kzalloc, .ok = !fail, .where = where}, [&] { m_.tally.objects += !fail; });
+        return !fail;
+    }
+    void kfree(const char* where, u64 nr = 1) {
+        if (does(Sabotage::leak_object)) return;
+        emit({.kind = EventKind::kfree, .n = nr, .where = where},
+             [&] { m_.tally.objects -= static_cast<i64>(nr); });
+    }
+    // mm/vmalloc.c: vmalloc_to_page(). What the page table says.
+    [[nodiscard]] std::optional<Pfn> vmalloc_to_page(Vmap v) const {
+        const Pte p = m_.vmalloc().pte(v);
+        return p.present() ? std::optional(p.pfn()) : std::nullopt;
+    }
+    // mm/vmalloc.c: vmap_pages_range_noflush() with PAGE_KERNEL, page by page; no_pfn stands for NULL. On an
+    // error
+    // (-ENOMEM for a page table or a NULL, -EBUSY where something is mapped) what lies before it stays
+    // mapped.
+    Errno vmap_pages_range_noflush(const char* where, Vmap start, std::span<const Pfn> pages) {
+        for (u64 i = 0; i < pages.size(); ++i) {
+            const Vmap v = start + i;
+            if (!m_.vmalloc().table(v).present() && !alloc_vmalloc_table(where, v)) return Errno::nomem;
+            if (m_.vmalloc().pte(v).present()) return warn(where, "!pte_none"), Errno::busy;
+            if (pages[i] == no_pfn) return warn(where, "!page"), Errno::nomem;
+            set_vmalloc_pte(where, v, Pte::map(pages[i], !does(Sabotage::vmalloc_read_only)));
+        }
+        return Errno::ok;
+    }
+    // mm/vmalloc.c: vunmap_range_noflush(). What is not mapped is passed over.
+    void vunmap_range_noflush(const char* where, Vmap start, u64 nr) {
+        for (const Vmap v : m_.vmalloc().mapped(start, start + nr)) set_vmalloc_pte(where, v, Pte{});
+    }
+    void flush_tlb_vmalloc(const char* where, Vmap start, u64 nr) {
+        emit({.kind = EventKind::flush_tlb_vmalloc, .vmap = start, .n = nr, .where = where},
+             [&] { m_.vmalloc().flush_tlb(start, start + nr); });
+    }
+    void flush_cache_vmap(const char* where, Vmap start, u64 nr) {
+        if (does(Sabotage::no_vmap_cache_flush)) return;
+        emit({.kind = EventKind::flush_cache_vmap, .vmap = start, .n = nr, .where = where},
+             [&] { m_.vmalloc().flush_cache_vmap(start, start + nr); });
+    }
+    void flush_cache_vunmap(const char* where, Vmap start, u64 nr) {
+        if (does(Sabotage::no_vunmap_cache_flush)) return;
+        emit({.kind = EventKind::flush_cache_vunmap, .vmap = start, .n = nr, .where = where},
+             [&] { m_.vmalloc().flush_cache_vunmap(start, start + nr); });
+    }
+    // mm/vmalloc.c: pcpu_get_vm_areas(): all or nothing; one purge and retry when there is no room. Counts as
+    // one allocation, of the structures that describe the areas.
+    std::optional<Vmap> pcpu_get_vm_areas(const char* where, const Congruent& c) {
+        std::optional<Vmap> base;
+        if (next_allocation_fails()) {
+            ++nr_failed_;
+        } else {
+            base = m_.vmalloc().find_areas(c);
+            if (!base && m_.vmalloc().nr_lazy_pages()) {
+                purge_vmap_areas();
+                base = m_.vmalloc().find_areas(c);
+            }
+            if (!base) ++nr_failed_;
+        }
+        emit({.kind = EventKind::pcpu_get_vm_areas,
+              .ok = base.has_value(),
+              .vmap = base.value_or(Vmap{}),
+              .n = c.offsets.size(),
+              .where = where},
+             [&] {
+                 if (base) m_.vmalloc().reserve(*base, c);
+             });
+        return base;
+    }
+    // mm/vmalloc.c: pcpu_free_vm_areas(). What is still mapped there is unmapped, and nobody has it any more.
+    void pcpu_free_vm_areas(const char* where, Vmap base, const Congruent& c) {
+        for (std::size_t i = 0; i < c.offsets.size(); ++i) {
+            flush_cache_vunmap(where, base + c.offsets[i], c.sizes[i]);
+            vunmap_range_noflush(where, base + c.offsets[i], c.sizes[i]);
+        }
+        emit({.kind = EventKind::pcpu_free_vm_areas, .vmap = base, .n = c.offsets.size(), .where = where},
+             [&] { m_.vmalloc().give_back(base, c); });
+        if (m_.vmalloc().nr_lazy_pages() > lazy_max_pages()) purge_vmap_areas();
+    }
+    void set_page_tag(const char* where, Pfn p, u64 tag) {
+        if (does(Sabotage::no_page_tag)) return;
+        emit({.kind = EventKind::set_page_tag, .pfn = p, .n = tag, .where = where},
+             [&] { m_.set_tag(p, tag); });
+    }
+    // Zeroes bytes at a virtual address.
+    void memset_zero(const char* where, u64 addr, u64 bytes) {
+        emit({.kind = EventKind::memset_zero, .n = addr, .delta = static_cast<i64>(bytes), .where = where},
+             [] {});
+    }
+
 private:
+    // mm/vmalloc.c: lazy_max_pages().
+    [[nodiscard]] u64 lazy_max_pages() const {
+        return std::bit_width(u64{m_.config().nr_cpu_ids()}) * (32ull << 20) / geometry().page_bytes;
+    }
+    void purge_vmap_areas() {
+        const VmapArea span = m_.vmalloc().lazy_span();
+        if (!does(Sabotage::no_purge_flush))
+            flush_tlb_vmalloc("__purge_vmap_area_lazy", span.start, span.end - span.start);
+        m_.vmalloc().purge();
+    }
+    bool alloc_vmalloc_table(const char* where, Vmap v) {
+        const auto table = pte_alloc_one_kernel(where);
+        if (table) m_.install_vmalloc_table(v, *table);
+        return table.has_value();
+    }
+    void set_vmalloc_pte(const char* where, Vmap v, Pte pte) {
+        emit({.kind = EventKind::vmalloc_pte, .pte = pte, .vmap = v, .where = where},
+             [&] { m_.set_vmalloc_pte(v, pte); });
+    }
     template <class Apply>
     void emit(const Event& e, Apply&& apply) {
         ++nr_events_;

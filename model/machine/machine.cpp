@@ -11,12 +11,15 @@ Machine::Machine(const Config& c)
       pmds_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
       stale_(c.geometry.vpage_of(Pfn{c.nr_frames()}).value + 1),
       stale_leaf_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
-      split_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1), buddy_(c) {
+      split_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1), buddy_(c),
+      vmalloc_(c.vmalloc_pages, pmd_shift_), tags_(c.nr_frames()), online_(u64{1} << c.boot_cpu()) {
     const u64 boot = u64{c.boot_gigantic} << c.geometry.folio_order[c.geometry.nr_hstates() - 1];
     const u64 vmemmap = c.vmemmap_frames(c.frames_per_node);
     for (u8 n = 0; n < c.nr_nodes; ++n) {
         const Pfn start = c.node_start(n);
-        buddy_.add_untouched(n, start + vmemmap, start + (c.frames_per_node - boot));
+        buddy_.add_untouched(n, start + vmemmap, c.highmem_start(n) - boot);
+        if (c.highmem_frames)
+            buddy_.add_untouched(highmem_area(n), c.highmem_start(n), start + c.frames_per_node);
     }
     tally.vmemmap_boot = counters.memmap_boot = static_cast<i64>(vmemmap * c.nr_nodes);
 }
@@ -24,7 +27,10 @@ Machine::Machine(const Config& c)
 // ---- what is where
 
 Area Machine::area_of(Pfn p) const {
-    if (p < config_.hot_start()) return node_at(p);
+    if (p < config_.hot_start()) {
+        const u8 n = node_at(p);
+        return p < config_.highmem_start(n) ? n : highmem_area(n);
+    }
     return static_cast<Area>(config_.nr_nodes + (p - config_.hot_start()) / config_.hot_block_frames);
 }
 
@@ -37,13 +43,14 @@ u8 Machine::node_at(Pfn p) const {
 
 Nid Machine::nid_of(Pfn p) const {
     const Area a = area_of(p);
-    return a < config_.nr_nodes ? Nid{a} : hot_[a - config_.nr_nodes].nid;
+    if (a < config_.nr_nodes) return Nid{a};
+    return p < config_.hot_start() ? Nid{node_at(p)} : hot_[a - config_.nr_nodes].nid;
 }
 
 bool Machine::is_populated(Pfn p) const {
     if (p.value >= config_.nr_frames()) return false;
     const Area a = area_of(p);
-    return a < config_.nr_nodes || hot_[a - config_.nr_nodes].present;
+    return p < config_.hot_start() || hot_[a - config_.nr_nodes].present;
 }
 
 bool Machine::is_free(Pfn p) const { return is_populated(p) && buddy_.is_free(area_of(p), p); }
@@ -195,10 +202,12 @@ void Machine::settle(Pfn p, Vpage v) {
 
 u64 Machine::hash() const {
     u64 h = frames_.hash();
-    for (u64 x : {contents_.hash(), ptes_.hash(), pmds_.hash(), stale_.hash(), stale_leaf_.hash(),
-                  split_.hash(), buddy_.hash(), static_cast<u64>(counters.static_key),
-                  static_cast<u64>(counters.memmap), static_cast<u64>(counters.memmap_boot),
-                  static_cast<u64>(tally.detached), u64{lock_depth_[0]} << 8 | lock_depth_[1]})
+    for (u64 x :
+         {contents_.hash(), ptes_.hash(), pmds_.hash(), stale_.hash(), stale_leaf_.hash(), split_.hash(),
+          buddy_.hash(), static_cast<u64>(counters.static_key), static_cast<u64>(counters.memmap),
+          static_cast<u64>(counters.memmap_boot), static_cast<u64>(tally.detached),
+          static_cast<u64>(tally.objects), vmalloc_.hash(), tags_.hash(), online_,
+          u64{lock_depth_[2]} << 24 | u64{lock_depth_[3]} << 16 | u64{lock_depth_[0]} << 8 | lock_depth_[1]})
         h = hash_combine(h, x);
     for (const Compound& c : compounds_) h = hash_combine(h, c.head.value << 8 | c.order);
     for (const HotBlock& b : hot_)

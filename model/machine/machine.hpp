@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The machine: frames, the page table of the vmemmap, what TLBs may still hold, which stores are not yet
-// ordered, RCU walkers, the buddy allocator per node, boot memory, hot-added blocks. A value; its parts
-// change only through the functions below, one for each event of kernel.hpp.
+// The machine: frames, the page tables of the vmemmap and of the vmalloc range, what TLBs may still hold,
+// which stores are not yet ordered, RCU walkers, CPUs, the buddy allocator per node, boot memory, hot-added
+// blocks. A value; its parts change only through the functions below, one for each event of kernel.hpp.
 #pragma once
 
 #include <array>
@@ -12,6 +12,7 @@
 #include "model/machine/geometry.hpp"
 #include "model/machine/page.hpp"
 #include "model/machine/radix_array.hpp"
+#include "model/machine/vmalloc.hpp"
 
 namespace mmodel {
 
@@ -58,10 +59,13 @@ struct Tally {
     i64 detached{}; // frames taken from an allocator (or unmapped) that nothing refers to: leaked, at rest
     i64 tables{};   // page tables
     i64 private_tables{}; // ... installed nowhere
+    i64 vmalloc{};        // frames mapped in the vmalloc range
+    i64 objects{};        // what kmalloc() gave and kfree() has not got back
     bool operator==(const Tally&) const = default;
 };
 
-enum class Lock : u8 { page_table, mmap_read };
+// The two of init_mm; and, of whatever code runs, a spinlock under which nothing may sleep, and a mutex.
+enum class Lock : u8 { page_table, mmap_read, spin, mutex };
 
 class Machine {
 public:
@@ -137,7 +141,7 @@ public:
     [[nodiscard]] std::optional<Pfn> take_contig(Nid nid, Order order);    // of that node, any order
     [[nodiscard]] std::optional<Pfn> take_in_block(u8 block, Order order); // of that hot-added block
     void give_block(Pfn p, Order order);
-    void give_range(Pfn start, u64 nr);
+    void give_range(Pfn start, u64 nr); // [start, start + nr), in the largest blocks that fit
     // A single frame for kernel use: detached, contents junk. `order` is 0.
     [[nodiscard]] std::optional<Pfn> alloc_page(Nid nid, bool this_node);
     void free_page(Pfn p);
@@ -152,6 +156,18 @@ public:
     [[nodiscard]] bool is_unordered(Pfn p) const;
     void flush_tlb(Vpage start, Vpage end);
     void flush_tlb_all();
+    // An order-0 page that may also come from highmem (__GFP_HIGHMEM).
+    [[nodiscard]] std::optional<Pfn> alloc_highmem_page(Nid nid, bool this_node);
+    // The vmalloc range: an entry changes, and with it who has the frames.
+    void set_vmalloc_pte(Vmap v, Pte pte);
+    void install_vmalloc_table(Vmap v, Pfn table);
+    [[nodiscard]] const Vmalloc& vmalloc() const { return vmalloc_; }
+    [[nodiscard]] Vmalloc& vmalloc() { return vmalloc_; }
+    [[nodiscard]] u64 tag(Pfn p) const { return tags_[p.value].value; }
+    void set_tag(Pfn p, u64 tag) { tags_.set(p.value, PageTag{tag}); }
+    // CPUs. At boot only the boot CPU is online.
+    [[nodiscard]] bool is_online(u8 cpu) const { return online_ >> cpu & 1; }
+    void set_online(u8 cpu, bool on) { online_ = (online_ & ~(u64{1} << cpu)) | u64{on} << cpu; }
     void set_lock(Lock l, bool held);
     [[nodiscard]] bool is_locked(Lock l) const { return lock_depth_[static_cast<u8>(l)] > 0; }
 
@@ -163,8 +179,10 @@ public:
     // Memory pressure: this many pages of the node's free memory are not to be had.
     void set_pressure(Nid nid, u64 nr) { pressure_[nid.value] = nr; }
     [[nodiscard]] u64 pressure(Nid nid) const { return pressure_[nid.value]; }
-    [[nodiscard]] u64 nr_free_pages(Nid nid) const;         // that can be had
-    [[nodiscard]] u64 nr_free_or_held_pages(Nid nid) const; // ... and those under memory pressure
+    [[nodiscard]] u64 nr_free_pages(Nid nid) const; // that can be had without __GFP_HIGHMEM
+    [[nodiscard]] u64
+    nr_free_or_held_pages(Nid nid) const; // all: also those under memory pressure, and highmem
+    [[nodiscard]] u64 nr_free_highmem_pages(Nid nid) const;
     [[nodiscard]] const Buddy& buddy() const { return buddy_; }
 
     // What makes two machines' differences: calls frames(p, a, b), ptes(ref, a, b), contents(p, a, b).
@@ -199,6 +217,11 @@ private:
     [[nodiscard]] std::optional<u8> hot_vmemmap_block(Pfn p) const;
     [[nodiscard]] std::optional<Pfn> leaf_head(u64 pmd_idx) const;
     [[nodiscard]] std::optional<Pfn> take_from_node(Nid nid, Order order, bool contig);
+    [[nodiscard]] Area highmem_area(u8 nid) const {
+        return static_cast<Area>(config_.nr_nodes + max_hot_blocks + nid);
+    }
+    [[nodiscard]] u64 nr_lowmem_pages(Nid nid) const;
+    std::optional<Pfn> detach(std::optional<Pfn> p);
     template <class F>
     bool any_area(Nid nid, F&& f) const;
     void set_owner(Pfn p, Frame& f, Owner owner);
@@ -220,7 +243,10 @@ private:
     std::array<Compound, max_compounds> compounds_{};
     std::array<HotBlock, max_hot_blocks> hot_{};
     std::array<u64, max_nodes> pressure_{};
-    std::array<u8, 2> lock_depth_{};
+    std::array<u8, 4> lock_depth_{};
+    Vmalloc vmalloc_;
+    RadixArray<PageTag> tags_;   // by frame
+    u64 online_{};               // mask of CPUs
     std::vector<Pfn> unordered_; // frames with stores that no barrier has ordered yet
 };
 

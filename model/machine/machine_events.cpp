@@ -16,7 +16,7 @@ bool Machine::any_area(Nid nid, F&& f) const {
     return false;
 }
 
-u64 Machine::nr_free_or_held_pages(Nid nid) const {
+u64 Machine::nr_lowmem_pages(Nid nid) const {
     u64 n = 0;
     any_area(nid, [&](Area a) {
         n += buddy_.nr_free_pages(a);
@@ -25,8 +25,14 @@ u64 Machine::nr_free_or_held_pages(Nid nid) const {
     return n;
 }
 
+u64 Machine::nr_free_highmem_pages(Nid nid) const { return buddy_.nr_free_pages(highmem_area(nid.value)); }
+
+u64 Machine::nr_free_or_held_pages(Nid nid) const {
+    return nr_lowmem_pages(nid) + nr_free_highmem_pages(nid);
+}
+
 u64 Machine::nr_free_pages(Nid nid) const {
-    const u64 n = nr_free_or_held_pages(nid);
+    const u64 n = nr_lowmem_pages(nid);
     return n - std::min(n, pressure_[nid.value]);
 }
 
@@ -42,7 +48,7 @@ std::optional<Pfn> Machine::take_from_node(Nid nid, Order order, bool contig) {
 
 std::optional<Pfn> Machine::take_block(Nid nid, Order order, bool this_node) {
     if (order.value > geometry().max_order) return std::nullopt;
-    auto p = take_from_node(nid, order, false);
+    auto p = nid.value < config_.nr_nodes ? take_from_node(nid, order, false) : std::nullopt;
     for (u8 n = 0; !p && !this_node && n < config_.nr_nodes; ++n)
         if (n != nid.value) p = take_from_node(Nid{n}, order, false);
     return p;
@@ -61,16 +67,36 @@ std::optional<Pfn> Machine::take_in_block(u8 block, Order order) {
 void Machine::give_block(Pfn p, Order order) { buddy_.free(area_of(p), p, order); }
 
 void Machine::give_range(Pfn start, u64 nr) {
-    const u64 block = u64{1} << geometry().max_order;
-    for (; nr >= block; start = start + block, nr -= block) give_block(start, Order{geometry().max_order});
-    for (u8 o = 0; nr; ++o)
-        if (nr >> o & 1) give_block(start + (nr & ~((u64{2} << o) - 1)), Order{o}), nr &= ~(u64{1} << o);
+    while (nr) {
+        u8 o = 0;
+        while (o < geometry().max_order && start.value % (u64{2} << o) == 0 && nr >= u64{2} << o) ++o;
+        give_block(start, Order{o});
+        start = start + (u64{1} << o);
+        nr -= u64{1} << o;
+    }
 }
 
 std::optional<Pfn> Machine::alloc_page(Nid nid, bool this_node) {
-    const auto p = take_block(nid, Order{0}, this_node);
+    return detach(take_block(nid, Order{0}, this_node));
+}
+
+std::optional<Pfn> Machine::detach(std::optional<Pfn> p) {
     if (p) frames_.modify(p->value, [&](Frame& f) { set_owner(*p, f, Owner::detached); });
     return p;
+}
+
+// A zone list: the node's highmem, its other memory, then the other nodes' in order.
+std::optional<Pfn> Machine::alloc_highmem_page(Nid nid, bool this_node) {
+    auto from = [&](Nid n) -> std::optional<Pfn> {
+        if (n.value >= config_.nr_nodes) return std::nullopt;
+        if (config_.highmem_frames)
+            if (const auto p = buddy_.alloc(highmem_area(n.value), Order{0})) return p;
+        return take_from_node(n, Order{0}, false);
+    };
+    auto p = from(nid);
+    for (u8 n = 0; !p && !this_node && n < config_.nr_nodes; ++n)
+        if (n != nid.value) p = from(Nid{n});
+    return detach(p);
 }
 
 // Keeps the tally while a frame changes hands.
@@ -78,6 +104,7 @@ void Machine::set_owner(Pfn p, Frame& f, Owner owner) {
     auto count = [&](Owner o, i64 n) {
         if (o == Owner::detached) tally.detached += n;
         if (o == Owner::page_table) tally.tables += n, tally.private_tables += n;
+        if (o == Owner::vmalloc) tally.vmalloc += n;
         if (o == Owner::vmemmap) (is_boot_memory(p) ? tally.vmemmap_boot : tally.vmemmap_buddy) += n;
     };
     count(f.owner, -1);
@@ -93,6 +120,7 @@ void Machine::release(Pfn p) {
         f.installed = 0;
     });
     contents_.set(p.value, Contents{});
+    if (tags_[p.value].value) tags_.set(p.value, {});
     std::erase(unordered_, p); // the allocator's lock has ordered what was stored
     give_block(p, Order{0});
 }
@@ -206,7 +234,36 @@ void Machine::flush_tlb(Vpage start, Vpage end) {
     for (u64 v : hit) drop_stale(Vpage{v});
 }
 
-void Machine::flush_tlb_all() { flush_tlb(Vpage{0}, geometry().vpage_of(Pfn{config_.nr_frames()}) + 1); }
+void Machine::flush_tlb_all() {
+    flush_tlb(Vpage{0}, geometry().vpage_of(Pfn{config_.nr_frames()}) + 1);
+    vmalloc_.flush_tlb(Vmap{0}, Vmap{vmalloc_.nr_pages()});
+}
+
+// ---- the vmalloc range
+
+// Frames that were taken for it become the range's while an entry maps them, and are their taker's again
+// after.
+void Machine::set_vmalloc_pte(Vmap v, Pte pte) {
+    const Pte old = vmalloc_.set_pte(v, pte);
+    if (old == pte) return;
+    if (pte.present())
+        frames_.modify(pte.pfn().value, [&](Frame& f) {
+            ++f.nr_ptes;
+            if (f.owner == Owner::detached) set_owner(pte.pfn(), f, Owner::vmalloc);
+        });
+    if (old.present())
+        frames_.modify(old.pfn().value, [&](Frame& f) {
+            if (--f.nr_ptes == 0 && f.owner == Owner::vmalloc) set_owner(old.pfn(), f, Owner::detached);
+        });
+}
+
+void Machine::install_vmalloc_table(Vmap v, Pfn table) {
+    vmalloc_.set_table(v, table);
+    frames_.modify(table.value, [&](Frame& f) {
+        f.installed = ~u64{0};
+        --tally.private_tables;
+    });
+}
 
 // ---- memory blocks
 

@@ -36,7 +36,7 @@ struct PteRef {
 
 // Who has a frame. `other` covers what needs no bookkeeping: free memory (the buddy knows), folios and their
 // users.
-enum class Owner : u8 { other, vmemmap, page_table, detached };
+enum class Owner : u8 { other, vmemmap, page_table, detached, vmalloc };
 
 struct Frame {
     Owner owner{Owner::other};
@@ -88,6 +88,13 @@ struct StaleSet {
     bool operator==(const StaleSet&) const = default;
 };
 inline u64 hash_of(const StaleSet& s) { return fold(s.pte[0].raw, fold(s.pte[1].raw, s.pte[2].raw)); }
+
+// What a user of a page has left in its struct page to find himself again (page->private, page->index).
+struct PageTag {
+    u64 value{};
+    bool operator==(const PageTag&) const = default;
+};
+inline u64 hash_of(const PageTag& t) { return t.value; }
 
 struct Mark {
     u8 set{};

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// The operations of the percpu allocator: who holds which area, and one function an operation. What is called is the
+// model's or the real file's.
+#pragma once
+
+#include "model/percpu/balance.hpp"
+#include "model/percpu/first_chunk.hpp"
+
+namespace mmodel::pcpu {
+
+// What an operation returned; see mmodel::Outcome. value: where the area is (chunk << 32 | offset), a physical
+// address, the chunk, or whether it should be reclaimed.
+struct Result {
+    bool disabled{};
+    Errno err{};
+    u64 value{};
+    static Result disable() { return {.disabled = true}; }
+};
+
+constexpr u64 value_of(Where w) { return u64{w.chunk} << 32 | static_cast<u32>(w.off); }
+
+// The calls under test, as the model makes them. The driver of spec/linux has the same members and calls the real file.
+template <class K>
+struct ModelCalls {
+    K& k;
+    Pcpu& p;
+
+    Errno boot(const BootParams& b) { return setup_per_cpu_areas(k, p, b); }
+    std::optional<Where> alloc(Request r) { return pcpu_alloc(k, p, r); }
+    bool free(Where w) { return free_percpu(k, p, p.chunks[w.chunk].base_addr + static_cast<u64>(w.off)); }
+    void balance() { pcpu_balance_workfn(k, p); }
+    u64 lookup(u64 addr) { return per_cpu_ptr_to_phys(k, p, addr); }
+    void online(u8, bool) {}
+
+    ChunkId create() { return pcpu_create_chunk(k, p); }
+    Errno populate(ChunkId id, int start, int end) {
+        const Errno err = pcpu_populate_chunk(k, p, id, start, end);
+        if (err == Errno::ok) chunk_populated(k, p, id, start, end);
+        return err;
+    }
+    void depopulate(ChunkId id, int start, int end) {
+        pcpu_depopulate_chunk(k, p, id, start, end);
+        chunk_depopulated(k, p, id, start, end);
+        pcpu_post_unmap_tlb_flush(k, p, id, start, end);
+    }
+    void destroy(ChunkId id) {
+        for_each_run(p, id, true, 0, p.chunks[id].nr_pages, [&](int rs, int re) {
+            pcpu_depopulate_chunk(k, p, id, rs, re);
+            chunk_depopulated(k, p, id, rs, re);
+            return true;
+        });
+        pcpu_destroy_chunk(k, p, id);
+    }
+    bool should_reclaim(ChunkId id) { return pcpu_should_reclaim_chunk(k, p, id); }
+};
+
+template <class Calls>
+Result boot(const Pcpu& p, Calls& calls, const Op& op) {
+    if (p.booted) return Result::disable();
+    return {.err = calls.boot({op.bytes, op.page, op.to, op.align, op.on})};
+}
+
+// An area into its slot. Nothing: the request was refused (-EINVAL) or there was no space or memory (-ENOMEM).
+template <class Calls>
+Result alloc(Pcpu& p, Calls& calls, u8 slot, const Request& r) {
+    if (!p.booted || p.areas[slot].live) return Result::disable();
+    const u64 size = (r.bytes + min_alloc_bytes - 1) / min_alloc_bytes * min_alloc_bytes;
+    const bool legal = is_legal(p.sizes, size, std::max<u64>(r.align, min_alloc_bytes));
+    const std::optional<Where> w = calls.alloc(r);
+    if (!w) return {.err = legal ? Errno::nomem : Errno::inval};
+    p.areas[slot] = {true, w->chunk, w->off, static_cast<int>(size)};
+    return {.value = value_of(*w)};
+}
+
+// free_percpu() of what is not allocated would corrupt the chunk: it is refused here, and never asked of a real file.
+template <class Calls>
+Result free(Pcpu& p, Calls& calls, u8 slot, bool again) {
+    Area& a = p.areas[slot];
+    if (again) return !a.live && a.chunk != no_chunk ? Result{.err = Errno::inval} : Result::disable();
+    if (!a.live) return Result::disable();
+    a.live = false;
+    return {.err = calls.free({a.chunk, a.off}) ? Errno::ok : Errno::inval};
+}
+
+// kernel/module/main.c: percpu_modalloc(): an alignment past a page is cut to one.
+template <class Calls>
+Result module_load(Pcpu& p, Calls& calls, const Op& op) {
+    const u64 align = std::min<u64>(op.align, p.sizes.page_bytes);
+    return alloc(p, calls, op.folio, {.bytes = op.bytes, .align = align, .reserved = true, .atomic = false});
+}
+
+template <class Calls>
+Result balance(const Pcpu& p, Calls& calls) {
+    if (!p.booted || !p.balance_scheduled) return Result::disable();
+    calls.balance();
+    return {};
+}
+
+// Percpu memory of a CPU that is not online is there all the same: nothing is allocated when it comes.
+template <class K, class Calls>
+Result cpu_online(K& k, Calls& calls, const Op& op) {
+    const Config& c = k.machine().config();
+    if (!c.cpu_possible(op.nid) || op.nid == c.boot_cpu() || k.machine().is_online(op.nid) == op.on)
+        return Result::disable();
+    k.machine().set_online(op.nid, op.on);
+    calls.online(op.nid, op.on);
+    return {};
+}
+
+template <class Calls>
+Result lookup(const Pcpu& p, Calls& calls, const Op& op) {
+    const Area& a = p.areas[op.folio];
+    if (!a.live || op.nid >= p.nr_cpu_ids() || !p.is_possible(op.nid) || op.page >= static_cast<u32>(a.bytes))
+        return Result::disable();
+    return {.value = calls.lookup(p.chunk_addr(p.chunks[a.chunk], op.nid, 0) + static_cast<u64>(a.off) + op.page)};
+}
+
+// Whether [op.page, op.to) are pages of the chunk, all populated or all not.
+[[nodiscard]] inline bool is_run(const Pcpu& p, ChunkId id, const Op& op, bool populated) {
+    const Chunk& c = p.chunks[id];
+    if (op.page >= op.to || op.to > static_cast<u32>(c.nr_pages)) return false;
+    const int start = static_cast<int>(op.page), end = static_cast<int>(op.to);
+    return c.populated.count(start, end) == (populated ? end - start : 0);
+}
+
+template <class Calls>
+Result vm_create(Pcpu& p, Calls& calls, const Op& op) {
+    ChunkId& slot = p.slots[op.folio % max_chunks];
+    if (!p.booted || slot != no_chunk) return Result::disable();
+    const ChunkId id = calls.create();
+    if (id == no_chunk) return {.err = Errno::nomem};
+    p.slots[op.folio % max_chunks] = id;
+    return {.value = id};
+}
+
+template <class Calls>
+Result on_chunk(Pcpu& p, Calls& calls, const Op& op) {
+    const ChunkId id = p.slots[op.folio % max_chunks];
+    if (id == no_chunk) return Result::disable();
+    const int start = static_cast<int>(op.page), end = static_cast<int>(op.to);
+    if (op.kind == OpKind::vm_populate)
+        return is_run(p, id, op, false) ? Result{.err = calls.populate(id, start, end)} : Result::disable();
+    if (op.kind == OpKind::vm_should_reclaim) return {.value = calls.should_reclaim(id)};
+    if (op.kind == OpKind::vm_depopulate) {
+        if (!is_run(p, id, op, true)) return Result::disable();
+        calls.depopulate(id, start, end);
+        return {};
+    }
+    p.slots[op.folio % max_chunks] = no_chunk;
+    calls.destroy(id);
+    return {};
+}
+
+// One operation, by name. Needs: is_percpu(op.kind).
+template <class K, class Calls>
+Result run(Pcpu& p, K& k, Calls& calls, const Op& op) {
+    switch (op.kind) {
+    case OpKind::pcpu_boot: return boot(p, calls, op);
+    case OpKind::pcpu_alloc: return alloc(p, calls, op.folio, {op.bytes, op.align, false, op.on});
+    case OpKind::pcpu_free: return free(p, calls, op.folio, op.on);
+    case OpKind::pcpu_balance: return balance(p, calls);
+    case OpKind::module_load: return module_load(p, calls, op);
+    case OpKind::module_unload: return free(p, calls, op.folio, false);
+    case OpKind::cpu_online: return cpu_online(k, calls, op);
+    case OpKind::pcpu_lookup: return lookup(p, calls, op);
+    case OpKind::vm_create: return vm_create(p, calls, op);
+    case OpKind::vm_populate:
+    case OpKind::vm_depopulate:
+    case OpKind::vm_destroy:
+    case OpKind::vm_should_reclaim: return on_chunk(p, calls, op);
+    default: return Result::disable();
+    }
+}
+
+} // namespace mmodel::pcpu
