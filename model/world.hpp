@@ -61,6 +61,7 @@ Ran advance(World& w, const Op& op, Watch& watch, Sabotage sabotage = Sabotage::
     Outcome outcome;
     if (is_percpu(op.kind)) {
         pcpu::Pcpu& p = s.pcpu.own();
+        p.chunks.forget_touched();
         pcpu::ModelCalls<Kernel<Watch>> calls{k, p};
         outcome = outcome_of(pcpu::run(p, k, calls, op));
     } else {

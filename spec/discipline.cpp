@@ -36,8 +36,8 @@ void Monitor::before(const Machine& m, const Event& e) {
     case EventKind::store: return judge_store(m, e);
     case EventKind::warn: return fail(Inv::no_kernel_warning, &e, e.what);
     case EventKind::alloc_pages_node:
+    case EventKind::pte_alloc_one_kernel: return percpu_.before(*this, m, e);
     case EventKind::split_page:
-    case EventKind::pte_alloc_one_kernel:
     case EventKind::pte_free_kernel:
     case EventKind::smp_wmb:
     case EventKind::copy_page:
@@ -50,16 +50,16 @@ void Monitor::before(const Machine& m, const Event& e) {
     case EventKind::memmap_boot_pages_add:
     case EventKind::lock:
     case EventKind::unlock:
-    case EventKind::vmalloc_pte:
-    case EventKind::flush_tlb_vmalloc:
     case EventKind::flush_cache_vmap:
     case EventKind::flush_cache_vunmap:
+    case EventKind::kfree:
+    case EventKind::set_page_tag: return;
+    case EventKind::vmalloc_pte:
+    case EventKind::flush_tlb_vmalloc:
     case EventKind::pcpu_get_vm_areas:
     case EventKind::pcpu_free_vm_areas:
     case EventKind::kzalloc:
-    case EventKind::kfree:
-    case EventKind::set_page_tag:
-    case EventKind::memset_zero: return;
+    case EventKind::memset_zero: return percpu_.before(*this, m, e);
     }
 }
 

@@ -70,6 +70,49 @@ constexpr std::array<Fact, static_cast<std::size_t>(Inv::count)> facts{{
                                             "struct page and the number of vmemmap frames as they were."},
     {"inv_outcome_is_what_the_operation_promises", "An operation does all of its work unless an allocation "
                                                    "failed or it may not, and what it returns says which."},
+    {"inv_no_address_is_mapped_while_a_tlb_may_hold_another_translation",
+     "A vmalloc address is mapped only after a TLB flush has covered every translation it had before."},
+    {"inv_no_address_is_reserved_while_a_tlb_may_hold_its_translation",
+     "Vmalloc addresses are handed out again only after a TLB flush has covered what was mapped there."},
+    {"inv_percpu_page_is_asked_of_its_cpus_node", "A page of a CPU's unit is asked of that CPU's NUMA node."},
+    {"inv_cache_is_flushed_before_an_address_is_unmapped",
+     "flush_cache_vunmap() covers a percpu address before its page is unmapped."},
+    {"inv_cache_is_flushed_after_an_address_is_mapped",
+     "flush_cache_vmap() covers a percpu address after its page was mapped."},
+    {"inv_nothing_sleeps_under_a_spinlock",
+     "No allocation, no mapping and no TLB flush happens while pcpu_lock is held."},
+    {"inv_vmalloc_area_is_empty_when_it_is_freed",
+     "Vmalloc addresses are given back only when nothing is mapped there."},
+    {"inv_populated_page_maps_a_frame_of_its_own_on_every_possible_cpu",
+     "A chunk's page is marked populated exactly when every possible CPU's address of it maps, read-write, a "
+     "frame "
+     "that nothing else maps."},
+    {"inv_only_units_of_possible_cpus_are_mapped",
+     "Of a chunk's addresses only those of possible CPUs' units are ever mapped."},
+    {"inv_page_says_whose_chunk_it_is", "The struct page of every frame of a chunk names that chunk."},
+    {"inv_percpu_area_is_zeroed", "An area is handed out zeroed on every possible CPU."},
+    {"inv_percpu_area_is_populated", "Every page of an area is populated while somebody has the area."},
+    {"inv_percpu_areas_are_disjoint",
+     "No two areas overlap, and a chunk's free bytes are what no area covers."},
+    {"inv_percpu_area_is_as_asked",
+     "An area has the size and alignment that were asked for and lies inside its chunk."},
+    {"inv_percpu_counters_equal_the_truth", "pcpu_nr_populated and pcpu_nr_empty_pop_pages, and each chunk's "
+                                            "own counts, are the numbers of pages they "
+                                            "stand for."},
+    {"inv_first_and_reserved_chunk_stay_populated",
+     "The first and the reserved chunk are never depopulated, isolated or destroyed."},
+    {"inv_every_chunk_is_on_its_list", "Every chunk is on exactly one list: the one of its slot, or, exactly "
+                                       "when it is isolated, the sidelined or the "
+                                       "to_depopulate list."},
+    {"inv_no_object_is_leaked",
+     "After an operation every object from kmalloc() and every vmalloc area belongs to a chunk."},
+    {"inv_balance_leaves_one_free_chunk", "After the balance worker nothing waits to be depopulated, and of "
+                                          "the free chunks all but the first have "
+                                          "populated pages."},
+    {"inv_percpu_lookup_finds_the_frame",
+     "per_cpu_ptr_to_phys() is the physical address that the page table gives."},
+    {"inv_real_file_agrees_with_the_model", "The kernel file does what the model does: same outcome, same "
+                                            "chunk and offset, same pages, lists and counters."},
     {"inv_no_bug", "None of the kernel's own BUG_ON checks fires."},
     {"inv_kernel_code_touches_only_what_is_mapped",
      "Kernel code loads and stores only where the page table lets it; it does not fault."},

@@ -7,6 +7,7 @@
 
 #include "model/world.hpp"
 #include "spec/invariant.hpp"
+#include "spec/percpu_judge.hpp"
 
 namespace mmodel::spec {
 
@@ -83,6 +84,7 @@ private:
     OnViolation on_violation_;
     std::vector<Violation> violations_;
     std::vector<Subject> subjects_;
+    PercpuJudge percpu_;
     Tally tally_before_;
     u64 nr_events_{};
     u64 nr_live_pte_changes_{};

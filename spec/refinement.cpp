@@ -20,7 +20,8 @@ std::vector<u8> slots_of(const Op& op) {
 }
 
 Monitor::Monitor(const World& before, const Op& op, Scope scope, OnViolation on_violation)
-    : op_(op), scope_(scope), on_violation_(on_violation), tally_before_(before.machine().tally) {
+    : op_(op), scope_(scope), on_violation_(on_violation), percpu_(before, op),
+      tally_before_(before.machine().tally) {
     const Machine& m = before.machine();
     for (u8 i : slots_of(op)) {
         if (before.pool().slots[i].state != hvo::SlotState::hugetlb) continue;
@@ -39,6 +40,7 @@ void Monitor::finish(const World& after, const Ran& ran) {
     // What was freed is gone: its struct pages are the next owner's.
     if (op_.kind != OpKind::free_folio || ran.outcome.err != Errno::ok)
         for (const Subject& s : subjects_) judge_subject(after.machine(), s);
+    percpu_.judge_rest(*this, after);
     judge_outcome(after, ran);
 }
 
@@ -56,9 +58,11 @@ void Monitor::judge_rest(const World& w) {
              num(m.tally.private_tables) + " page tables are installed nowhere");
     if (m.has_stale())
         fail(Inv::tlb_agrees_with_the_page_table_at_rest, nullptr, "a stale translation was never flushed");
-    if (m.is_locked(Lock::page_table) || m.is_locked(Lock::mmap_read))
-        fail(Inv::no_lock_is_held_at_rest, nullptr,
-             m.is_locked(Lock::page_table) ? "init_mm.page_table_lock" : "mmap_lock(init_mm)");
+    for (const auto& [lock, what] : {std::pair(Lock::page_table, "init_mm.page_table_lock"),
+                                     {Lock::mmap_read, "mmap_lock(init_mm)"},
+                                     {Lock::spin, "pcpu_lock"},
+                                     {Lock::mutex, "pcpu_alloc_mutex"}})
+        if (m.is_locked(lock)) fail(Inv::no_lock_is_held_at_rest, nullptr, what);
     i64 optimised = 0;
     for (u8 i = 0; i < max_folios; ++i)
         if (w.pool().slots[i].state == hvo::SlotState::hugetlb)
@@ -79,6 +83,7 @@ void Monitor::judge_conservation(const World& w) {
     const Machine& m = w.machine();
     const Config& c = m.config();
     i64 memory = 0, held = m.tally.vmemmap_buddy + m.tally.vmemmap_boot + m.tally.tables + m.tally.detached;
+    held += m.tally.vmalloc + static_cast<i64>(w.pcpu().nr_embedded_frames);
     for (u8 n = 0; n < c.nr_nodes; ++n) {
         memory += static_cast<i64>(c.frames_per_node);
         held += static_cast<i64>(m.nr_free_or_held_pages(Nid{n}));
@@ -152,7 +157,7 @@ void Monitor::judge_outcome(const World& w, const Ran& ran) {
     case OpKind::hot_add:
     case OpKind::take_pages:
     case OpKind::give_pages: return; // the pool's and the machine's own; nothing under test
-    default: return;
+    default: return percpu_.judge_outcome(*this, w, ran);
     }
 }
 

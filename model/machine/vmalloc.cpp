@@ -74,7 +74,7 @@ VmapArea Vmalloc::lazy_span() const {
 
 void Vmalloc::purge() {
     std::erase_if(areas_, [](const VmapArea& a) { return a.lazy; });
-    nr_lazy_pages_ = 0;
+    nr_lazy_pages_ = nr_stale_lazy_ = 0;
 }
 
 // ---- page table, TLB, caches
@@ -113,7 +113,9 @@ void Vmalloc::change_cache(Vmap start, Vmap end, CacheState to) {
     for (u64 v : hit) cache_.set(v, to);
 }
 
-void Vmalloc::flush_cache_vmap(Vmap start, Vmap end) { change_cache(start, end, {.unflushed = false, .cached = true}); }
+void Vmalloc::flush_cache_vmap(Vmap start, Vmap end) {
+    change_cache(start, end, {.unflushed = false, .cached = true});
+}
 void Vmalloc::flush_cache_vunmap(Vmap start, Vmap end) { change_cache(start, end, {}); }
 
 std::optional<Vmap> Vmalloc::first_stale_in_use() const {
@@ -122,6 +124,15 @@ std::optional<Vmap> Vmalloc::first_stale_in_use() const {
     stale_.for_each(0, nr_pages_, [&](u64 v, const StaleSet&) {
         const VmapArea* a = found ? nullptr : area_at(Vmap{v});
         if (!found && !(a && a->lazy)) found = Vmap{v};
+    });
+    return found;
+}
+
+std::optional<Vmap> Vmalloc::first_stale(Vmap start, Vmap end) const {
+    std::optional<Vmap> found;
+    if (!nr_stale_) return found;
+    stale_.for_each(start.value, end.value, [&](u64 v, const StaleSet&) {
+        if (!found) found = Vmap{v};
     });
     return found;
 }

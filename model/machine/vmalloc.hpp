@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The vmalloc range: which addresses are reserved, what their page table says, what TLBs may still hold of it, and what
-// the data caches may. Page tables are filled and emptied entry by entry; a table, once there, stays. An address given
-// back is not handed out again before a flush (mm/vmalloc.c: lazy freeing). Sources: mm/vmalloc.c:
-// pcpu_get_vm_areas(), free_vmap_area_noflush(), __purge_vmap_area_lazy(), vmap_small_pages_range_noflush().
+// The vmalloc range: which addresses are reserved, what their page table says, what TLBs may still hold of
+// it, and what the data caches may. Page tables are filled and emptied entry by entry; a table, once there,
+// stays. An address given back is not handed out again before a flush (mm/vmalloc.c: lazy freeing). Sources:
+// mm/vmalloc.c: pcpu_get_vm_areas(), free_vmap_area_noflush(), __purge_vmap_area_lazy(),
+// vmap_small_pages_range_noflush().
 #pragma once
 
 #include <optional>
@@ -50,7 +51,9 @@ public:
     [[nodiscard]] const std::vector<VmapArea>& areas() const { return areas_; } // by address
     [[nodiscard]] const VmapArea* area_at(Vmap v) const;
     [[nodiscard]] Pte pte(Vmap v) const { return ptes_[v.value]; }
-    [[nodiscard]] Pte table(Vmap v) const { return tables_[v.value >> pmd_shift_]; } // not present: there is none
+    [[nodiscard]] Pte table(Vmap v) const {
+        return tables_[v.value >> pmd_shift_];
+    } // not present: there is none
     [[nodiscard]] CacheState cache(Vmap v) const { return cache_[v.value]; }
     [[nodiscard]] const StaleSet& stale(Vmap v) const { return stale_[v.value]; }
     [[nodiscard]] u64 nr_stale() const { return nr_stale_; } // pages with a stale translation
@@ -58,6 +61,8 @@ public:
     [[nodiscard]] u64 nr_stale_in_use() const { return nr_stale_ - nr_stale_lazy_; } // ... outside lazy areas
     // The first of those. O(stale pages).
     [[nodiscard]] std::optional<Vmap> first_stale_in_use() const;
+    // The first page in [start, end) with a stale translation. O(those there).
+    [[nodiscard]] std::optional<Vmap> first_stale(Vmap start, Vmap end) const;
     // The pages in [start, end) that are mapped. O(those).
     [[nodiscard]] std::vector<Vmap> mapped(Vmap start, Vmap end) const;
     // Pages from the lowest to the highest area that was given back and is not flushed. Empty: start == end.

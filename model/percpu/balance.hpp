@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// mm/percpu.c: the balance worker: keeps a few populated empty pages for those who may not sleep, gives back what is
-// too many, and all free chunks but one.
+// mm/percpu.c: the balance worker: keeps a few populated empty pages for those who may not sleep, gives back
+// what is too many, and all free chunks but one.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,8 @@
 
 namespace mmodel::pcpu {
 
-// mm/percpu.c: pcpu_balance_free(). Destroys the free chunks behind the first; empty_only: those without a page.
+// mm/percpu.c: pcpu_balance_free(). Destroys the free chunks behind the first; empty_only: those without a
+// page.
 template <class K>
 void pcpu_balance_free(K& k, Pcpu& p, bool empty_only) {
     if (k.does(Sabotage::keep_free_chunks)) return;
@@ -17,7 +18,8 @@ void pcpu_balance_free(K& k, Pcpu& p, bool empty_only) {
     const ChunkId spared = p.chunks.first(p.layout.free_slot);
     for (ChunkId id = spared; id != no_chunk; id = p.chunks.next(id)) {
         if (p.chunks[id].immutable) k.warn(__func__, "chunk->immutable");
-        if (id != spared && (!empty_only || p.chunks[id].nr_empty_pop_pages == 0)) to_free.insert(to_free.begin(), id);
+        if (id != spared && (!empty_only || p.chunks[id].nr_empty_pop_pages == 0))
+            to_free.insert(to_free.begin(), id);
     }
     if (to_free.empty()) return;
     for (const ChunkId id : to_free) p.chunks.unlist(id);
@@ -51,8 +53,8 @@ void reclaim_run(K& k, Pcpu& p, ChunkId id, int start, int end, Freed& freed) {
     freed = {std::min(freed.start, start), std::max(freed.end, end)};
 }
 
-// mm/percpu.c: pcpu_reclaim_populated(), one chunk, from its last page down: runs of pages that are populated and free.
-// True: so few empty pages are left that the chunk has to serve again.
+// mm/percpu.c: pcpu_reclaim_populated(), one chunk, from its last page down: runs of pages that are populated
+// and free. True: so few empty pages are left that the chunk has to serve again.
 template <class K>
 bool reclaim_chunk(K& k, Pcpu& p, ChunkId id, Freed& freed) {
     const int block_bits = static_cast<int>(p.page_bytes() / min_alloc_bytes);
@@ -76,7 +78,8 @@ bool reclaim_chunk(K& k, Pcpu& p, ChunkId id, Freed& freed) {
 template <class K>
 void pcpu_reclaim_populated(K& k, Pcpu& p) {
     for (ChunkId id; (id = p.chunks.first(p.layout.to_depopulate_slot)) != no_chunk;) {
-        if (p.chunks[id].immutable && !k.does(Sabotage::depopulate_first_chunk)) k.warn(__func__, "chunk->immutable");
+        if (p.chunks[id].immutable && !k.does(Sabotage::depopulate_first_chunk))
+            k.warn(__func__, "chunk->immutable");
         Freed freed{p.chunks[id].nr_pages, 0};
         const bool reintegrate = reclaim_chunk(k, p, id, freed);
         if (freed.start < freed.end && !k.does(Sabotage::no_post_unmap_flush)) {
@@ -93,8 +96,8 @@ void pcpu_reclaim_populated(K& k, Pcpu& p) {
     }
 }
 
-// mm/percpu.c: pcpu_balance_populated(), one list: its first chunk with a page to populate gets up to nr_to_pop pages.
-// What is still to be populated; 0 after an error.
+// mm/percpu.c: pcpu_balance_populated(), one list: its first chunk with a page to populate gets up to
+// nr_to_pop pages. What is still to be populated; 0 after an error.
 template <class K>
 int populate_in_slot(K& k, Pcpu& p, int slot, int nr_to_pop) {
     ChunkId id = p.chunks.first(slot);

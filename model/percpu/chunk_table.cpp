@@ -7,6 +7,7 @@ ChunkId ChunkTable::add(Chunk chunk) {
     const ChunkId id = lowest_free_;
     if (id == nodes_.size()) nodes_.emplace_back();
     nodes_[id].chunk.emplace(std::move(chunk));
+    touch(id);
     while (is_live(lowest_free_)) ++lowest_free_;
     ++nr_live_;
     return id;
@@ -27,6 +28,7 @@ void ChunkTable::reset_lists(int nr) {
 void ChunkTable::unlist(ChunkId id) {
     Node& n = nodes_[id];
     if (n.list == no_list) return;
+    touch(id);
     List& l = lists_[static_cast<std::size_t>(n.list)];
     (n.prev == no_chunk ? l.first : nodes_[n.prev].next) = n.next;
     (n.next == no_chunk ? l.last : nodes_[n.next].prev) = n.prev;
@@ -36,6 +38,7 @@ void ChunkTable::unlist(ChunkId id) {
 
 void ChunkTable::move(ChunkId id, int list, bool front) {
     unlist(id);
+    touch(id);
     Node& n = nodes_[id];
     List& l = lists_[static_cast<std::size_t>(list)];
     n.list = list;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The chunks there are, and the lists that hold them (pcpu_chunk_lists). A value: chunks name each other by number, a
-// new chunk gets the lowest number that is free, and a copy shares every chunk until one side changes it.
+// The chunks there are, and the lists that hold them (pcpu_chunk_lists). A value: chunks name each other by
+// number, a new chunk gets the lowest number that is free, and a copy shares every chunk until one side
+// changes it.
 #pragma once
 
 #include <optional>
@@ -19,9 +20,16 @@ class ChunkTable {
 public:
     [[nodiscard]] bool is_live(ChunkId id) const { return id < nodes_.size() && nodes_[id].chunk; }
     [[nodiscard]] const Chunk& operator[](ChunkId id) const { return **nodes_[id].chunk; }
-    [[nodiscard]] Chunk& own(ChunkId id) { return nodes_[id].chunk->own(); }
-    [[nodiscard]] ChunkId end_id() const { return static_cast<ChunkId>(nodes_.size()); } // past the highest number
+    [[nodiscard]] Chunk& own(ChunkId id) { return touch(id), nodes_[id].chunk->own(); }
+    [[nodiscard]] ChunkId end_id() const {
+        return static_cast<ChunkId>(nodes_.size());
+    } // past the highest number
     [[nodiscard]] u64 nr_live() const { return nr_live_; }
+
+    // Which chunks were added, changed or moved since; some more than once, some gone by now. For who judges
+    // an operation by what it touched: no part of the value.
+    void forget_touched() { touched_.clear(); }
+    [[nodiscard]] const std::vector<ChunkId>& touched() const { return touched_; }
 
     // On no list yet.
     ChunkId add(Chunk chunk);
@@ -53,7 +61,12 @@ private:
         bool operator==(const List&) const = default;
     };
 
+    void touch(ChunkId id) {
+        if (touched_.empty() || touched_.back() != id) touched_.push_back(id);
+    }
+
     std::vector<Node> nodes_;
+    std::vector<ChunkId> touched_;
     std::vector<List> lists_;
     ChunkId lowest_free_{}; // the lowest number that no chunk has
     u64 nr_live_{};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The first chunk: units laid out, memory taken for them in one of two ways, static data in front, then the reserved
-// chunk, then the first chunk proper. Source: mm/percpu.c (pcpu_embed_first_chunk(), pcpu_page_first_chunk(),
-// pcpu_setup_first_chunk()).
+// The first chunk: units laid out, memory taken for them in one of two ways, static data in front, then the
+// reserved chunk, then the first chunk proper. Source: mm/percpu.c (pcpu_embed_first_chunk(),
+// pcpu_page_first_chunk(), pcpu_setup_first_chunk()).
 #pragma once
 
 #include <algorithm>
@@ -17,14 +17,16 @@ struct BootParams {
 
 [[nodiscard]] CpuMap cpus_of(const Config& c);
 
-// Takes memory for a group: 2^n pages that hold it, on the CPU's node or else on another, and gives back what is more.
+// Takes memory for a group: 2^n pages that hold it, on the CPU's node or else on another, and gives back what
+// is more.
 template <class K>
 std::optional<Pfn> pcpu_fc_alloc(K& k, int node, u64 pages, u64 align_pages) {
     if (k.next_allocation_fails()) return k.note_failed_allocation(), std::nullopt;
     Machine& m = k.machine();
     u8 order = 0;
     while (u64{1} << order < std::max(pages, align_pages)) ++order;
-    auto p = node < m.config().nr_nodes ? m.take_contig(Nid{static_cast<u8>(node)}, Order{order}) : std::nullopt;
+    auto p =
+        node < m.config().nr_nodes ? m.take_contig(Nid{static_cast<u8>(node)}, Order{order}) : std::nullopt;
     for (u8 n = 0; !p && n < m.config().nr_nodes; ++n)
         if (n != node) p = m.take_contig(Nid{n}, Order{order});
     if (!p) return k.note_failed_allocation(), std::nullopt;
@@ -67,7 +69,9 @@ template <class K>
 Errno pcpu_embed_first_chunk(K& k, Pcpu& p, AllocInfo ai) {
     const u64 page = p.page_bytes();
     std::vector<Pfn> groups;
-    auto group_pages = [&](std::size_t g) { return static_cast<u64>(ai.groups[g].nr_units) * ai.unit_size / page; };
+    auto group_pages = [&](std::size_t g) {
+        return static_cast<u64>(ai.groups[g].nr_units) * ai.unit_size / page;
+    };
     auto undo = [&](Errno err) {
         for (std::size_t g = 0; g < groups.size(); ++g) k.machine().give_range(groups[g], group_pages(g));
         return err;
@@ -81,7 +85,8 @@ Errno pcpu_embed_first_chunk(K& k, Pcpu& p, AllocInfo ai) {
     }
     const Pfn base = *std::ranges::min_element(groups);
     u64 max_distance = 0;
-    for (std::size_t g = 0; g < groups.size(); ++g) max_distance = std::max(max_distance, groups[g] - base + group_pages(g));
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        max_distance = std::max(max_distance, groups[g] - base + group_pages(g));
     if (max_distance > k.machine().vmalloc().nr_pages() / 4 * 3) return undo(Errno::inval);
     for (std::size_t g = 0; g < groups.size(); ++g) ai.groups[g].base_offset = (groups[g] - base) * page;
     const auto layout = make_layout(p.sizes, ai, p.cpus);
@@ -97,15 +102,16 @@ template <class K>
 bool take_unit_pages(K& k, const Pcpu& p, const AllocInfo& ai, std::vector<Pfn>& pages) {
     for (const int cpu : ai.groups[0].cpu_map)
         for (u64 i = 0; cpu != no_cpu && i < ai.unit_size / p.page_bytes(); ++i) {
-            const auto page = k.alloc_pages_node("pcpu_page_first_chunk", Nid{static_cast<u8>(p.cpus.node(cpu))}, false);
+            const auto page =
+                k.alloc_pages_node("pcpu_page_first_chunk", Nid{static_cast<u8>(p.cpus.node(cpu))}, false);
             if (!page) return false;
             pages.push_back(*page);
         }
     return true;
 }
 
-// mm/percpu.c: pcpu_page_first_chunk(). -ENOMEM: as it was. Where the kernel would panic for want of a page table, so
-// early, this gives everything back.
+// mm/percpu.c: pcpu_page_first_chunk(). -ENOMEM: as it was. Where the kernel would panic for want of a page
+// table, so early, this gives everything back.
 template <class K>
 Errno pcpu_page_first_chunk(K& k, Pcpu& p, const AllocInfo& ai) {
     std::vector<Pfn> pages;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The operations of the percpu allocator: who holds which area, and one function an operation. What is called is the
-// model's or the real file's.
+// The operations of the percpu allocator: who holds which area, and one function an operation. What is called
+// is the model's or the real file's.
 #pragma once
 
 #include "model/percpu/balance.hpp"
@@ -8,8 +8,8 @@
 
 namespace mmodel::pcpu {
 
-// What an operation returned; see mmodel::Outcome. value: where the area is (chunk << 32 | offset), a physical
-// address, the chunk, or whether it should be reclaimed.
+// What an operation returned; see mmodel::Outcome. value: where the area is (chunk << 32 | offset), a
+// physical address, the chunk, or whether it should be reclaimed.
 struct Result {
     bool disabled{};
     Errno err{};
@@ -19,7 +19,8 @@ struct Result {
 
 constexpr u64 value_of(Where w) { return u64{w.chunk} << 32 | static_cast<u32>(w.off); }
 
-// The calls under test, as the model makes them. The driver of spec/linux has the same members and calls the real file.
+// The calls under test, as the model makes them. The driver of spec/linux has the same members and calls the
+// real file.
 template <class K>
 struct ModelCalls {
     K& k;
@@ -60,7 +61,8 @@ Result boot(const Pcpu& p, Calls& calls, const Op& op) {
     return {.err = calls.boot({op.bytes, op.page, op.to, op.align, op.on})};
 }
 
-// An area into its slot. Nothing: the request was refused (-EINVAL) or there was no space or memory (-ENOMEM).
+// An area into its slot. Nothing: the request was refused (-EINVAL) or there was no space or memory
+// (-ENOMEM).
 template <class Calls>
 Result alloc(Pcpu& p, Calls& calls, u8 slot, const Request& r) {
     if (!p.booted || p.areas[slot].live) return Result::disable();
@@ -72,7 +74,8 @@ Result alloc(Pcpu& p, Calls& calls, u8 slot, const Request& r) {
     return {.value = value_of(*w)};
 }
 
-// free_percpu() of what is not allocated would corrupt the chunk: it is refused here, and never asked of a real file.
+// free_percpu() of what is not allocated would corrupt the chunk: it is refused here, and never asked of a
+// real file.
 template <class Calls>
 Result free(Pcpu& p, Calls& calls, u8 slot, bool again) {
     Area& a = p.areas[slot];
@@ -112,7 +115,8 @@ Result lookup(const Pcpu& p, Calls& calls, const Op& op) {
     const Area& a = p.areas[op.folio];
     if (!a.live || op.nid >= p.nr_cpu_ids() || !p.is_possible(op.nid) || op.page >= static_cast<u32>(a.bytes))
         return Result::disable();
-    return {.value = calls.lookup(p.chunk_addr(p.chunks[a.chunk], op.nid, 0) + static_cast<u64>(a.off) + op.page)};
+    return {.value =
+                calls.lookup(p.chunk_addr(p.chunks[a.chunk], op.nid, 0) + static_cast<u64>(a.off) + op.page)};
 }
 
 // Whether [op.page, op.to) are pages of the chunk, all populated or all not.

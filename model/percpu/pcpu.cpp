@@ -23,7 +23,8 @@ u64 Pcpu::hash() const {
     h = hash_combine(h, base_addr);
     for (const Pfn page : pages) h = hash_combine(h, page.value);
     for (const Area& a : areas)
-        h = hash_combine(h, u64{a.chunk} << 32 ^ static_cast<u64>(a.off) << 1 ^ u64{a.live} ^ static_cast<u64>(a.bytes) << 40);
+        h = hash_combine(h, u64{a.chunk} << 32 ^ static_cast<u64>(a.off) << 1 ^ u64{a.live} ^
+                                static_cast<u64>(a.bytes) << 40);
     for (const ChunkId id : slots) h = hash_combine(h, id);
     return h;
 }

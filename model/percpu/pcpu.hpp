@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What the percpu allocator keeps: its layout, its chunks and their lists, its counters, and, for the operations, the
-// areas and chunks that somebody holds. A value. Source: the file-scope variables of mm/percpu.c and mm/percpu-vm.c.
+// What the percpu allocator keeps: its layout, its chunks and their lists, its counters, and, for the
+// operations, the areas and chunks that somebody holds. A value. Source: the file-scope variables of
+// mm/percpu.c and mm/percpu-vm.c.
 #pragma once
 
 #include <array>
@@ -37,7 +38,8 @@ struct Pcpu {
     bool balance_scheduled{};                                // pcpu_balance_work is pending
     std::vector<Pfn> pages{};                                // pcpu_get_pages(): empty until there is one
     u64 base_addr{};                                         // pcpu_base_addr
-    u64 nr_embedded_frames{}; // of the first chunk, taken from the page allocator for good; 0 when page-mapped
+    u64 nr_embedded_frames{}; // of the first chunk, taken from the page allocator for good; 0 when
+                              // page-mapped
     std::array<Area, max_areas> areas{};
     std::array<ChunkId, max_chunks> slots = no_chunks(); // chunks that no list holds, by slot
 
@@ -59,7 +61,8 @@ struct Pcpu {
     }
     // mm/percpu.c: pcpu_page_idx().
     [[nodiscard]] std::size_t page_idx(int cpu, int page) const {
-        return static_cast<std::size_t>(layout.unit_map[static_cast<std::size_t>(cpu)] * layout.unit_pages + page);
+        return static_cast<std::size_t>(layout.unit_map[static_cast<std::size_t>(cpu)] * layout.unit_pages +
+                                        page);
     }
     [[nodiscard]] static bool is_vmalloc_addr(u64 addr) { return addr >= vmalloc_start; }
     // Pages from the lowest to the highest unit: pages [start, end) of a chunk span so many addresses.

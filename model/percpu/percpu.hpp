@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// mm/percpu.c: the allocator above the chunks: which chunk serves a request, when one is created, populated, put aside,
-// emptied and destroyed. One function for each of the kernel's, under its name.
+// mm/percpu.c: the allocator above the chunks: which chunk serves a request, when one is created, populated,
+// put aside, emptied and destroyed. One function for each of the kernel's, under its name.
 #pragma once
 
 #include "model/percpu/percpu_vm.hpp"
@@ -21,7 +21,8 @@ inline void pcpu_chunk_move(Pcpu& p, ChunkId id, int slot, bool front = true) {
     if (id != p.reserved_chunk) p.chunks.move(id, slot, front);
 }
 
-// mm/percpu.c: pcpu_chunk_relocate(). Chunks that lost space go to the front of their new list, others to its back.
+// mm/percpu.c: pcpu_chunk_relocate(). Chunks that lost space go to the front of their new list, others to its
+// back.
 template <class K>
 void pcpu_chunk_relocate(const K& k, Pcpu& p, ChunkId id, int oslot) {
     const int nslot = pcpu_chunk_slot(p.layout, p.chunks[id]);
@@ -93,8 +94,8 @@ int free_area(const K& k, Pcpu& p, ChunkId id, int off) {
     return freed;
 }
 
-// Runs f(start, end) for each maximal run of pages in [start, end) that is populated, or that is not. As the kernel's
-// for_each_*_bitrange(), the bitmap is read anew after each.
+// Runs f(start, end) for each maximal run of pages in [start, end) that is populated, or that is not. As the
+// kernel's for_each_*_bitrange(), the bitmap is read anew after each.
 template <class F>
 void for_each_run(const Pcpu& p, ChunkId id, bool populated, int start, int end, F&& f) {
     auto next = [&](int from, bool set) {
@@ -122,11 +123,12 @@ std::optional<Where> area_of_somebody(const K& k, const Pcpu& p, int bytes) {
     return std::nullopt;
 }
 
-// mm/percpu.c: pcpu_alloc(), the search: one chunk after another, from those that just fit to those that are free.
+// mm/percpu.c: pcpu_alloc(), the search: one chunk after another, from those that just fit to those that are
+// free.
 template <class K>
 std::optional<Where> find_area(const K& k, Pcpu& p, int bits, int bit_align, bool atomic) {
-    for (int slot = pcpu_size_to_slot(p.layout, bits * static_cast<int>(min_alloc_bytes)); slot <= p.layout.free_slot;
-         ++slot) {
+    for (int slot = pcpu_size_to_slot(p.layout, bits * static_cast<int>(min_alloc_bytes));
+         slot <= p.layout.free_slot; ++slot) {
         for (ChunkId id = p.chunks.first(slot), next; id != no_chunk; id = next) {
             next = p.chunks.next(id);
             const int start = pcpu_find_block_fit(p.chunks[id], bits, bit_align, atomic);
@@ -166,7 +168,8 @@ std::optional<Where> find_or_create(K& k, Pcpu& p, int bits, int bit_align, bool
     }
 }
 
-// mm/percpu.c: pcpu_alloc(), frames for an area. An error: the area is free again; runs already populated stay.
+// mm/percpu.c: pcpu_alloc(), frames for an area. An error: the area is free again; runs already populated
+// stay.
 template <class K>
 Errno populate_area(K& k, Pcpu& p, Where w, int bytes) {
     const int page = static_cast<int>(p.page_bytes());
@@ -195,16 +198,18 @@ void zero_area(K& k, const Pcpu& p, Where w, int bytes) {
     });
 }
 
-// What the kernel refuses, with a warning: nothing, more than a unit's minimum, an alignment past a page or odd.
+// What the kernel refuses, with a warning: nothing, more than a unit's minimum, an alignment past a page or
+// odd.
 [[nodiscard]] inline bool is_legal(const Sizes& s, u64 bytes, u64 align) {
     return bytes && bytes <= s.min_unit_bytes && align <= s.page_bytes && std::has_single_bit(align);
 }
 
-// mm/percpu.c: pcpu_alloc(). Nothing: refused, or no space, or no memory; then the world is as it was, but for pages
-// that were populated, chunks that were created and chunks that moved within the lists.
+// mm/percpu.c: pcpu_alloc(). Nothing: refused, or no space, or no memory; then the world is as it was, but
+// for pages that were populated, chunks that were created and chunks that moved within the lists.
 template <class K>
 std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
-    const u64 align = k.does(Sabotage::wrong_align) ? min_alloc_bytes : std::max<u64>(r.align, min_alloc_bytes);
+    const u64 align =
+        k.does(Sabotage::wrong_align) ? min_alloc_bytes : std::max<u64>(r.align, min_alloc_bytes);
     const u64 size = (r.bytes + min_alloc_bytes - 1) / min_alloc_bytes * min_alloc_bytes;
     if (!is_legal(p.sizes, size, align)) return std::nullopt;
     const int bytes = static_cast<int>(size), bits = bytes / static_cast<int>(min_alloc_bytes);
@@ -214,8 +219,9 @@ std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
     k.lock(__func__, Lock::spin);
     std::optional<Where> found = area_of_somebody(k, p, bytes);
     const bool only_reserved = r.reserved && p.reserved_chunk != no_chunk;
-    if (!found) found = only_reserved ? find_reserved_area(k, p, bits, bit_align, r.atomic)
-                                      : find_or_create(k, p, bits, bit_align, r.atomic);
+    if (!found)
+        found = only_reserved ? find_reserved_area(k, p, bits, bit_align, r.atomic)
+                              : find_or_create(k, p, bits, bit_align, r.atomic);
     if (found || only_reserved) k.unlock(__func__, Lock::spin);
     const bool populate = found && !r.atomic && !k.does(Sabotage::no_populate);
     if (populate && populate_area(k, p, *found, bytes) != Errno::ok) found.reset();
@@ -234,11 +240,12 @@ std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
     if (id == no_chunk) return false;
     const Chunk& c = p.chunks[id];
     return addr >= c.base_addr + static_cast<u64>(c.start_offset) &&
-           addr < c.base_addr + static_cast<u64>(c.nr_pages) * p.page_bytes() - static_cast<u64>(c.end_offset);
+           addr <
+               c.base_addr + static_cast<u64>(c.nr_pages) * p.page_bytes() - static_cast<u64>(c.end_offset);
 }
 
-// mm/percpu.c: pcpu_chunk_addr_search(). The chunk that an address of unit 0 belongs to, by what its page on the
-// running CPU says.
+// mm/percpu.c: pcpu_chunk_addr_search(). The chunk that an address of unit 0 belongs to, by what its page on
+// the running CPU says.
 template <class K>
 ChunkId pcpu_chunk_addr_search(K& k, const Pcpu& p, u64 addr) {
     if (pcpu_addr_in_chunk(p, p.first_chunk, addr)) return p.first_chunk;
@@ -270,8 +277,10 @@ bool free_percpu(K& k, Pcpu& p, u64 addr) {
 // mm/percpu.c: per_cpu_ptr_to_phys(). The physical address behind an address of a CPU's unit.
 template <class K>
 u64 per_cpu_ptr_to_phys(K& k, const Pcpu& p, u64 addr) {
-    const u64 page = p.page_bytes(), low = p.chunk_addr(p.chunks[p.first_chunk], p.layout.low_unit_cpu, 0);
-    const u64 high = p.chunk_addr(p.chunks[p.first_chunk], p.layout.high_unit_cpu, 0) + p.layout.unit_size;
+    const u64 page = p.page_bytes();
+    const u64 low = p.base_addr + p.layout.unit_offsets[static_cast<std::size_t>(p.layout.low_unit_cpu)];
+    const u64 high = p.base_addr + p.layout.unit_offsets[static_cast<std::size_t>(p.layout.high_unit_cpu)] +
+                     p.layout.unit_size;
     bool in_first_chunk = false;
     if (addr >= low && addr < high)
         for_each_possible_cpu(p, [&](int cpu) {

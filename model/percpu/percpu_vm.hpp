@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// mm/percpu-vm.c: chunks in the vmalloc range, whose pages come and go. One function for each of the kernel's, under
-// its name. Pages are half-open ranges [start, end) of page indices in a chunk, the same on every possible CPU. All
-// need pcpu_alloc_mutex.
+// mm/percpu-vm.c: chunks in the vmalloc range, whose pages come and go. One function for each of the
+// kernel's, under its name. Pages are half-open ranges [start, end) of page indices in a chunk, the same on
+// every possible CPU. All need pcpu_alloc_mutex.
 #pragma once
 
 #include "model/machine/kernel.hpp"
@@ -16,8 +16,8 @@ std::optional<Pfn> pcpu_chunk_page(K& k, const Pcpu& p, ChunkId id, int cpu, int
     return k.vmalloc_to_page(p.chunk_vmap(p.chunks[id], cpu, page_idx));
 }
 
-// mm/percpu-vm.c: pcpu_get_pages(). The one array of page pointers, made at the first call and never cleared: entries
-// of earlier calls are still in it. Null: no memory for it.
+// mm/percpu-vm.c: pcpu_get_pages(). The one array of page pointers, made at the first call and never cleared:
+// entries of earlier calls are still in it. Null: no memory for it.
 template <class K>
 std::vector<Pfn>* pcpu_get_pages(K& k, Pcpu& p) {
     if (p.pages.empty() && k.kzalloc(__func__))
@@ -30,13 +30,16 @@ template <class K>
 void pcpu_free_pages(K& k, const Pcpu& p, const std::vector<Pfn>& pages, int start, int end) {
     for_each_possible_cpu(p, [&](int cpu) {
         for (int i = start; i < end; ++i)
-            if (pages[p.page_idx(cpu, i)] != no_pfn) k.free_page(__func__, pages[p.page_idx(cpu, i)]);
+            if (pages[p.page_idx(cpu, i)] != no_pfn)
+                k.free_page("pcpu_free_pages", pages[p.page_idx(cpu, i)]);
     });
 }
 
-// mm/percpu-vm.c: pcpu_alloc_pages(), the way back: the failing CPU's pages down from i, then the CPUs before it.
+// mm/percpu-vm.c: pcpu_alloc_pages(), the way back: the failing CPU's pages down from i, then the CPUs before
+// it.
 template <class K>
-void free_allocated_pages(K& k, const Pcpu& p, const std::vector<Pfn>& pages, int cpu, int start, int i, int end) {
+void free_allocated_pages(K& k, const Pcpu& p, const std::vector<Pfn>& pages, int cpu, int start, int i,
+                          int end) {
     while (--i >= start) k.free_page("pcpu_alloc_pages", pages[p.page_idx(cpu, i)]);
     if (k.does(Sabotage::leak_failed_alloc)) return;
     for (int tcpu = 0; tcpu < cpu; ++tcpu)
@@ -61,19 +64,21 @@ Errno pcpu_alloc_pages(K& k, const Pcpu& p, std::vector<Pfn>& pages, int start, 
     return Errno::ok;
 }
 
-// mm/percpu-vm.c: pcpu_pre_unmap_flush(), pcpu_post_unmap_tlb_flush(), pcpu_post_map_flush(): the whole stretch of
-// addresses from the lowest to the highest unit at once.
+// mm/percpu-vm.c: pcpu_pre_unmap_flush(), pcpu_post_unmap_tlb_flush(), pcpu_post_map_flush(): the whole
+// stretch of addresses from the lowest to the highest unit at once.
 template <class K>
 void pcpu_pre_unmap_flush(K& k, const Pcpu& p, ChunkId id, int start, int end) {
     const Chunk& c = p.chunks[id];
-    k.flush_cache_vunmap(__func__, p.chunk_vmap(c, p.layout.low_unit_cpu, start), p.span_pages(c, start, end));
+    k.flush_cache_vunmap(__func__, p.chunk_vmap(c, p.layout.low_unit_cpu, start),
+                         p.span_pages(c, start, end));
 }
 
 template <class K>
 void pcpu_post_unmap_tlb_flush(K& k, const Pcpu& p, ChunkId id, int start, int end) {
     const Chunk& c = p.chunks[id];
     const Vmap from = p.chunk_vmap(c, p.layout.low_unit_cpu, start);
-    if (k.does(Sabotage::short_flush)) return k.flush_tlb_vmalloc(__func__, from, static_cast<u64>(end - start));
+    if (k.does(Sabotage::short_flush))
+        return k.flush_tlb_vmalloc(__func__, from, static_cast<u64>(end - start));
     k.flush_tlb_vmalloc(__func__, from, p.span_pages(c, start, end));
 }
 
@@ -100,7 +105,7 @@ void pcpu_unmap_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, 
     for_each_possible_cpu(p, [&](int cpu) {
         for (int i = start; i < end; ++i) {
             const auto page = pcpu_chunk_page(k, p, id, cpu, i);
-            if (!page) k.warn(__func__, "!page");
+            if (!page) k.warn("pcpu_unmap_pages", "!page");
             pages[p.page_idx(cpu, i)] = page.value_or(no_pfn);
         }
         __pcpu_unmap_pages(k, p.chunk_vmap(p.chunks[id], cpu, start), end - start);
@@ -122,9 +127,11 @@ template <class K>
 Errno pcpu_map_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, int start, int end) {
     const auto nr = static_cast<std::size_t>(end - start);
     for (int cpu = 0; cpu < p.nr_cpu_ids(); ++cpu) {
-        if (!p.is_possible(cpu) || (cpu == p.layout.high_unit_cpu && k.does(Sabotage::skip_last_cpu))) continue;
+        if (!p.is_possible(cpu) || (cpu == p.layout.high_unit_cpu && k.does(Sabotage::skip_last_cpu)))
+            continue;
         const bool shared = cpu != p.layout.low_unit_cpu && k.does(Sabotage::shared_frame);
-        const auto run = std::span(pages).subspan(p.page_idx(shared ? p.layout.low_unit_cpu : cpu, start), nr);
+        const auto run =
+            std::span(pages).subspan(p.page_idx(shared ? p.layout.low_unit_cpu : cpu, start), nr);
         const Errno err = __pcpu_map_pages(k, p.chunk_vmap(p.chunks[id], cpu, start), run);
         if (err != Errno::ok) return unmap_mapped_pages(k, p, id, cpu, start, end), err;
         for (const Pfn page : run) k.set_page_tag("pcpu_set_page_chunk", page, tag_of(id));
@@ -145,8 +152,8 @@ void touch_surplus_units(K& k, const Pcpu& p, ChunkId id, int start) {
         }
 }
 
-// mm/percpu-vm.c: pcpu_populate_chunk(). -ENOMEM: as it was, but for tables that stay and entries of the array. Neither
-// the populated bitmap nor any counter is touched, and nothing is zeroed.
+// mm/percpu-vm.c: pcpu_populate_chunk(). -ENOMEM: as it was, but for tables that stay and entries of the
+// array. Neither the populated bitmap nor any counter is touched, and nothing is zeroed.
 template <class K>
 Errno pcpu_populate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end) {
     std::vector<Pfn>* pages = pcpu_get_pages(k, p);
@@ -204,7 +211,8 @@ void pcpu_free_chunk(K& k) {
     k.kfree(__func__, objects_per_chunk);
 }
 
-// mm/percpu-vm.c: pcpu_create_chunk(). On no list and without a page; no_chunk when memory or addresses are lacking.
+// mm/percpu-vm.c: pcpu_create_chunk(). On no list and without a page; no_chunk when memory or addresses are
+// lacking.
 template <class K>
 ChunkId pcpu_create_chunk(K& k, Pcpu& p) {
     if (!pcpu_alloc_chunk(k)) return no_chunk;
