@@ -61,8 +61,7 @@ int visit(dl_phdr_info* object, std::size_t, void* data) {
 
 Image::Image(const void* symbol) {
     Search search{reinterpret_cast<std::uintptr_t>(symbol), {}};
-    if (!dl_iterate_phdr(visit, &search))
-        throw HostError("the compiled kernel file is in no loaded object");
+    if (!dl_iterate_phdr(visit, &search)) throw HostError("the compiled kernel file is in no loaded object");
     for (const Range& r : search.found) {
         auto* at = reinterpret_cast<std::byte*>(r.start);
         segments_.push_back({at, std::vector<std::byte>(at, at + (r.end - r.start))});
