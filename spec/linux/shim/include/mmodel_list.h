@@ -3,7 +3,7 @@
 #ifndef MMODEL_LIST_H
 #define MMODEL_LIST_H
 
-#include "mmodel_types.h"
+#include "mmodel_base.h"
 
 struct list_head {
 	struct list_head *next, *prev;

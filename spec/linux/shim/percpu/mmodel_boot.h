@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* What include/linux/percpu.h declares, boot memory, the static image, and page tables as boot fills them. */
+#ifndef MMODEL_BOOT_H
+#define MMODEL_BOOT_H
+
+#include "mmodel_memory.h"
+
+#define PCPU_MIN_UNIT_SIZE        PFN_ALIGN(32 << 10)
+#define PCPU_MIN_ALLOC_SHIFT      2
+#define PCPU_MIN_ALLOC_SIZE       (1 << PCPU_MIN_ALLOC_SHIFT)
+#define PCPU_BITMAP_BLOCK_SIZE    PAGE_SIZE
+#define PCPU_BITMAP_BLOCK_BITS    (PCPU_BITMAP_BLOCK_SIZE >> PCPU_MIN_ALLOC_SHIFT)
+#define PERCPU_DYNAMIC_EARLY_SIZE (MMODEL_PERCPU_EARLY_KIB << 10) /* differs from tree to tree */
+#define PERCPU_DYNAMIC_RESERVE    (28 << 10)
+#define PERCPU_MODULE_RESERVE     (8 << 10)
+
+struct pcpu_group_info {
+	int nr_units; /* those without a CPU too */
+	unsigned long base_offset;
+	unsigned int *cpu_map; /* by unit; NR_CPUS for none */
+};
+
+struct pcpu_alloc_info {
+	size_t static_size, reserved_size, dyn_size;
+	size_t unit_size, atom_size, alloc_size;
+	size_t __ai_size;
+	int nr_groups;
+	struct pcpu_group_info groups[];
+};
+
+enum pcpu_fc { PCPU_FC_AUTO, PCPU_FC_EMBED, PCPU_FC_PAGE, PCPU_FC_NR };
+
+typedef int pcpu_fc_cpu_to_node_fn_t(int cpu);
+typedef int pcpu_fc_cpu_distance_fn_t(unsigned int from, unsigned int to);
+
+extern void *pcpu_base_addr;
+extern const unsigned long *pcpu_unit_offsets;
+extern const char *const pcpu_fc_names[PCPU_FC_NR];
+extern enum pcpu_fc pcpu_chosen_fc;
+
+struct pcpu_alloc_info *pcpu_alloc_alloc_info(int nr_groups, int nr_units);
+void pcpu_free_alloc_info(struct pcpu_alloc_info *ai);
+void pcpu_setup_first_chunk(const struct pcpu_alloc_info *ai, void *base_addr);
+int pcpu_embed_first_chunk(size_t reserved_size, size_t dyn_size, size_t atom_size,
+			   pcpu_fc_cpu_distance_fn_t cpu_distance_fn, pcpu_fc_cpu_to_node_fn_t cpu_to_nd_fn);
+int pcpu_page_first_chunk(size_t reserved_size, pcpu_fc_cpu_to_node_fn_t cpu_to_nd_fn);
+void pcpu_populate_pte(unsigned long addr);
+bool __is_kernel_percpu_address(unsigned long addr, unsigned long *can_addr);
+bool is_kernel_percpu_address(unsigned long addr);
+phys_addr_t per_cpu_ptr_to_phys(void *addr);
+void free_percpu(void *ptr);
+unsigned long pcpu_nr_pages(void);
+
+/* The static image. Its percpu addresses start at 0, as on x86-64; boot decides how long it is. */
+extern char *mmodel_per_cpu_end;
+extern unsigned long __per_cpu_offset[NR_CPUS];
+#define __per_cpu_start ((char *)0)
+#define __per_cpu_end   mmodel_per_cpu_end
+#define __per_cpu_load  mmodel_host->per_cpu_load
+#define per_cpu_offset(cpu)   __per_cpu_offset[cpu]
+#define per_cpu_ptr(ptr, cpu) ((typeof(ptr))((unsigned long)(ptr) + per_cpu_offset(cpu)))
+
+/* Boot memory. The first 16 MiB are for devices that cannot reach further. */
+#define MAX_DMA_ADDRESS            ((unsigned long)__va(16ul << 20))
+#define MEMBLOCK_ALLOC_ACCESSIBLE  0
+#define memblock_alloc(size, align) \
+	(mmodel_host->memblock_alloc)(__func__, size, align, 0, NUMA_NO_NODE)
+#define memblock_alloc_from(size, align, min_addr) \
+	(mmodel_host->memblock_alloc)(__func__, size, align, min_addr, NUMA_NO_NODE)
+#define memblock_alloc_try_nid(size, align, min_addr, max_addr, nid) \
+	(mmodel_host->memblock_alloc)(__func__, size, align, min_addr, nid)
+#define memblock_free(ptr, size) (mmodel_host->memblock_free)(__func__, ptr, size)
+
+/* Page tables: all levels above the PMD are folded and there. */
+struct mm_struct { int unused; };
+extern struct mm_struct init_mm;
+typedef struct { unsigned long entry; } pgd_t, p4d_t, pud_t, pmd_t, pte_t;
+extern pgd_t mmodel_pgd;
+
+#define pgd_offset_k(addr)              ((void)(addr), &mmodel_pgd)
+#define p4d_offset(pgd, addr)           (pgd)
+#define pud_offset(p4d, addr)           (p4d)
+#define pmd_offset(pud, addr)           ((void)(pud), mmodel_pmd(__func__, addr))
+#define pgd_none(entry)                 ((void)(entry), 0)
+#define p4d_none(entry)                 ((void)(entry), 0)
+#define pud_none(entry)                 ((void)(entry), 0)
+#define pmd_present(pmd)                ((int)((pmd).entry & 1))
+#define pgd_populate(mm, pgd, p4d)             BUG()
+#define pgd_populate_kernel(addr, pgd, p4d)    BUG()
+#define p4d_populate(mm, p4d, pud)             BUG()
+#define p4d_populate_kernel(addr, p4d, pud)    BUG()
+#define pud_populate(mm, pud, pmd)             BUG()
+#define pmd_populate_kernel(mm, pmd, table) \
+	(mmodel_host->pmd_populate_kernel)(__func__, (unsigned long *)(pmd) - mmodel_host->pmds, table)
+
+static inline pmd_t *mmodel_pmd(const char *where, unsigned long addr)
+{
+	if (!is_vmalloc_addr(addr))
+		mmodel_host->bug(where, __FILE__, __LINE__, "an address outside the vmalloc range is looked up");
+	return (pmd_t *)&mmodel_host->pmds[(addr - VMALLOC_START) >> PMD_SHIFT];
+}
+
+#endif

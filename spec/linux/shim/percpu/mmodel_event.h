@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Primitives that are events but know nothing of pages: warnings, locks, work, stores, flushes. Macros, so that
+ * __func__ is the kernel function that causes the event. */
+#ifndef MMODEL_EVENT_H
+#define MMODEL_EVENT_H
+
+#include "mmodel_bits.h"
+#include <mmodel_warn.h>
+
+#define panic(format, ...) mmodel_host->panic(__func__, format)
+
+#define KERN_EMERG  ""
+#define KERN_DEBUG  ""
+#define printk(...)   do { } while (0)
+#define pr_cont(...)  do { } while (0)
+#define pr_emerg(...) do { } while (0)
+#define dump_stack()  do { } while (0)
+#define snprintf(...) do { } while (0) /* what it prints is only ever printed */
+
+/* There is one lock of each kind. Taken twice, or given back twice, is what would hang or corrupt a kernel. */
+typedef struct { int held; } spinlock_t;
+struct mutex { int held; };
+
+#define DEFINE_SPINLOCK(name) spinlock_t name
+#define DEFINE_MUTEX(name)    struct mutex name
+#define lockdep_assert_held(at) MMODEL_WARN(!(at)->held, "lockdep_assert_held(" #at ")")
+
+#define MMODEL_LOCK(at, which, acquire) do {                                                    \
+	MMODEL_BUG_ON((at)->held == (acquire), (acquire) ? "a lock is taken twice" : "a lock is not held"); \
+	(at)->held = (acquire);                                                                 \
+	mmodel_host->lock(__func__, which, acquire);                                            \
+} while (0)
+
+#define spin_lock_irq(at)                   MMODEL_LOCK(at, MMODEL_PCPU_LOCK, 1)
+#define spin_unlock_irq(at)                 MMODEL_LOCK(at, MMODEL_PCPU_LOCK, 0)
+#define spin_lock_irqsave(at, flags)        do { (flags) = 0; spin_lock_irq(at); } while (0)
+#define spin_unlock_irqrestore(at, flags)   do { (void)(flags); spin_unlock_irq(at); } while (0)
+#define mutex_lock(at)                      MMODEL_LOCK(at, MMODEL_PCPU_ALLOC_MUTEX, 1)
+#define mutex_unlock(at)                    MMODEL_LOCK(at, MMODEL_PCPU_ALLOC_MUTEX, 0)
+#define mutex_lock_killable(at) ({                                                              \
+	int mm_killed = mmodel_host->mutex_lock_killable && mmodel_host->mutex_lock_killable(__func__); \
+	if (!mm_killed)                                                                         \
+		mutex_lock(at);                                                                 \
+	mm_killed ? -EINTR : 0;                                                                 \
+})
+
+struct work_struct { void (*func)(struct work_struct *work); };
+#define DECLARE_WORK(name, function) struct work_struct name = { function }
+#define schedule_work(work)          ((void)(work), (mmodel_host->schedule_work)(__func__))
+
+/* The task's allocation context: the balance worker runs without I/O. */
+extern bool mmodel_noio;
+#define memalloc_noio_save()          ({ unsigned int mm_was = mmodel_noio; mmodel_noio = true; mm_was; })
+#define memalloc_noio_restore(flags)  ((void)(mmodel_noio = (flags)))
+#define current_gfp_context(gfp) \
+	((gfp) & ~(mmodel_noio ? MMODEL_PERCPU_GFP_IO | MMODEL_PERCPU_GFP_FS : 0u))
+
+/* Stores to the machine's memory are told before they happen; others are the unit's own affair. */
+static inline bool mmodel_is_machine(unsigned long addr)
+{
+	return addr - mmodel_host->direct_map < mmodel_host->nr_frames << PAGE_SHIFT ||
+	       addr - mmodel_host->vmalloc_start < mmodel_host->vmalloc_end - mmodel_host->vmalloc_start;
+}
+
+#define memset(to, byte, n) ({                                                          \
+	void *mm_to = (to);                                                             \
+	unsigned long mm_n = (n);                                                       \
+	if (mmodel_is_machine((unsigned long)mm_to))                                    \
+		(mmodel_host->memset)(__func__, mm_to, byte, mm_n);                     \
+	__builtin_memset(mm_to, byte, mm_n);                                            \
+})
+#define memcpy(to, from, n) ({                                                          \
+	void *mm_to = (to);                                                             \
+	const void *mm_from = (from);                                                   \
+	unsigned long mm_n = (n);                                                       \
+	if (mmodel_is_machine((unsigned long)mm_to))                                    \
+		(mmodel_host->memcpy)(__func__, mm_to, mm_from, mm_n);                  \
+	__builtin_memcpy(mm_to, mm_from, mm_n);                                         \
+})
+
+#define flush_cache_vmap(start, end)       (mmodel_host->flush_cache_vmap)(__func__, start, end)
+#define flush_cache_vmap_early(start, end) (mmodel_host->flush_cache_vmap)(__func__, start, end)
+#define flush_cache_vunmap(start, end)     (mmodel_host->flush_cache_vunmap)(__func__, start, end)
+#define flush_tlb_kernel_range(start, end) (mmodel_host->flush_tlb_kernel_range)(__func__, start, end)
+
+/* Watchers that are configured out. */
+#define kmemleak_alloc_percpu(ptr, size, gfp)     do { } while (0)
+#define kmemleak_free_percpu(ptr)                 do { } while (0)
+#define kmemleak_ignore_phys(phys)                do { } while (0)
+#define trace_percpu_alloc_percpu(...)            do { } while (0)
+#define trace_percpu_alloc_percpu_fail(...)       do { } while (0)
+#define trace_percpu_free_percpu(...)             do { } while (0)
+#define trace_percpu_create_chunk(...)            do { } while (0)
+#define trace_percpu_destroy_chunk(...)           do { } while (0)
+struct obj_cgroup;
+#define mem_cgroup_kmem_disabled()                true
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Everything that mm/percpu.c includes. This directory comes before ../include in the include path. */
+#ifndef MMODEL_KERNEL_H
+#define MMODEL_KERNEL_H
+
+#include "mmodel_boot.h"
+
+#endif
