@@ -231,6 +231,15 @@ TEST_CASE("a page-mapped first chunk has units as large as their parts") {
     CHECK(first_chunk_areas(x86, *odd) == FirstChunkAreas{5004, 0, 28 * KiB - 5004, 7});
 }
 
+// 60 pages can be cut into 12 units or into 10 for ten CPUs: one allocation either way.
+TEST_CASE("of two layouts with as many allocations, the one with larger units is chosen") {
+    const CpuMap cpus = cpus_on_nodes(std::vector<int>(10, 0));
+    const auto ai = pcpu_build_alloc_info(tiny, 0, 0, u64{60} * 256, 300, cpus, Grouping::by_distance);
+    REQUIRE(ai);
+    CHECK(ai->unit_size == 6 * 256);
+    CHECK(ai->groups[0].nr_units == 10);
+}
+
 TEST_CASE("whatever the machine, a layout gives each possible CPU its unit") {
     for (const Sizes* s : {&x86, &tiny})
         prop("pcpu layout " + std::to_string(s->page_bytes), 200, [&] {
