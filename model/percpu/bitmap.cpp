@@ -2,6 +2,7 @@
 #include "model/percpu/bitmap.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace mmodel::pcpu {
@@ -61,8 +62,11 @@ int Bitmap::count(int start, int end) const {
 }
 
 u64 Bitmap::hash() const {
-    u64 h = static_cast<u64>(nr_bits);
-    for (const u64 w : words) h = fold(h, w);
+    // Lanes that do not wait for each other: a chunk has thousands of words.
+    std::array<u64, 8> lanes{static_cast<u64>(nr_bits)};
+    for (std::size_t i = 0; i < words.size(); ++i) lanes[i % 8] = fold(lanes[i % 8], words[i]);
+    u64 h = 0;
+    for (const u64 lane : lanes) h = fold(h, lane);
     return h;
 }
 
