@@ -9,7 +9,8 @@
 using namespace mmodel;
 using namespace mmodel::spec;
 
-TEST_CASE("a monitor that collects lets the operation end and names each broken invariant once, the first one first") {
+TEST_CASE("a monitor that collects lets the operation end and names each broken invariant once, the first "
+          "one first") {
     World w(*parse_config("x86-64"));
     REQUIRE_FALSE(checked_advance(w, {.kind = OpKind::alloc_folio}).violation);
     World stopped = w;
