@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// hvo_fuzzer with a bug in the model: if this does not fail, no silence of hvo_fuzzer means anything. The bug shows only after
-// hot-adding a block whose vmemmap is a high-order allocation, taking a folio from it and optimising that.
+// hvo_fuzzer with a bug in the model: if this does not fail, no silence of hvo_fuzzer means anything. The bug
+// shows only after hot-adding a block whose vmemmap is a high-order allocation, taking a folio from it and
+// optimising that.
 #include "fuzz/harness.hpp"
 #include "fuzz/mutate.hpp"
 
@@ -12,11 +13,13 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     return mmodel::harness::test_one_input(data, size, mmodel::Sabotage::no_split_page);
 }
 
-extern "C" std::size_t LLVMFuzzerCustomMutator(u8* data, std::size_t size, std::size_t max_size, unsigned seed) {
+extern "C" std::size_t LLVMFuzzerCustomMutator(u8* data, std::size_t size, std::size_t max_size,
+                                               unsigned seed) {
     return mmodel::mutate(data, size, max_size, seed);
 }
 
-extern "C" std::size_t LLVMFuzzerCustomCrossOver(const u8* a, std::size_t a_size, const u8* b, std::size_t b_size, u8* out,
-                                                 std::size_t max_size, unsigned seed) {
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const u8* a, std::size_t a_size, const u8* b,
+                                                 std::size_t b_size, u8* out, std::size_t max_size,
+                                                 unsigned seed) {
     return mmodel::cross_over(a, a_size, b, b_size, out, max_size, seed);
 }

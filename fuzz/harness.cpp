@@ -41,7 +41,8 @@ std::string_view sabotage_name(Sabotage s) {
 }
 
 std::optional<spec::Violation> first_violation(const Trace& t) {
-    return spec::check_sequence(t.config, t.ops, sabotage_named(t.sabotage).value_or(Sabotage::none)).violation;
+    return spec::check_sequence(t.config, t.ops, sabotage_named(t.sabotage).value_or(Sabotage::none))
+        .violation;
 }
 
 std::string where(const spec::Violation& v) {
@@ -82,7 +83,7 @@ void say(const std::string& text) {
     std::abort();
 }
 
-}  // namespace
+} // namespace
 
 std::expected<Settings, std::string> read_settings(const char* allow, const char* artifacts) {
     Settings out{.artifacts = artifacts ? artifacts : ""};
@@ -91,20 +92,23 @@ std::expected<Settings, std::string> read_settings(const char* allow, const char
         rest.remove_prefix(std::min(rest.size(), word.size() + 1));
         if (word.empty()) continue;
         const auto inv = spec::invariant_named(word);
-        if (!inv) return std::unexpected("MMODEL_ALLOW: '" + std::string(word) + "' is no invariant of this mmodel");
+        if (!inv)
+            return std::unexpected("MMODEL_ALLOW: '" + std::string(word) +
+                                   "' is no invariant of this mmodel");
         out.allowed.set(index(*inv));
     }
     return out;
 }
 
 std::string print(const Tally& t) {
-    return std::to_string(t.nr_inputs) + " inputs, " + std::to_string(t.nr_ops) + " operations, " + std::to_string(t.nr_disabled) +
-           " disabled, " + std::to_string(t.nr_left_out) + " left out, " + std::to_string(t.nr_events) + " events";
+    return std::to_string(t.nr_inputs) + " inputs, " + std::to_string(t.nr_ops) + " operations, " +
+           std::to_string(t.nr_disabled) + " disabled, " + std::to_string(t.nr_left_out) + " left out, " +
+           std::to_string(t.nr_events) + " events";
 }
 
 std::optional<Found> judge(std::span<const u8> input, Sabotage planted, const InvSet& allowed, Tally& tally) {
     ++tally.nr_inputs;
-    if (input.size() < record_bytes) return std::nullopt;   // no operation fits
+    if (input.size() < record_bytes) return std::nullopt; // no operation fits
     Trace t = decode(input);
     if (t.ops.empty()) return std::nullopt;
     World w = booted(t.config);
@@ -116,7 +120,8 @@ std::optional<Found> judge(std::span<const u8> input, Sabotage planted, const In
         if (!step.violation) continue;
         if (!allowed[index(step.violation->inv)]) {
             t.ops.resize(i + 1);
-            for (auto j = left_out.rbegin(); j != left_out.rend(); ++j) t.ops.erase(t.ops.begin() + static_cast<std::ptrdiff_t>(*j));
+            for (auto j = left_out.rbegin(); j != left_out.rend(); ++j)
+                t.ops.erase(t.ops.begin() + static_cast<std::ptrdiff_t>(*j));
             t.sabotage = planted == Sabotage::none ? "" : sabotage_name(planted);
             return Found{std::move(t), std::move(*step.violation)};
         }
@@ -145,13 +150,16 @@ std::string report(const Found& minimal, u64 nr_ops_before, std::string_view fil
     std::string out = "\n==== mmodel: " + name_of(v) + "\n" + std::string(spec::fact(v.inv).sentence) + "\n";
     out += "where  " + where(v) + "\n";
     if (!v.detail.empty()) out += "found  " + v.detail + "\n";
-    out += "trace  " + std::to_string(minimal.trace.ops.size()) + " of " + std::to_string(nr_ops_before) + " operations are enough:\n\n" + text + "\n";
-    out += "again  " + (file.empty() ? as_printf(text) + " | " + replay + "-" : replay + std::string(file)) + "\n====\n";
+    out += "trace  " + std::to_string(minimal.trace.ops.size()) + " of " + std::to_string(nr_ops_before) +
+           " operations are enough:\n\n" + text + "\n";
+    out += "again  " + (file.empty() ? as_printf(text) + " | " + replay + "-" : replay + std::string(file)) +
+           "\n====\n";
     return out;
 }
 
 std::expected<std::string, std::string> write_artifact(const Found& minimal, const std::string& dir) {
-    const std::string path = dir + "/" + name_of(minimal.violation) + ".trace", text = print_trace(minimal.trace);
+    const std::string path = dir + "/" + name_of(minimal.violation) + ".trace",
+                      text = print_trace(minimal.trace);
     const auto why = [&] { return std::unexpected("cannot write '" + path + "': " + std::strerror(errno)); };
     std::FILE* f = std::fopen(path.c_str(), "wb");
     if (!f) return why();
@@ -161,7 +169,7 @@ std::expected<std::string, std::string> write_artifact(const Found& minimal, con
     if (written && closed) return path;
     if (error) errno = error;
     const auto failed = why();
-    std::remove(path.c_str());   // half a trace is worse than none
+    std::remove(path.c_str()); // half a trace is worse than none
     return failed;
 }
 
@@ -177,10 +185,11 @@ int initialize() {
 }
 
 int test_one_input(const u8* data, std::size_t size, Sabotage planted) {
-    if (auto found = judge({data, size}, planted, settings().allowed, process_tally())) abort_on(std::move(*found));
+    if (auto found = judge({data, size}, planted, settings().allowed, process_tally()))
+        abort_on(std::move(*found));
     return 0;
 }
 
 const Tally& tally() { return process_tally(); }
 
-}  // namespace mmodel::harness
+} // namespace mmodel::harness

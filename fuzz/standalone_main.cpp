@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Runs a fuzz target without an engine, with any compiler:
-//   hvo_fuzzer_standalone PATH...               text traces and fuzz byte files; a directory stands for all files below it
-//   hvo_fuzzer_standalone --seeds OUT PATH...   writes the bytes of each to OUT instead, as seeds for an engine
-// A trace's sabotage is not in its bytes, so it runs and is written without. Exit: 0 all ran, 2 an input that is none, or no
-// input at all; a violation aborts.
+//   hvo_fuzzer_standalone PATH...              text traces and fuzz byte files; a directory: all files below
+//   hvo_fuzzer_standalone --seeds OUT PATH...  writes the bytes of each to OUT instead, as an engine's seeds
+// A trace's sabotage is not in its bytes, so it runs and is written without. Exit: 0 all ran, 2 an input that
+// is none, or no input at all; a violation aborts.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -44,8 +44,8 @@ char current[4096];
 
 void name_the_input(int) {
     const char before[] = "mmodel: while running ";
-    if (write(STDERR_FILENO, before, sizeof before - 1) < 0 || write(STDERR_FILENO, current, std::strlen(current)) < 0 ||
-        write(STDERR_FILENO, "\n", 1) < 0)
+    if (write(STDERR_FILENO, before, sizeof before - 1) < 0 ||
+        write(STDERR_FILENO, current, std::strlen(current)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
         _exit(exit_usage);
     std::signal(SIGABRT, SIG_DFL);
 }
@@ -79,8 +79,10 @@ std::expected<Input, std::string> read_input(const fs::path& path) {
     const std::string text = content.str();
     const std::span bytes(reinterpret_cast<const u8*>(text.data()), text.size());
     if (const auto version = mmodel::version_of(bytes); version && *version > mmodel::bytes_version)
-        return std::unexpected(path.string() + ": byte 4: fuzz format version " + std::to_string(*version) + " is newer than this mmodel reads");
-    if (!text.starts_with("mmodel trace") && path.extension() != ".trace") return Input{.bytes = Bytes(bytes.begin(), bytes.end())};
+        return std::unexpected(path.string() + ": byte 4: fuzz format version " + std::to_string(*version) +
+                               " is newer than this mmodel reads");
+    if (!text.starts_with("mmodel trace") && path.extension() != ".trace")
+        return Input{.bytes = Bytes(bytes.begin(), bytes.end())};
     auto trace = mmodel::parse_trace(text);
     if (!trace) return std::unexpected(path.string() + ": " + mmodel::print_error(trace.error()));
     trace->sabotage.clear();
@@ -101,7 +103,9 @@ int write_seed(const fs::path& out, const fs::path& from, const Bytes& bytes) {
 
 int run_one(const fs::path& path, const Bytes& bytes) {
     std::strncpy(current, path.c_str(), sizeof current - 1);
-    return LLVMFuzzerTestOneInput(bytes.data(), bytes.size()) == 0 ? 0 : complain(path.string() + ": the target refuses this input");
+    return LLVMFuzzerTestOneInput(bytes.data(), bytes.size()) == 0
+               ? 0
+               : complain(path.string() + ": the target refuses this input");
 }
 
 int run(const std::vector<std::string>& paths, const std::string& seeds_out) {
@@ -116,16 +120,20 @@ int run(const std::vector<std::string>& paths, const std::string& seeds_out) {
             std::printf("skipped %s: %s\n", path.c_str(), in->skipped.c_str());
             continue;
         }
-        const int status = seeds_out.empty() ? run_one(path, in->bytes) : write_seed(seeds_out, path, in->bytes);
+        const int status =
+            seeds_out.empty() ? run_one(path, in->bytes) : write_seed(seeds_out, path, in->bytes);
         if (status) return status;
     }
     if (nr_skipped == files.size()) return complain("none of these inputs has fuzz bytes");
-    if (!seeds_out.empty()) return std::printf("%zu seeds in %s, %zu skipped\n", files.size() - nr_skipped, seeds_out.c_str(), nr_skipped), 0;
+    if (!seeds_out.empty())
+        return std::printf("%zu seeds in %s, %zu skipped\n", files.size() - nr_skipped, seeds_out.c_str(),
+                           nr_skipped),
+               0;
     std::printf("%s, %zu skipped\n", print(mmodel::harness::tally()).c_str(), nr_skipped);
     return mmodel::harness::tally().nr_ops > 0 ? 0 : complain("none of these inputs did anything");
 }
 
-}  // namespace
+} // namespace
 
 int main(int argc, char** argv) {
     LLVMFuzzerInitialize(&argc, &argv);

@@ -23,7 +23,8 @@ std::vector<u8> bytes_of(const std::string& lines, const std::string& geometry =
     return *bytes;
 }
 
-std::optional<Found> judged(const std::string& lines, Sabotage planted, const InvSet& allowed = {}, const std::string& geometry = "tiny") {
+std::optional<Found> judged(const std::string& lines, Sabotage planted, const InvSet& allowed = {},
+                            const std::string& geometry = "tiny") {
     Tally tally;
     return judge(bytes_of(lines, geometry), planted, allowed, tally);
 }
@@ -50,11 +51,12 @@ struct Scratch {
 
 const std::string leaky = "alloc_folio folio=1\nalloc_folio folio=0\noptimise folio=0\nrestore folio=0\n";
 
-}  // namespace
+} // namespace
 
 TEST_CASE("an input that breaks nothing is counted and finds nothing") {
     Tally t;
-    CHECK_FALSE(judge(bytes_of("alloc_folio folio=0\noptimise folio=0\noptimise folio=9\n"), Sabotage::none, {}, t));
+    CHECK_FALSE(
+        judge(bytes_of("alloc_folio folio=0\noptimise folio=0\noptimise folio=9\n"), Sabotage::none, {}, t));
     CHECK(t.nr_inputs == 1);
     CHECK(t.nr_ops == 2);
     CHECK(t.nr_disabled == 1);
@@ -73,7 +75,8 @@ TEST_CASE("an input is judged alike however often, whatever ran before it") {
     CHECK(first->violation.inv == second->violation.inv);
 }
 
-TEST_CASE("what is found is a trace that ends with the violation, and its minimum breaks the same invariant") {
+TEST_CASE(
+    "what is found is a trace that ends with the violation, and its minimum breaks the same invariant") {
     const auto found = judged(leaky, Sabotage::leak_page);
     REQUIRE(found);
     CHECK(found->violation.inv == Inv::no_page_is_leaked);
@@ -88,8 +91,10 @@ TEST_CASE("what is found is a trace that ends with the violation, and its minimu
 }
 
 TEST_CASE("a run goes on past an allowed violation, and what it finds behind it needs no such operation") {
-    // no_split_page breaks on memory that was hot-added only; leaving out optimise folio=0 leaves the rest well.
-    const std::string lines = "hot_add\nalloc_folio folio=0 from=hot\noptimise folio=0\nalloc_folio folio=1 from=hot\noptimise folio=1\n";
+    // no_split_page breaks on memory that was hot-added only; leaving out optimise folio=0 leaves the rest
+    // well.
+    const std::string lines = "hot_add\nalloc_folio folio=0 from=hot\noptimise folio=0\nalloc_folio folio=1 "
+                              "from=hot\noptimise folio=1\n";
     const InvSet known = only(Inv::high_order_block_is_split_before_its_pages_are_freed);
     CHECK(judged(lines, Sabotage::no_split_page));
     Tally t;
@@ -103,17 +108,20 @@ TEST_CASE("a run goes on past an allowed violation, and what it finds behind it 
 }
 
 TEST_CASE("an operation that was left out is not in the trace of what is found later") {
-    // One sabotage, two invariants: the restore leaks a page; a rolled back optimise leaves folio 0 with a page twice.
+    // One sabotage, two invariants: the restore leaks a page; a rolled back optimise leaves folio 0 with a
+    // page twice.
     const std::string leak = "alloc_folio folio=1\noptimise folio=1\nrestore folio=1\n";
     const std::string rollback = "alloc_folio folio=0 size=1G\noptimise folio=0 fail=2\n";
     const auto first = judged(leak + rollback, Sabotage::shared_restore, {}, "x86-64");
     REQUIRE(first);
     CHECK(first->violation.inv == Inv::no_page_is_leaked);
-    const auto second = judged(leak + rollback, Sabotage::shared_restore, only(Inv::no_page_is_leaked), "x86-64");
+    const auto second =
+        judged(leak + rollback, Sabotage::shared_restore, only(Inv::no_page_is_leaked), "x86-64");
     REQUIRE(second);
     CHECK(second->violation.inv == Inv::plain_folio_has_pages_of_its_own);
-    CHECK(second->trace.ops.size() == 4);   // all but the restore
-    const auto again = spec::check_sequence(second->trace.config, second->trace.ops, Sabotage::shared_restore);
+    CHECK(second->trace.ops.size() == 4); // all but the restore
+    const auto again =
+        spec::check_sequence(second->trace.config, second->trace.ops, Sabotage::shared_restore);
     REQUIRE(again.violation);
     CHECK(again.violation->inv == Inv::plain_folio_has_pages_of_its_own);
     CHECK(again.op_idx == 3);
@@ -164,7 +172,8 @@ TEST_CASE("an invariant that is allowed must be one") {
     CHECK(none->allowed.none());
     CHECK(none->artifacts.empty());
     REQUIRE_FALSE(read_settings("inv_no_page_is_leakde", nullptr));
-    CHECK(read_settings("inv_no_page_is_leakde", nullptr).error() == "MMODEL_ALLOW: 'inv_no_page_is_leakde' is no invariant of this mmodel");
+    CHECK(read_settings("inv_no_page_is_leakde", nullptr).error() ==
+          "MMODEL_ALLOW: 'inv_no_page_is_leakde' is no invariant of this mmodel");
 }
 
-}  // namespace mmodel::harness
+} // namespace mmodel::harness
