@@ -117,6 +117,14 @@ std::vector<Json> json_lines(const std::string& text) {
     return out;
 }
 
+void check_table(const std::string& out) {
+    std::istringstream lines(out.substr(0, out.find("\n\n")));
+    for (std::string line; std::getline(lines, line);) {
+        INFO(line);
+        CHECK(line.size() <= 120);
+    }
+}
+
 std::vector<fs::path> corpus_files(const std::string& name) {
     std::vector<fs::path> out;
     for (const auto& entry : fs::directory_iterator(fs::path(MMODEL_CORPUS_DIR) / name))

@@ -69,6 +69,9 @@ private:
 // Each line as the JSON object that it must be; fails the test otherwise.
 [[nodiscard]] std::vector<Json> json_lines(const std::string& text);
 
+// The table that `run` begins with, up to the first empty line, is no wider than 120 columns.
+void check_table(const std::string& out);
+
 // The regular files of corpus/<name>, sorted.
 [[nodiscard]] std::vector<std::filesystem::path> corpus_files(const std::string& name);
 

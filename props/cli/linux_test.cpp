@@ -146,6 +146,17 @@ TEST_CASE("the main job exits 1 for a tree with a finding that is not recorded, 
     CHECK(lines.back()["status"] == 1);
 }
 
+TEST_CASE(
+    "the main job as text has what a tree violates beneath its row of the table, and fits 120 columns") {
+    const TempDir dir;
+    const Said s = run_mmodel({"run", "--seconds", "1", "--tree", stand_in(dir, wild)});
+    INFO(s.out + s.err);
+    CHECK(s.status == 1);
+    check_table(s.out);
+    CHECK(has(s.out, "\n  Linux 6.8.0, mm/hugetlb_vmemmap.c "));
+    CHECK(has(s.out, "  not as recorded\n      violates inv_kernel_code_touches_only_what_is_mapped\n"));
+}
+
 TEST_CASE("Ctrl-C while a tree is checked prints what was found, leaves nothing behind and ends as a shell "
           "expects: 130") {
     const TempDir dir;
