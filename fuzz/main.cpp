@@ -2,6 +2,7 @@
 // The command `mmodel`: what it understands. What it does is in cli_*.cpp.
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -188,6 +189,7 @@ int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view firs
 
 int dispatch(const CLI::App& app, const Options& o) {
     catch_interrupt();
+    std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like a full disk
     if (app.got_subcommand("run")) return run(o.run);
     if (app.got_subcommand("replay")) return replay(o.replay);
     return check_linux(o.linux_tree);
