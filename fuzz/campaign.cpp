@@ -102,6 +102,8 @@ private:
         return std::chrono::duration<double>(Clock::now() - start_).count();
     }
 
+    [[nodiscard]] bool stopped() const { return options_.stop && options_.stop(); }
+
     // What was found so far is kept whatever ends the campaign; with nothing done at all the problem is the
     // answer.
     std::expected<Report, Problem> finish(const Trouble& trouble) {
@@ -113,7 +115,7 @@ private:
 
     Runner& runner(const Config& c) {
         auto& r = runners_[print_config(c)];
-        if (!r) r = std::make_unique<Runner>(unit_, c);
+        if (!r) r = std::make_unique<Runner>(unit_, c, default_patience, options_.stop);
         return *r;
     }
 
@@ -144,7 +146,7 @@ private:
     }
 
     Trouble try_sequence(const Config& c, const std::vector<Op>& ops, RealResult* result = nullptr) {
-        if (options_.stop && options_.stop()) return Problem{"interrupted"};
+        if (stopped()) return Problem{"interrupted"};
         if (gave_up_) return Problem{"operations hang again and again; the campaign was given up"};
         auto r = runner(c).run(ops);
         if (!r) return r.error();
@@ -174,6 +176,7 @@ private:
                 .expect = {}};
         spec::Violation shown = v;
         auto still_fails = [&](const Trace& candidate) {
+            if (stopped()) return false;
             const auto r = runner(candidate.config).run(candidate.ops);
             if (!r) return false;
             const auto same =

@@ -20,7 +20,7 @@ struct Options {
     double seconds{10};
     u64 seed{1};
     std::function<void(const std::string&)> progress{}; // a line, now and then; empty: none
-    std::function<bool()> stop{};                       // asked between sequences; true ends the campaign
+    std::function<bool()> stop{};                       // asked now and then; true ends the campaign, soon
 };
 
 struct Report {

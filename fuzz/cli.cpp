@@ -26,9 +26,15 @@ bool flush_output() {
 }
 } // namespace
 
+// fmt::print would throw.
+void say(std::string_view what) {
+    const std::string line = fmt::format("mmodel: {}\n", what);
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
 int complain(const Failure& f) {
     flush_output();
-    fmt::print(stderr, "mmodel: {}\n", f.what);
+    say(f.what);
     return f.status;
 }
 
@@ -159,7 +165,9 @@ int end(int status) {
 WorkDir::WorkDir() {
     std::error_code ec;
     const fs::path base = fs::temp_directory_path(ec);
-    std::string name = ((ec ? fs::path("/tmp") : base) / "mmodel-XXXXXX").string();
+    const char* asked =
+        std::getenv("TMPDIR"); // the compiler goes by it, so what is wrong with it is said here
+    std::string name = ((ec ? fs::path(asked ? asked : "/tmp") : base) / "mmodel-XXXXXX").string();
     if (mkdtemp(name.data())) path_ = name;
 }
 

@@ -31,7 +31,9 @@ struct Failure {
     int status{exit_usage};
 };
 
-// "mmodel: <what>" on stderr; returns the status.
+// "mmodel: <what>" on stderr, or nowhere if that cannot be written.
+void say(std::string_view what);
+// The same, after what is on its way to stdout; returns the status.
 int complain(const Failure& f);
 int complain(const bench::Problem& p);
 

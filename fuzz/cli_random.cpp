@@ -16,6 +16,7 @@ constexpr std::size_t sequence_length = 60;
 Broken shrunk(const Config& c, std::vector<Op> ops, spec::Violation violation) {
     Broken out{.violation = std::move(violation), .trace = {.config = c, .ops = std::move(ops)}};
     const auto still_fails = [&](const Trace& t) {
+        if (interrupted()) return false;
         auto r = spec::check_sequence(t.config, t.ops);
         return r.violation && r.violation->inv == out.violation.inv;
     };

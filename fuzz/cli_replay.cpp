@@ -69,7 +69,7 @@ std::optional<Failure> why_not_on_tree(const Input& in) {
 }
 
 std::expected<Verdict, bench::Problem> on_tree(const Input& in, const bench::Unit& unit, Screen& screen) {
-    const auto r = bench::run_one(unit, in.trace.config, in.trace.ops);
+    const auto r = bench::run_one(unit, in.trace.config, in.trace.ops, interrupted);
     if (!r) return std::unexpected(r.error());
     Verdict v{
         .violations = r->violations, .nr_ops = r->nr_ops, .nr_events = r->nr_events, .op_idx = r->op_idx};
@@ -93,13 +93,13 @@ std::optional<spec::Inv> broken_on_model(const Trace& t) {
 }
 
 bool breaks_on_tree(const bench::Unit& unit, const Trace& t, spec::Inv inv) {
-    const auto r = bench::run_one(unit, t.config, t.ops);
+    const auto r = bench::run_one(unit, t.config, t.ops, interrupted);
     return r && std::ranges::any_of(r->violations, [&](const spec::Violation& v) { return v.inv == inv; });
 }
 
 // The invariant to keep: what the trace expects if that is broken, else the first.
 std::optional<spec::Inv> broken_on_tree(const bench::Unit& unit, const Input& in) {
-    const auto r = bench::run_one(unit, in.trace.config, in.trace.ops);
+    const auto r = bench::run_one(unit, in.trace.config, in.trace.ops, interrupted);
     if (!r || r->violations.empty()) return std::nullopt;
     return in.expect && breaks_on_tree(unit, in.trace, *in.expect) ? *in.expect : r->violations.front().inv;
 }
@@ -115,12 +115,13 @@ int write_minimum(const Trace& t, const ReplayOptions& o, const ShrinkStats& sta
     }
     fmt::print("{}: {} -> {}, still breaks {} ({} runs{})\n", o.out, plural(ops_before, "operation"),
                plural(t.ops.size(), "operation"), t.expect, grouped(stats.evaluations),
-               stats.reached_end ? "" : "; there may be a shorter one");
+               stats.reached_end && !interrupted() ? "" : "; there may be a shorter one");
     return exit_holds;
 }
 
 int minimize(const Input& in, const ReplayOptions& o, const bench::Unit* unit) {
     const auto inv = unit ? broken_on_tree(*unit, in) : broken_on_model(in.trace);
+    if (!inv && interrupted()) return complain(Failure{"interrupted", exit_environment});
     if (!inv)
         return complain(
             Failure{fmt::format("{}: nothing to minimise: no invariant is broken", in.name), exit_usage});

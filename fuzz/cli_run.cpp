@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -38,16 +39,25 @@ struct Job {
     std::vector<Broken> broken{}; // by the model: one for each invariant, the shortest trace of any part
     Results results{};
 
-    void add_row(Row row) {
-        if (!options.json) results.rows.push_back(std::move(row));
+    void begin_part(std::string name, std::array<std::string, 4> heads) {
+        results.table.push_back({std::move(name), std::move(heads)});
     }
+    void add_row(Row row) { results.table.back().rows.push_back(std::move(row)); }
     void worsen(int status) { results.status = std::max(results.status, status); }
 };
 
-std::string names(const std::vector<Broken>& broken) {
-    std::string out = "violates:";
-    for (const Broken& b : broken) out += fmt::format(" {}", name_of(b.violation));
+std::string verdict_on(const std::vector<Broken>& broken) {
+    return broken.empty() ? "holds" : fmt::format("violates {}", broken.size());
+}
+
+std::vector<std::string> names(const std::vector<Broken>& broken) {
+    std::vector<std::string> out;
+    for (const Broken& b : broken) out.push_back(fmt::format("violates {}", name_of(b.violation)));
     return out;
+}
+
+std::string per_second(u64 n, double seconds) {
+    return seconds > 0 ? grouped(static_cast<u64>(static_cast<double>(n) / seconds)) : "-";
 }
 
 void add_broken(Job& job, const std::vector<Broken>& broken) {
@@ -85,15 +95,15 @@ void report(Job& job, const Alphabet& a, const Enumerated& r) {
                            {"seconds", r.seconds},
                            {"verdict", r.broken.empty() ? "holds" : "violates"},
                            {"violations", broken_json(r.broken)}});
-    const std::string reach =
-        r.closed ? "closed: every reachable state"
-                 : fmt::format("cut by {}: every sequence of up to {} operations", r.cut_by, r.depth);
-    job.add_row({fmt::format("model in full, {}: {}", print_config(a.config), a.name),
-                 fmt::format("{}, {}; {}", plural(r.states, "state"), plural(r.steps, "step"), reach),
-                 rate(r.steps, "step", r.seconds), r.broken.empty() ? "holds" : names(r.broken)});
+    job.add_row({fmt::format("{}: {}", print_config(a.config), a.name),
+                 {grouped(r.states), grouped(r.steps), per_second(r.steps, r.seconds),
+                  r.closed ? "all states" : fmt::format("{} steps ({})", r.depth, r.cut_by)},
+                 verdict_on(r.broken),
+                 names(r.broken)});
 }
 
 void check_in_full(Job& job, double keep) {
+    job.begin_part("the model in full", {"states", "steps", "steps/s", "reach"});
     const std::vector<Alphabet> alphabets = tiny_alphabets();
     for (std::size_t i = 0; i < alphabets.size() && !interrupted(); ++i) {
         Progress progress;
@@ -122,12 +132,14 @@ void report(Job& job, const Config& c, const RandomResult& r) {
                            {"seconds", r.seconds},
                            {"verdict", r.broken.empty() ? "holds" : "violates"},
                            {"violations", broken_json(r.broken)}});
-    job.add_row({fmt::format("model at random, {}", print_config(c)),
-                 fmt::format("{}, {}", plural(r.ops, "operation"), plural(r.events, "event")),
-                 rate(r.events, "event", r.seconds), r.broken.empty() ? "holds" : names(r.broken)});
+    job.add_row({print_config(c),
+                 {grouped(r.sequences), grouped(r.ops), grouped(r.events), per_second(r.events, r.seconds)},
+                 verdict_on(r.broken),
+                 names(r.broken)});
 }
 
 void check_all_at_random(Job& job, double keep) {
+    job.begin_part("the model at random", {"sequences", "operations", "events", "events/s"});
     const std::vector<Config>& configs = random_configs();
     for (std::size_t i = 0; i < configs.size() && !interrupted(); ++i) {
         Progress progress;
@@ -143,17 +155,17 @@ std::string tree_text(const std::string& version, const std::string& file) {
     return fmt::format("Linux {}, {}", version, file);
 }
 
-std::string tree_verdict(const Comparison& c) {
-    if (c.is_as_recorded())
-        return c.confirmed.empty() ? "holds"
-                                   : fmt::format("as recorded: {}", plural(c.confirmed.size(), "finding"));
-    std::string out;
-    for (const spec::Inv inv : c.unrecorded)
-        out += fmt::format("{}{}", out.empty() ? "violates: " : " ", spec::fact(inv).name);
-    if (!c.not_found.empty()) {
-        out += fmt::format("{}no longer found:", out.empty() ? "" : "; ");
-        for (const Record& r : c.not_found) out += fmt::format(" {}", spec::fact(r.inv).name);
-    }
+std::string verdict_on(const Comparison& c) {
+    if (!c.is_as_recorded()) return "not as recorded";
+    return c.confirmed.empty() ? "holds"
+                               : fmt::format("as recorded: {}", plural(c.confirmed.size(), "finding"));
+}
+
+std::vector<std::string> names(const Comparison& c) {
+    std::vector<std::string> out;
+    for (const spec::Inv inv : c.unrecorded) out.push_back(fmt::format("violates {}", spec::fact(inv).name));
+    for (const Record& r : c.not_found)
+        out.push_back(fmt::format("no longer found: {}", spec::fact(r.inv).name));
     return out;
 }
 
@@ -195,12 +207,13 @@ void report(Job& job, const fs::path& tree, const bench::Report& r) {
                            {"new", fresh},
                            {"as_recorded", c.is_as_recorded()}});
     }
-    const std::string verdict = tree_verdict(c);
-    job.add_row({subject, fmt::format("{}, {}", plural(r.operations, "operation"), plural(r.events, "event")),
-                 rate(r.operations, "operation", r.seconds),
-                 whole         ? verdict
-                 : r.sequences ? "ended early; " + verdict
-                               : "ended early"});
+    Row row{
+        subject,
+        {grouped(r.sequences), grouped(r.operations), grouped(r.events), per_second(r.operations, r.seconds)},
+        whole ? verdict_on(c) : "ended early",
+        names(c)};
+    if (!whole && r.sequences) row.beneath.insert(row.beneath.begin(), "until then: " + verdict_on(c));
+    job.add_row(std::move(row));
 }
 
 void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, const bench::Problem& p) {
@@ -208,7 +221,8 @@ void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, 
     if (job.options.json) return print_json(cannot_build_json(tree, version));
     job.add_row({version.empty() ? fmt::format("kernel tree {}", tree.string())
                                  : tree_text(version, "mm/hugetlb_vmemmap.c"),
-                 "-", "-", "cannot build"});
+                 {"-", "-", "-", "-"},
+                 "cannot build"});
 }
 
 void check_one(Job& job, const fs::path& dir, double seconds) {
@@ -220,10 +234,11 @@ void check_one(Job& job, const fs::path& dir, double seconds) {
 }
 
 void check_trees(Job& job) {
+    job.begin_part("kernel trees", {"sequences", "operations", "events", "operations/s"});
     for (std::size_t i = 0; i < job.trees.size() && !interrupted(); ++i)
         check_one(job, job.trees[i], std::max(1.0, job.budget.share(job.trees.size() - i)));
     if (!job.trees.empty()) return;
-    job.add_row({"kernel trees", "-", "-", "none found"});
+    job.add_row({"none found", {"-", "-", "-", "-"}, "-"});
     job.worsen(complain(Failure{"no kernel tree was found; name one with --tree DIR or MMODEL_TREES, or "
                                 "leave them out with --no-linux",
                                 exit_environment}));
@@ -260,7 +275,7 @@ void print_results(const Job& job) {
                     {"verdict", verdict_text(job.results.status)}});
         return;
     }
-    print_table(job.results.rows);
+    print_table(job.results.table);
     for (const Broken& b : job.broken)
         fmt::print("\n{}", five_lines({b.violation, "the model", b.trace, replay_command(b.trace)}));
     for (const std::string& f : job.results.findings) fmt::print("\n{}", f);
@@ -270,18 +285,31 @@ void print_results(const Job& job) {
 
 } // namespace
 
-void print_table(const std::vector<Row>& rows) {
-    const Row head{"what was checked", "how much", "how fast", "verdict"};
-    std::array<std::size_t, 3> width{head.what.size(), head.how_much.size(), head.how_fast.size()};
-    for (const Row& r : rows)
-        width = {std::max(width[0], r.what.size()), std::max(width[1], r.how_much.size()),
-                 std::max(width[2], r.how_fast.size())};
-    const auto print = [&](const Row& r) {
-        fmt::print("{:<{}}  {:<{}}  {:>{}}  {}\n", r.what, width[0], r.how_much, width[1], r.how_fast,
-                   width[2], r.verdict);
-    };
-    print(head);
-    for (const Row& r : rows) print(r);
+void print_table(const std::vector<Part>& parts) {
+    constexpr std::size_t max_what = table_width / 2;
+    for (const Part& p : parts) {
+        std::size_t first = p.name.size();
+        std::array<std::size_t, 4> width{};
+        const auto widen = [&](const auto& cells) {
+            for (std::size_t i = 0; i < width.size(); ++i) width[i] = std::max(width[i], cells[i].size());
+        };
+        widen(p.heads);
+        for (const Row& r : p.rows) {
+            widen(r.cells);
+            if (r.what.size() + 2 <= max_what) first = std::max(first, r.what.size() + 2);
+        }
+        const auto print = [&](std::string_view what, const auto& cells, std::string_view verdict) {
+            if (what.size() > first) fmt::print("{}\n", std::exchange(what, ""));
+            fmt::print("{:<{}}", what, first);
+            for (std::size_t i = 0; i < width.size(); ++i) fmt::print("  {:>{}}", cells[i], width[i]);
+            fmt::print("  {}\n", verdict);
+        };
+        print(p.name, p.heads, "verdict");
+        for (const Row& r : p.rows) {
+            print("  " + r.what, r.cells, r.verdict);
+            for (const std::string& l : r.beneath) fmt::print("      {}\n", l);
+        }
+    }
 }
 
 int run(const RunOptions& o) {

@@ -18,15 +18,26 @@ struct RandomResult {
 [[nodiscard]] const std::vector<Config>& random_configs();
 [[nodiscard]] RandomResult check_at_random(const Config& c, double seconds, u64 seed, Progress& progress);
 
+// One line of the table: its cells are numbers under the heads of its part. What a verdict has to name stands
+// beneath, a line each.
 struct Row {
-    std::string what, how_much, how_fast, verdict;
+    std::string what;
+    std::array<std::string, 4> cells;
+    std::string verdict;
+    std::vector<std::string> beneath{};
 };
-// Under one heading, columns aligned.
-void print_table(const std::vector<Row>& rows);
+struct Part {
+    std::string name;
+    std::array<std::string, 4> heads;
+    std::vector<Row> rows{};
+};
+// No line is longer than this, but those of a path or a geometry that is longer than half of it.
+inline constexpr std::size_t table_width = 120;
+void print_table(const std::vector<Part>& parts);
 
 // What `run` gathers, part by part. Everything said at the end comes from here.
 struct Results {
-    std::vector<Row> rows{};
+    std::vector<Part> table{};
     std::vector<std::string> findings{}; // of kernel trees, five lines each
     int status{exit_holds};
 };

@@ -153,9 +153,9 @@ public:
     void end(const Verdict& v, const World* last) override {
         if (last && !drawn_) draw(*last);
         for (const spec::Violation& one : v.violations)
-            fmt::print(stderr, "mmodel: {}: {} is broken at operation {}\n", name_, name_of(one), v.op_idx);
+            say(fmt::format("{}: {} is broken at operation {}", name_, name_of(one), v.op_idx));
         if (options_.step && !drawn_)
-            fmt::print(stderr, "mmodel: {}: operation {} was not reached\n", name_, *options_.step);
+            say(fmt::format("{}: operation {} was not reached", name_, *options_.step));
     }
 
 private:

@@ -60,11 +60,11 @@ private:
 
 bool Search::is_over() {
     if (nodes_.size() >= limits_.states)
-        out_.cut_by = "the limit on states";
+        out_.cut_by = "states";
     else if (limits_.stop && limits_.stop())
-        out_.cut_by = "an interrupt";
+        out_.cut_by = "interrupt";
     else if (seconds() > limits_.seconds)
-        out_.cut_by = "the time";
+        out_.cut_by = "time";
     return !out_.cut_by.empty();
 }
 
@@ -198,12 +198,11 @@ void add_hotplug(std::vector<Op>& ops) {
 
 std::vector<Alphabet> tiny_alphabets() {
     std::vector<Alphabet> all{
-        {"a gigantic folio, a walker, the sysctl", config_of("tiny memory=16K"), folio_ops({gigantic})},
-        {"a small folio in hot-added memory", config_of("tiny memory=16K"), folio_ops({small_hot})},
-        {"a gigantic folio from boot memory, the sysctl", config_of("tiny memory=16K boot=1"),
+        {"gigantic folio, walker, sysctl", config_of("tiny memory=16K"), folio_ops({gigantic})},
+        {"small folio in hot-added memory", config_of("tiny memory=16K"), folio_ops({small_hot})},
+        {"gigantic folio from boot, sysctl", config_of("tiny memory=16K boot=1"),
          folio_ops({gigantic_at_boot})},
-        {"a small and a gigantic folio, a walker", config_of("tiny memory=16K"),
-         folio_ops({small, gigantic})},
+        {"small and gigantic folio, walker", config_of("tiny memory=16K"), folio_ops({small, gigantic})},
         {"two small folios, memory pressure", config_of("tiny"), folio_ops({small, small})},
         {"two gigantic folios, hot-added memory", config_of("tiny"), folio_ops({gigantic, gigantic})},
     };

@@ -22,7 +22,7 @@ struct Broken {
 
 // The operations to combine, without faults: every allocation of each is failed in turn.
 struct Alphabet {
-    std::string name{}; // "a small and a gigantic folio, ...", for people
+    std::string name{}; // "small and gigantic folio, walker", for people
     Config config{};
     std::vector<Op> ops{};
 };
@@ -41,7 +41,7 @@ struct Enumerated {
     u64 states{}, steps{}, events{};
     u32 depth{};          // every sequence of up to so many operations was run; closed: of any number
     bool closed{};        // no state is left whose operations were not tried
-    std::string cut_by{}; // not closed: which limit ended it
+    std::string cut_by{}; // not closed: which limit ended it, "states", "time" or "interrupt"
     double seconds{};
     std::vector<Broken> broken{}; // one for each invariant; no shorter sequence over the alphabet shows it
 };

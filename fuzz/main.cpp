@@ -2,6 +2,7 @@
 // The command `mmodel`: what it understands. What it does is in cli_*.cpp.
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -49,7 +50,9 @@ void add_run(CLI::App& app, RunOptions& o) {
                      "where it broke, what\n"
                      "was found, the shortest trace, the command that shows it again. A tree whose findings "
                      "are exactly those\n"
-                     "recorded for its version in spec/linux/findings counts as holding.");
+                     "recorded for its version in spec/linux/findings counts as holding. In the table, reach "
+                     "is all states, or every\n"
+                     "sequence of so many steps, and in parentheses what ended it.");
     sub->add_option("--seconds", o.seconds, "How long, all parts together")
         ->check(seconds_range())
         ->capture_default_str();
@@ -147,6 +150,23 @@ void set_up(CLI::App& app, Options& o) {
     for (CLI::App* sub : app.get_subcommands({})) sub->set_help_flag("-h,--help", "Print this help and exit");
 }
 
+std::string options_of(const CLI::App& sub) {
+    std::string out;
+    for (const CLI::Option* o : sub.get_options())
+        if (!o->get_positional()) out += " " + o->get_name(false, true);
+    return out;
+}
+
+// What must follow: " FILE...", " --tree DIR".
+std::string operands_of(const CLI::App& sub) {
+    std::string out;
+    for (const CLI::Option* o : sub.get_options())
+        if (o->get_required())
+            out += o->get_positional() ? fmt::format(" {}...", o->get_name(true))
+                                       : fmt::format(" {} {}", o->get_name(), o->get_type_name());
+    return out;
+}
+
 // Help and version go to standard output and are no error; the rest is one message.
 int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view first) {
     if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(e);
@@ -155,12 +175,21 @@ int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view firs
         return complain(Failure{
             fmt::format("unknown command or option '{}'; commands: run, replay, linux; try '{} --help'",
                         first, program)});
-    const std::string of = used.empty() ? "" : " " + used.front()->get_name();
-    return complain(Failure{fmt::format("{}\ntry '{}{} --help'", e.what(), program, of)});
+    const CLI::App& sub = *used.front();
+    // What is missing matters less than an option that does not exist, which may have been meant for it.
+    const auto extras = sub.remaining();
+    const auto unknown =
+        std::ranges::find_if(extras, [](const std::string& a) { return a.starts_with("-"); });
+    const std::string what = unknown == extras.end() ? std::string(e.what())
+                                                     : fmt::format("{} has no option '{}'; it has{}",
+                                                                   sub.get_name(), *unknown, options_of(sub));
+    return complain(Failure{fmt::format("{}\nusage: {} {} [OPTIONS]{}\ntry '{} {} --help'", what, program,
+                                        sub.get_name(), operands_of(sub), program, sub.get_name())});
 }
 
 int dispatch(const CLI::App& app, const Options& o) {
     catch_interrupt();
+    std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like a full disk
     if (app.got_subcommand("run")) return run(o.run);
     if (app.got_subcommand("replay")) return replay(o.replay);
     return check_linux(o.linux_tree);

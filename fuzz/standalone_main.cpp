@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Runs a fuzz target without an engine, with any compiler:
-//   hvo_fuzzer_standalone PATH...               text traces and fuzz byte files; a directory stands for all
-//   files below it hvo_fuzzer_standalone --seeds OUT PATH...   writes the bytes of each to OUT instead, as
-//   seeds for an engine
+//   hvo_fuzzer_standalone PATH...              text traces and fuzz byte files; a directory: all files below
+//   hvo_fuzzer_standalone --seeds OUT PATH...  writes the bytes of each to OUT instead, as an engine's seeds
 // A trace's sabotage is not in its bytes, so it runs and is written without. Exit: 0 all ran, 2 an input that
 // is none, or no input at all; a violation aborts.
 #include <algorithm>

@@ -66,7 +66,8 @@ constexpr Mix gigantic{.nr_folios = 2, .gigantic_percent = 100, .fault_percent =
 } // namespace
 
 TEST_CASE(
-    "every sequence on the tiny machine satisfies the specification, and every frame is where it should be") {
+    "every sequence on the tiny machine satisfies the specification, and every frame is where it should be",
+    "[times]") {
     prop("spec and audit, tiny", 1'500, gen_trace(config_of("tiny"), small, 1, 60), judge_spec_and_audit);
     prop("spec and audit, tiny boot=1", 500, gen_trace(config_of("tiny boot=1"), small, 1, 60),
          judge_spec_and_audit);
@@ -76,30 +77,30 @@ TEST_CASE(
          judge_spec_and_audit);
 }
 
-TEST_CASE("every sequence on the tiny machine satisfies the specification") {
+TEST_CASE("every sequence on the tiny machine satisfies the specification", "[times]") {
     prop("spec, tiny", 6'000, gen_trace(config_of("tiny"), small, 1, 80), judge_spec);
     prop("spec, tiny nodes=2", 6'000, gen_trace(config_of("tiny nodes=2"), small, 1, 80), judge_spec);
 }
 
-TEST_CASE("every sequence on x86-64 satisfies the specification") {
+TEST_CASE("every sequence on x86-64 satisfies the specification", "[times]") {
     prop("spec, x86-64", 400, gen_trace(config_of("x86-64"), {}, 1, 80), judge_spec);
     prop("spec, x86-64 nodes=2 boot=1", 300, gen_trace(config_of("x86-64 nodes=2 boot=1"), {}, 1, 80),
          judge_spec);
     prop("spec, x86-64 gigantic", 150, gen_trace(config_of("x86-64 boot=1"), gigantic, 1, 40), judge_spec);
 }
 
-TEST_CASE("every sequence on arm64 satisfies the specification") {
+TEST_CASE("every sequence on arm64 satisfies the specification", "[times]") {
     prop("spec, arm64-4k", 150, gen_trace(config_of("arm64-4k"), {}, 1, 60), judge_spec);
     prop("spec, arm64-16k", 150, gen_trace(config_of("arm64-16k"), {}, 1, 60), judge_spec);
     prop("spec, arm64-64k", 100, gen_trace(config_of("arm64-64k"), {}, 1, 60), judge_spec);
 }
 
-TEST_CASE("a folio that was optimised and restored reads as one that never was") {
+TEST_CASE("a folio that was optimised and restored reads as one that never was", "[times]") {
     prop("identity, tiny", 2'000, gen_trace(config_of("tiny"), faultless, 1, 60), judge_identity);
     prop("identity, x86-64", 100, gen_trace(config_of("x86-64"), faultless, 1, 60), judge_identity);
 }
 
-TEST_CASE("every drawn trace reads back from its text and from its bytes") {
+TEST_CASE("every drawn trace reads back from its text and from its bytes", "[times]") {
     for (const char* geometry :
          {"tiny", "tiny nodes=2 boot=1", "x86-64", "x86-64 nodes=2 boot=1", "arm64-16k"})
         prop(std::string("formats, ") + geometry, 400, gen_trace(config_of(geometry), {}, 0, 80),

@@ -4,16 +4,15 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <sstream>
-#include <stdexcept>
 
 #include <rapidcheck/detail/TestListenerAdapter.h>
 
 #include "fuzz/shrink.hpp"
+#include "props/environment.hpp"
 #include "spec/invariant.hpp"
 
 namespace mmodel {
@@ -23,14 +22,6 @@ u64 fnv1a(const std::string& text) {
     u64 h = 0xcbf29ce484222325ull;
     for (const char c : text) h = (h ^ static_cast<u8>(c)) * 0x100000001b3ull;
     return h;
-}
-
-u64 from_environment(const char* name, u64 otherwise) {
-    const char* text = std::getenv(name);
-    if (!text) return otherwise;
-    const auto n = parse_u64(text);
-    if (!n) throw std::runtime_error(std::string(name) + ": " + n.error());
-    return *n;
 }
 
 std::string file_name(const std::string& id) {
@@ -56,7 +47,8 @@ std::string written(const std::string& id, const std::string& text) {
 PropParams prop_params(int budget) {
     const u64 most = std::numeric_limits<int>::max();
     return {from_environment("MMODEL_SEED", default_seed),
-            static_cast<int>(std::min(most, from_environment("MMODEL_BUDGET", static_cast<u64>(budget))))};
+            static_cast<int>(
+                std::min(most, from_environment("MMODEL_BUDGET", static_cast<u64>(budget) * times())))};
 }
 
 PropResult check_prop(const std::string& id, PropParams params, const rc::detail::Property& property) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Properties: RapidCheck draws, our shrinker cuts down, the counterexample is a trace. Seed and budget are
-// given here and by nothing else: MMODEL_SEED and MMODEL_BUDGET override them, RC_PARAMS does nothing.
+// given here and by nothing else: MMODEL_SEED and MMODEL_BUDGET override them, MMODEL_TIMES multiplies
+// budgets, RC_PARAMS does nothing.
 #pragma once
 
 #include <functional>

@@ -98,9 +98,12 @@ TEST_CASE("drawn traces are valid, differ, and are as long as asked for") {
 }
 
 TEST_CASE("the environment's seed and budget win over the defaults, and nonsense in them is an error") {
-    if (std::getenv("MMODEL_SEED") || std::getenv("MMODEL_BUDGET")) return;
+    for (const char* name : {"MMODEL_SEED", "MMODEL_BUDGET", "MMODEL_TIMES"})
+        if (std::getenv(name)) return;
     CHECK(prop_params(7).seed == default_seed);
     CHECK(prop_params(7).budget == 7);
+    setenv("MMODEL_TIMES", "20", 1);
+    CHECK(prop_params(7).budget == 140);
     setenv("MMODEL_SEED", "99", 1);
     setenv("MMODEL_BUDGET", "3", 1);
     CHECK(prop_params(7).seed == 99);
@@ -109,6 +112,7 @@ TEST_CASE("the environment's seed and budget win over the defaults, and nonsense
     CHECK_THROWS_WITH(prop_params(7), "MMODEL_SEED: 'x' is not a whole number");
     unsetenv("MMODEL_SEED");
     unsetenv("MMODEL_BUDGET");
+    unsetenv("MMODEL_TIMES");
 }
 
 } // namespace mmodel

@@ -67,11 +67,16 @@ Ran run_failing(const World& world, Op op, Faults faults) {
     return checked.ran;
 }
 
-// How many positions fired; `step` > 1 leaves out some between the first and last 40.
+// The position to fail after n, of about `all`; `step` > 1 leaves out some between the first and last 40.
+u64 next_position(u64 n, u64 all, u64 step) {
+    return n + (n < 40 || n + 40 >= all ? 1 : std::min(step, all - 40 - n));
+}
+
+// How many positions fired.
 u64 sweep_singly(const World& w, const Op& op, u64 step) {
     const u64 all = run_failing(w, op, {}).nr_allocs;
     u64 fired = 0;
-    for (u64 n = 0;; n += n < 40 || n + 40 >= all ? 1 : std::min(step, all - 40 - n)) {
+    for (u64 n = 0;; n = next_position(n, all, step)) {
         const Ran ran = run_failing(w, op, {{static_cast<u16>(n), no_fault}});
         if (ran.nr_failed_allocs == 0) {
             REQUIRE(n == all); // the positions are those of the run without faults, and all of them
@@ -83,12 +88,13 @@ u64 sweep_singly(const World& w, const Op& op, u64 step) {
 }
 
 // Pairs: the second fault is that of the run which the first one left, until it no longer fires.
-u64 sweep_pairs(const World& w, const Op& op) {
+u64 sweep_pairs(const World& w, const Op& op, u64 step) {
     const u64 all = run_failing(w, op, {}).nr_allocs;
     u64 fired = 0;
-    for (u16 i = 0; i < all; ++i) {
-        for (u16 j = static_cast<u16>(i + 1);; ++j) {
-            const Ran ran = run_failing(w, op, {{i, j}});
+    for (u64 i = 0; i < all; i = next_position(i, all, step)) {
+        const u64 then = run_failing(w, op, {{static_cast<u16>(i), no_fault}}).nr_allocs;
+        for (u64 j = i + 1;; j = next_position(j, then, step)) {
+            const Ran ran = run_failing(w, op, {{static_cast<u16>(i), static_cast<u16>(j)}});
             REQUIRE(ran.nr_failed_allocs >= 1);
             if (ran.nr_failed_allocs < 2) {
                 REQUIRE(j >= ran.nr_allocs);
@@ -113,7 +119,7 @@ Counts sweep(const std::vector<Setting>& all, bool pairs, u64 step) {
             const Op op = op_of(w.config(), line);
             REQUIRE_FALSE(run_failing(w, op, {}).outcome.disabled);
             counts.singly += sweep_singly(w, op, step);
-            if (pairs) counts.pairs += sweep_pairs(w, op);
+            if (pairs) counts.pairs += sweep_pairs(w, op, step);
         }
     }
     return counts;
@@ -133,6 +139,22 @@ TEST_CASE("on x86-64 every allocation of 2 MiB operations fails once, and so do 
           "1 GiB") {
     const Counts c = sweep(settings("x86-64", "2M", "1G"), false, 97);
     CHECK(c.singly >= 473);
+}
+
+// With the label long.
+TEST_CASE("on every geometry every allocation of every operation fails once, and every pair does",
+          "[.long]") {
+    const auto pairs_on = [](const char* geometry, const char* small, const char* large) {
+        INFO(geometry);
+        const Counts c = sweep(settings(geometry, small, large), true, 1);
+        CHECK(c.singly >= 62);
+        CHECK(c.pairs >= 17);
+    };
+    pairs_on("tiny nodes=4", "2K", "8K");
+    pairs_on("x86-64", "2M", "1G");
+    pairs_on("x86-64 nodes=2", "2M", "1G");
+    pairs_on("arm64-4k", "2M", "1G");
+    pairs_on("arm64-16k", "32M", "1G");
 }
 
 TEST_CASE("under memory that ends after 0, 1, 2, ... pages every operation of the tiny machine satisfies the "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // What a monitor knows of the percpu allocator: the facts about chunks, areas and the vmalloc range. Part of
-// spec/monitor.hpp; it judges the model and the real file alike, by events and by what the allocator's state says.
+// spec/monitor.hpp; it judges the model and the real file alike, by events and by what the allocator's state
+// says.
 #pragma once
 
 #include <unordered_map>
@@ -60,8 +61,8 @@ private:
     u64 nr_chunks_;
     i64 nr_populated_, nr_mapped_, nr_objects_;
     int nr_empty_;
-    pcpu::Area area_;         // in the operation's slot
-    ChunkId slot_;            // ... the chunk there
+    pcpu::Area area_;          // in the operation's slot
+    ChunkId slot_;             // ... the chunk there
     u64 nr_chunk_populated_{}; // ... its populated pages
     // During it.
     std::unordered_map<u64, u8> asked_; // frame -> the node it was asked of

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The percpu allocator: what an operation may return, and what it leaves. The abstract machine: an area is somebody's
-// or free, a chunk's page populated or not; what fails leaves both as they were.
+// The percpu allocator: what an operation may return, and what it leaves. The abstract machine: an area is
+// somebody's or free, a chunk's page populated or not; what fails leaves both as they were.
 #include <algorithm>
 
 #include "spec/monitor.hpp"
@@ -40,19 +40,25 @@ void PercpuJudge::judge_outcome(Monitor& out, const World& w, const Ran& ran) {
 // Page tables that were made stay, and so does the array of page pointers; nothing else does.
 void PercpuJudge::require_as_before(Monitor& out, const World& w, const char* what) {
     const Pcpu& p = w.pcpu();
-    const bool same = p.booted == was_booted_ && p.chunks.nr_live() == nr_chunks_ && p.nr_populated == nr_populated_ &&
-                      w.machine().tally.vmalloc == nr_mapped_ && p.nr_empty_pop_pages == nr_empty_;
-    if (!same) out.fail(Inv::failed_operation_is_rolled_back, nullptr, std::string(what) + ", and something has changed");
+    const bool same = p.booted == was_booted_ && p.chunks.nr_live() == nr_chunks_ &&
+                      p.nr_populated == nr_populated_ && w.machine().tally.vmalloc == nr_mapped_ &&
+                      p.nr_empty_pop_pages == nr_empty_;
+    if (!same)
+        out.fail(Inv::failed_operation_is_rolled_back, nullptr,
+                 std::string(what) + ", and something has changed");
 }
 
 void PercpuJudge::judge_boot(Monitor& out, const World& w, const Ran& ran) {
     if (ran.outcome.err != Errno::ok) return require_as_before(out, w, "percpu was not set up");
     const Pcpu& p = w.pcpu();
     if (!p.booted)
-        return out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "there is no first chunk although 0 was returned");
+        return out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                        "there is no first chunk although 0 was returned");
     for (ChunkId id : {p.first_chunk, p.reserved_chunk})
-        if (id != pcpu::no_chunk && (!p.chunks[id].immutable || p.chunks[id].nr_populated != p.chunks[id].nr_pages))
-            out.fail(Inv::first_and_reserved_chunk_stay_populated, nullptr, "a first chunk is not populated, or not immutable");
+        if (id != pcpu::no_chunk &&
+            (!p.chunks[id].immutable || p.chunks[id].nr_populated != p.chunks[id].nr_pages))
+            out.fail(Inv::first_and_reserved_chunk_stay_populated, nullptr,
+                     "a first chunk is not populated, or not immutable");
     u64 low = ~u64{0}, high = 0;
     for_each_possible_cpu(p, [&](int cpu) {
         low = std::min(low, p.layout.unit_offsets[static_cast<std::size_t>(cpu)]);
@@ -60,7 +66,8 @@ void PercpuJudge::judge_boot(Monitor& out, const World& w, const Ran& ran) {
     });
     if (p.layout.unit_offsets[static_cast<std::size_t>(p.layout.low_unit_cpu)] != low ||
         p.layout.unit_offsets[static_cast<std::size_t>(p.layout.high_unit_cpu)] != high)
-        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "the lowest or the highest unit is another CPU's");
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                 "the lowest or the highest unit is another CPU's");
 }
 
 void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
@@ -70,19 +77,23 @@ void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
     const u64 align = module ? std::min(op_.align, p.page_bytes()) : op_.align;
     const bool atomic = !module && op_.on, refused = is_refused(p.sizes, op_.bytes, align);
     if (atomic && (nr_page_allocs_ || p.chunks.nr_live() != nr_chunks_ || !changed_.empty()))
-        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "an atomic allocation populated pages or made a chunk");
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                 "an atomic allocation populated pages or made a chunk");
     if (a.live) {
-        if (refused) out.fail(Inv::percpu_area_is_as_asked, nullptr, "a request that is to be refused was served");
+        if (refused)
+            out.fail(Inv::percpu_area_is_as_asked, nullptr, "a request that is to be refused was served");
         return judge_area(out, w, a, align);
     }
     if (refused) {
         if (ran.outcome.err != Errno::inval)
-            out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "a request that cannot be is not refused");
+            out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                     "a request that cannot be is not refused");
         return require_as_before(out, w, "the request was refused");
     }
     const bool may_fail = atomic || (module && p.reserved_chunk != pcpu::no_chunk) || ran.nr_failed_allocs;
     if (!may_fail)
-        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "nothing was handed out although no allocation failed");
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                 "nothing was handed out although no allocation failed");
 }
 
 void PercpuJudge::judge_area(Monitor& out, const World& w, const pcpu::Area& a, u64 align) {
@@ -90,11 +101,12 @@ void PercpuJudge::judge_area(Monitor& out, const World& w, const pcpu::Area& a, 
     const Chunk& c = p.chunks[a.chunk];
     const u64 addr = c.base_addr + static_cast<u64>(a.off);
     const int end = c.nr_pages * static_cast<int>(p.page_bytes()) - c.end_offset;
-    if (addr % std::max<u64>(align, pcpu::min_alloc_bytes) || a.off < c.start_offset || a.off + a.bytes > end ||
-        area_bytes_at(c, a.off) != a.bytes || static_cast<u32>(a.bytes) < op_.bytes)
+    if (addr % std::max<u64>(align, pcpu::min_alloc_bytes) || a.off < c.start_offset ||
+        a.off + a.bytes > end || area_bytes_at(c, a.off) != a.bytes || static_cast<u32>(a.bytes) < op_.bytes)
         out.fail(Inv::percpu_area_is_as_asked, nullptr,
-                 num(area_bytes_at(c, a.off)) + " bytes at offset " + num(a.off) + " of chunk " + num(i64{a.chunk}) + " for " +
-                     num(i64{op_.bytes}) + " bytes aligned to " + num(static_cast<i64>(align)));
+                 num(area_bytes_at(c, a.off)) + " bytes at offset " + num(a.off) + " of chunk " +
+                     num(i64{a.chunk}) + " for " + num(i64{op_.bytes}) + " bytes aligned to " +
+                     num(static_cast<i64>(align)));
     for_each_possible_cpu(p, [&](int cpu) {
         const u64 start = p.chunk_addr(c, cpu, 0) + static_cast<u64>(a.off);
         const bool zeroed = std::ranges::any_of(zeroed_, [&](const Zeroed& z) {
@@ -102,18 +114,22 @@ void PercpuJudge::judge_area(Monitor& out, const World& w, const pcpu::Area& a, 
         });
         if (!zeroed)
             out.fail(Inv::percpu_area_is_zeroed, nullptr,
-                     "the area at offset " + num(a.off) + " of chunk " + num(i64{a.chunk}) + " on CPU " + num(cpu));
+                     "the area at offset " + num(a.off) + " of chunk " + num(i64{a.chunk}) + " on CPU " +
+                         num(cpu));
     });
 }
 
 void PercpuJudge::judge_free(Monitor& out, const World& w, const Ran& ran) {
-    if (op_.kind == OpKind::pcpu_free && op_.on) return require_as_before(out, w, "freeing it again was refused");
+    if (op_.kind == OpKind::pcpu_free && op_.on)
+        return require_as_before(out, w, "freeing it again was refused");
     if (ran.outcome.err != Errno::ok)
-        return out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "no chunk was found for an area that was handed out");
+        return out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                        "no chunk was found for an area that was handed out");
     if (area_bytes_at(w.pcpu().chunks[area_.chunk], area_.off))
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "the area is still allocated");
     if (!changed_.empty() || w.pcpu().nr_populated != nr_populated_)
-        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "freeing an area changed what is populated");
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                 "freeing an area changed what is populated");
 }
 
 void PercpuJudge::judge_balance(Monitor& out, const World& w) {
@@ -123,7 +139,8 @@ void PercpuJudge::judge_balance(Monitor& out, const World& w) {
     const ChunkId first = p.chunks.first(p.layout.free_slot);
     for (ChunkId id = first; id != pcpu::no_chunk; id = p.chunks.next(id))
         if (id != first && p.chunks[id].nr_populated == 0)
-            out.fail(Inv::balance_leaves_one_free_chunk, nullptr, "chunk " + num(i64{id}) + " is free, empty and not the first");
+            out.fail(Inv::balance_leaves_one_free_chunk, nullptr,
+                     "chunk " + num(i64{id}) + " is free, empty and not the first");
 }
 
 void PercpuJudge::judge_lookup(Monitor& out, const World& w, const Ran& ran) {
@@ -136,7 +153,8 @@ void PercpuJudge::judge_lookup(Monitor& out, const World& w, const Ran& ran) {
     }
     if (ran.outcome.value != phys)
         out.fail(Inv::percpu_lookup_finds_the_frame, nullptr,
-                 "it is " + num(static_cast<i64>(ran.outcome.value)) + ", the page table gives " + num(static_cast<i64>(phys)));
+                 "it is " + num(static_cast<i64>(ran.outcome.value)) + ", the page table gives " +
+                     num(static_cast<i64>(phys)));
     require_as_before(out, w, "an address was looked up");
 }
 
@@ -144,15 +162,18 @@ void PercpuJudge::judge_chunk_operation(Monitor& out, const World& w, const Ran&
     const Pcpu& p = w.pcpu();
     if (ran.outcome.err != Errno::ok) {
         if (!ran.nr_failed_allocs)
-            out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "it failed although no allocation failed");
+            out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                     "it failed although no allocation failed");
         return require_as_before(out, w, "the operation failed");
     }
     if (op_.kind == OpKind::vm_should_reclaim) {
         const Chunk& c = p.chunks[slot_];
         const bool plenty = p.nr_empty_pop_pages > pcpu::empty_pop_pages_high + c.nr_empty_pop_pages;
-        const bool should = (c.isolated && c.nr_empty_pop_pages > 0) || (plenty && c.nr_empty_pop_pages >= c.nr_pages / 4);
+        const bool should =
+            (c.isolated && c.nr_empty_pop_pages > 0) || (plenty && c.nr_empty_pop_pages >= c.nr_pages / 4);
         if (ran.outcome.value != u64{should})
-            out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, should ? "it is to be reclaimed" : "it is not to be reclaimed");
+            out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                     should ? "it is to be reclaimed" : "it is not to be reclaimed");
         return require_as_before(out, w, "a question was asked");
     }
     const i64 delta = op_.kind == OpKind::vm_populate     ? i64{op_.to} - op_.page
@@ -160,11 +181,12 @@ void PercpuJudge::judge_chunk_operation(Monitor& out, const World& w, const Ran&
                       : op_.kind == OpKind::vm_destroy    ? -static_cast<i64>(nr_chunk_populated_)
                                                           : 0;
     const i64 chunks = op_.kind == OpKind::vm_create ? 1 : op_.kind == OpKind::vm_destroy ? -1 : 0;
-    if (p.nr_populated != nr_populated_ + delta || static_cast<i64>(p.chunks.nr_live()) != static_cast<i64>(nr_chunks_) + chunks)
+    if (p.nr_populated != nr_populated_ + delta ||
+        static_cast<i64>(p.chunks.nr_live()) != static_cast<i64>(nr_chunks_) + chunks)
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
                  num(p.nr_populated - nr_populated_) + " pages populated and " +
-                     num(static_cast<i64>(p.chunks.nr_live()) - static_cast<i64>(nr_chunks_)) + " chunks made, not " + num(delta) +
-                     " and " + num(chunks));
+                     num(static_cast<i64>(p.chunks.nr_live()) - static_cast<i64>(nr_chunks_)) +
+                     " chunks made, not " + num(delta) + " and " + num(chunks));
 }
 
 } // namespace mmodel::spec

@@ -12,15 +12,22 @@ std::string num(u64 n) { return std::to_string(n); }
 std::string chunk_name(pcpu::ChunkId id) { return "chunk " + num(u64{id}); }
 std::string vmalloc_page(Vmap v) { return "vmalloc page " + num(v.value); }
 
-bool is_boot_chunk(const pcpu::Pcpu& p, pcpu::ChunkId id) { return id == p.first_chunk || id == p.reserved_chunk; }
+bool is_boot_chunk(const pcpu::Pcpu& p, pcpu::ChunkId id) {
+    return id == p.first_chunk || id == p.reserved_chunk;
+}
 
-bool is_in_slot(const pcpu::Pcpu& p, pcpu::ChunkId id) { return std::ranges::find(p.slots, id) != p.slots.end(); }
+bool is_in_slot(const pcpu::Pcpu& p, pcpu::ChunkId id) {
+    return std::ranges::find(p.slots, id) != p.slots.end();
+}
 
 // The unit that a distance from a chunk's base lies in, as group and index; nothing between groups.
 std::optional<int> cpu_at(const pcpu::Pcpu& p, u64 offset) {
     for (std::size_t g = 0; g < p.layout.group_offsets.size(); ++g) {
-        if (offset < p.layout.group_offsets[g] || offset >= p.layout.group_offsets[g] + p.layout.group_sizes[g]) continue;
-        const int cpu = p.layout.ai.groups[g].cpu_map[(offset - p.layout.group_offsets[g]) / p.layout.unit_size];
+        if (offset < p.layout.group_offsets[g] ||
+            offset >= p.layout.group_offsets[g] + p.layout.group_sizes[g])
+            continue;
+        const int cpu =
+            p.layout.ai.groups[g].cpu_map[(offset - p.layout.group_offsets[g]) / p.layout.unit_size];
         return cpu == pcpu::no_cpu ? std::nullopt : std::optional(cpu);
     }
     return std::nullopt;
@@ -28,7 +35,9 @@ std::optional<int> cpu_at(const pcpu::Pcpu& p, u64 offset) {
 
 bool is_in_areas(const pcpu::Pcpu& p, u64 offset) {
     for (std::size_t g = 0; g < p.layout.group_offsets.size(); ++g)
-        if (offset >= p.layout.group_offsets[g] && offset < p.layout.group_offsets[g] + p.layout.group_sizes[g]) return true;
+        if (offset >= p.layout.group_offsets[g] &&
+            offset < p.layout.group_offsets[g] + p.layout.group_sizes[g])
+            return true;
     return false;
 }
 
@@ -39,7 +48,8 @@ PercpuJudge::PercpuJudge(const World& before, const Op& op)
       nr_populated_(before.pcpu().nr_populated), nr_mapped_(before.machine().tally.vmalloc),
       nr_objects_(before.machine().tally.objects), nr_empty_(before.pcpu().nr_empty_pop_pages),
       area_(before.pcpu().areas[op.folio]), slot_(before.pcpu().slots[op.folio % max_chunks]) {
-    if (slot_ != pcpu::no_chunk) nr_chunk_populated_ = static_cast<u64>(before.pcpu().chunks[slot_].nr_populated);
+    if (slot_ != pcpu::no_chunk)
+        nr_chunk_populated_ = static_cast<u64>(before.pcpu().chunks[slot_].nr_populated);
 }
 
 // ---- at every event
@@ -97,7 +107,8 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
     const Pte pte = m.vmalloc().pte(v);
     const u64 addr = vmalloc_start + v.value * p.page_bytes();
     if (pte.present() && m.vmalloc().cache(v).unflushed)
-        out.fail(Inv::cache_is_flushed_after_an_address_is_mapped, nullptr, vmalloc_page(v) + " was not flushed");
+        out.fail(Inv::cache_is_flushed_after_an_address_is_mapped, nullptr,
+                 vmalloc_page(v) + " was not flushed");
     for (const ChunkId id : chunks) {
         const Chunk& c = p.chunks[id];
         if (is_boot_chunk(p, id) || addr < c.base_addr || !is_in_areas(p, addr - c.base_addr)) continue;
@@ -109,21 +120,25 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
                          vmalloc_page(v) + " lies in a unit that no CPU has");
             return;
         }
-        const int page = static_cast<int>((offset - p.layout.unit_offsets[static_cast<std::size_t>(*cpu)]) / p.page_bytes());
+        const int page = static_cast<int>((offset - p.layout.unit_offsets[static_cast<std::size_t>(*cpu)]) /
+                                          p.page_bytes());
         const std::string which = chunk_name(id) + ", page " + num(i64{page}) + " of CPU " + num(i64{*cpu});
         if (pte.present() != c.populated.test(page))
             out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
-                     which + (pte.present() ? " is mapped but not marked populated" : " is marked populated but not mapped"));
+                     which + (pte.present() ? " is mapped but not marked populated"
+                                            : " is marked populated but not mapped"));
         if (!pte.present()) return;
         if (!pte.writable() || m.frame(pte.pfn()).nr_ptes != 1)
             out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
                      which + (pte.writable() ? " shares its frame" : " is read-only"));
         if (m.tag(pte.pfn()) != pcpu::tag_of(id))
-            out.fail(Inv::page_says_whose_chunk_it_is, nullptr, which + ": pfn " + num(pte.pfn().value) + " does not name it");
+            out.fail(Inv::page_says_whose_chunk_it_is, nullptr,
+                     which + ": pfn " + num(pte.pfn().value) + " does not name it");
         const auto asked = asked_.find(pte.pfn().value);
         if (asked != asked_.end() && int{asked->second} != p.cpus.node(*cpu))
             out.fail(Inv::percpu_page_is_asked_of_its_cpus_node, nullptr,
-                     which + " was asked of node " + num(u64{asked->second}) + ", its node is " + num(i64{p.cpus.node(*cpu)}));
+                     which + " was asked of node " + num(u64{asked->second}) + ", its node is " +
+                         num(i64{p.cpus.node(*cpu)}));
         return;
     }
 }
@@ -134,14 +149,17 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
     const int populated = c.populated.count(0, c.nr_pages);
     if (populated != c.nr_populated)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
-                 chunk_name(id) + ": nr_populated " + num(i64{c.nr_populated}) + ", in truth " + num(i64{populated}));
+                 chunk_name(id) + ": nr_populated " + num(i64{c.nr_populated}) + ", in truth " +
+                     num(i64{populated}));
     int empty = 0;
     const int bits = static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes);
     for (int page = 0; page < c.nr_pages; ++page)
-        empty += c.populated.test(page) && c.alloc_map.next_set(page * bits, (page + 1) * bits) == (page + 1) * bits;
+        empty += c.populated.test(page) &&
+                 c.alloc_map.next_set(page * bits, (page + 1) * bits) == (page + 1) * bits;
     if (empty != c.nr_empty_pop_pages)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
-                 chunk_name(id) + ": nr_empty_pop_pages " + num(i64{c.nr_empty_pop_pages}) + ", in truth " + num(i64{empty}));
+                 chunk_name(id) + ": nr_empty_pop_pages " + num(i64{c.nr_empty_pop_pages}) + ", in truth " +
+                     num(i64{empty}));
     if (is_boot_chunk(p, id) && (populated != c.nr_pages || c.isolated))
         out.fail(Inv::first_and_reserved_chunk_stay_populated, nullptr,
                  chunk_name(id) + (c.isolated ? " is isolated" : " lacks pages"));
@@ -159,12 +177,13 @@ void PercpuJudge::judge_chunk_areas(Monitor& out, const Pcpu& p, ChunkId id) {
     for (std::size_t i = 1; i < areas.size(); ++i)
         if (areas[i].first < areas[i - 1].second)
             out.fail(Inv::percpu_areas_are_disjoint, nullptr,
-                     chunk_name(id) + ": areas at " + num(i64{areas[i - 1].first}) + " and " + num(i64{areas[i].first}) + " overlap");
+                     chunk_name(id) + ": areas at " + num(i64{areas[i - 1].first}) + " and " +
+                         num(i64{areas[i].first}) + " overlap");
     const int served = c.nr_pages * static_cast<int>(p.page_bytes()) - c.start_offset - c.end_offset;
     if (c.free_bytes != served - taken)
         out.fail(Inv::percpu_areas_are_disjoint, nullptr,
-                 chunk_name(id) + " has " + num(i64{c.free_bytes}) + " free bytes; without its areas " + num(i64{served - taken}) +
-                     " would be free");
+                 chunk_name(id) + " has " + num(i64{c.free_bytes}) + " free bytes; without its areas " +
+                     num(i64{served - taken}) + " would be free");
     const int page = static_cast<int>(p.page_bytes());
     for (const auto& [start, end] : areas)
         if (const int last = (end + page - 1) / page; c.populated.next_zero(start / page, last) != last)
@@ -176,14 +195,16 @@ void PercpuJudge::judge_chunk_list(Monitor& out, const Pcpu& p, ChunkId id) {
     const int list = p.chunks.list_of(id);
     const Chunk& c = p.chunks[id];
     const int slot = pcpu::pcpu_chunk_slot(p.layout, c);
-    // A search that finds too little room in a small chunk puts it in list 0, where it stays until it changes.
+    // A search that finds too little room in a small chunk puts it in list 0, where it stays until it
+    // changes.
     const bool demoted = list == 0 && slot < pcpu::slot_fail_threshold;
     const bool holds = id == p.reserved_chunk || is_in_slot(p, id) ? list == pcpu::no_list
                        : c.isolated ? list == p.layout.sidelined_slot || list == p.layout.to_depopulate_slot
                                     : list == slot || demoted;
     if (!holds)
         out.fail(Inv::every_chunk_is_on_its_list, nullptr,
-                 chunk_name(id) + (list == pcpu::no_list ? " is on no list" : " is on list " + num(i64{list})) +
+                 chunk_name(id) +
+                     (list == pcpu::no_list ? " is on no list" : " is on list " + num(i64{list})) +
                      (c.isolated ? ", and isolated" : "; its slot is " + num(i64{slot})));
 }
 
@@ -198,8 +219,8 @@ void PercpuJudge::judge_totals(Monitor& out, const World& w) {
     const i64 mapped = (p.nr_populated - static_cast<i64>(first.nr_populated)) * cpus + first_mapped;
     if (mapped != m.tally.vmalloc)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
-                 "pcpu_nr_populated " + num(p.nr_populated) + " stands for " + num(mapped) + " mapped frames; there are " +
-                     num(m.tally.vmalloc));
+                 "pcpu_nr_populated " + num(p.nr_populated) + " stands for " + num(mapped) +
+                     " mapped frames; there are " + num(m.tally.vmalloc));
     const i64 boot_chunks = p.reserved_chunk == pcpu::no_chunk ? 1 : 2;
     const i64 chunks = static_cast<i64>(p.chunks.nr_live()) - boot_chunks;
     const i64 objects = chunks * static_cast<i64>(pcpu::objects_per_chunk) + (p.pages.empty() ? 0 : 1);
@@ -221,7 +242,8 @@ void PercpuJudge::judge_all_chunks(Monitor& out, const World& w) {
     }
     if (empty != p.nr_empty_pop_pages)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
-                 "pcpu_nr_empty_pop_pages " + num(i64{p.nr_empty_pop_pages}) + ", in truth " + num(i64{empty}));
+                 "pcpu_nr_empty_pop_pages " + num(i64{p.nr_empty_pop_pages}) + ", in truth " +
+                     num(i64{empty}));
     const auto& all = w.machine().vmalloc().areas();
     const i64 reserved = std::ranges::count_if(all, [](const VmapArea& a) { return !a.lazy; });
     if (reserved != areas)

@@ -2,10 +2,14 @@
 #include "props/cli/command.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -30,6 +34,20 @@ void redirect(int fd, const std::string& path, int flags) {
     if (file != fd) close(file);
 }
 
+void mount_disk(const Disk& disk) {
+    if (disk.at.empty()) return;
+    const unsigned long flags = disk.read_only ? MS_RDONLY : 0;
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("none", disk.at.c_str(), "tmpfs", flags, "size=16k") != 0)
+        _exit(no_mount);
+    if (disk.read_only) return;
+    const int filler = open((disk.at + "/filler").c_str(), O_WRONLY | O_CREAT, 0600);
+    const std::array<char, 4096> page{};
+    while (write(filler, page.data(), page.size()) > 0) {
+    }
+    close(filler);
+}
+
 [[noreturn]] void become(const Args& args, const Around& around, const std::string& out,
                          const std::string& err) {
     setpgid(0, 0);
@@ -37,7 +55,12 @@ void redirect(int fd, const std::string& path, int flags) {
     redirect(1, out, O_WRONLY | O_CREAT | O_TRUNC);
     redirect(2, err, O_WRONLY | O_CREAT | O_TRUNC);
     for (const auto& [key, value] : around.env) setenv(key.c_str(), value.c_str(), 1);
-    std::string program = binary();
+    mount_disk(around.disk);
+    if (around.max_file_bytes) {
+        const rlimit most{*around.max_file_bytes, *around.max_file_bytes};
+        setrlimit(RLIMIT_FSIZE, &most);
+    }
+    std::string program = around.program.empty() ? binary() : around.program;
     std::vector<char*> argv{program.data()};
     for (const std::string& a : args) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
@@ -68,7 +91,7 @@ std::string TempDir::put(const std::string& name, std::string_view text) const {
 }
 
 Running::Running(const Args& args, Around around) : around_(std::move(around)) {
-    REQUIRE(fs::exists(binary()));
+    REQUIRE(fs::exists(around_.program.empty() ? binary() : around_.program));
     const std::string out = around_.out.empty() ? dir_.path() / "out" : fs::path(around_.out);
     pid_ = fork();
     REQUIRE(pid_ >= 0);
@@ -115,6 +138,14 @@ std::vector<Json> json_lines(const std::string& text) {
     }
     CHECK(text.ends_with('\n'));
     return out;
+}
+
+void check_table(const std::string& out) {
+    std::istringstream lines(out.substr(0, out.find("\n\n")));
+    for (std::string line; std::getline(lines, line);) {
+        INFO(line);
+        CHECK(line.size() <= 120);
+    }
 }
 
 std::vector<fs::path> corpus_files(const std::string& name) {

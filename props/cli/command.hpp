@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,11 +41,21 @@ struct Said {
 
 using Args = std::vector<std::string>;
 
+// A small disk that only the command sees. Where the system lets nobody mount, the exit status is `no_mount`.
+struct Disk {
+    std::string at{}; // a directory; empty: no disk
+    bool read_only{}; // else it is full
+};
+inline constexpr int no_mount = 125;
+
 struct Around {
+    std::string program{}; // empty: $MMODEL_BIN, or the command that was built
     std::vector<std::pair<std::string, std::string>> env{};
     std::string in{"/dev/null"}; // a file for standard input
     std::string out{};           // a file for standard output; empty: caught
     double patience{60};         // seconds
+    Disk disk{};
+    std::optional<std::size_t> max_file_bytes{}; // as ulimit -f has it, of its output, too
 };
 
 // The command while it runs.
@@ -68,6 +79,9 @@ private:
 
 // Each line as the JSON object that it must be; fails the test otherwise.
 [[nodiscard]] std::vector<Json> json_lines(const std::string& text);
+
+// The table that `run` begins with, up to the first empty line, is no wider than 120 columns.
+void check_table(const std::string& out);
 
 // The regular files of corpus/<name>, sorted.
 [[nodiscard]] std::vector<std::filesystem::path> corpus_files(const std::string& name);

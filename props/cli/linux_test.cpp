@@ -146,6 +146,17 @@ TEST_CASE("the main job exits 1 for a tree with a finding that is not recorded, 
     CHECK(lines.back()["status"] == 1);
 }
 
+TEST_CASE(
+    "the main job as text has what a tree violates beneath its row of the table, and fits 120 columns") {
+    const TempDir dir;
+    const Said s = run_mmodel({"run", "--seconds", "1", "--tree", stand_in(dir, wild)});
+    INFO(s.out + s.err);
+    CHECK(s.status == 1);
+    check_table(s.out);
+    CHECK(has(s.out, "\n  Linux 6.8.0, mm/hugetlb_vmemmap.c "));
+    CHECK(has(s.out, "  not as recorded\n      violates inv_kernel_code_touches_only_what_is_mapped\n"));
+}
+
 TEST_CASE("Ctrl-C while a tree is checked prints what was found, leaves nothing behind and ends as a shell "
           "expects: 130") {
     const TempDir dir;
@@ -163,4 +174,47 @@ TEST_CASE("Ctrl-C while a tree is checked prints what was found, leaves nothing 
     CHECK(has(s.out, "\ninv_kernel_code_touches_only_what_is_mapped: "));
     CHECK(has(s.err, "interrupted"));
     CHECK(fs::is_empty(tmp));
+}
+
+// What hangs costs the bench's patience, a second and a half, each time that it is shown again.
+TEST_CASE("Ctrl-C while a hang is cut down prints the hang and ends within 2 seconds") {
+    using namespace std::chrono_literals;
+    const TempDir dir;
+    const fs::path tmp = dir.path() / "tmp";
+    fs::create_directory(tmp);
+    Running command({"linux", "--tree", stand_in(dir, "#define MMODEL_BREAK_HANG"), "--seconds", "600"},
+                    {.env = {{"TMPDIR", tmp.string()}}});
+    REQUIRE(compiled(tmp));
+    std::this_thread::sleep_for(5s);
+    const auto pressed = std::chrono::steady_clock::now();
+    command.signal(SIGINT);
+    const Said s = command.wait();
+    INFO(s.out + s.err);
+    CHECK(std::chrono::steady_clock::now() - pressed < 2s);
+    CHECK(s.status == 130);
+    CHECK(has(s.out, "\ninv_every_operation_ends: "));
+    CHECK(has(s.err, "interrupted"));
+    CHECK(fs::is_empty(tmp));
+}
+
+TEST_CASE("Ctrl-C while a replay hangs on a tree ends within 2 seconds, also when it is to be cut down") {
+    using namespace std::chrono_literals;
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "#define MMODEL_BREAK_HANG"), trace = dir.put("t", optimise_once);
+    for (const Args& more : std::vector<Args>{{}, {"--minimize"}}) {
+        const fs::path tmp = dir.path() / ("tmp" + std::to_string(more.size()));
+        fs::create_directory(tmp);
+        Args args{"replay", trace, "--tree", tree};
+        args.insert(args.end(), more.begin(), more.end());
+        Running command(args, {.env = {{"TMPDIR", tmp.string()}}});
+        REQUIRE(compiled(tmp));
+        std::this_thread::sleep_for(500ms);
+        const auto pressed = std::chrono::steady_clock::now();
+        command.signal(SIGINT);
+        const Said s = command.wait();
+        INFO(s.out + s.err);
+        CHECK(std::chrono::steady_clock::now() - pressed < 2s);
+        CHECK(s.status == 130);
+        CHECK(has(s.err, "interrupted"));
+    }
 }

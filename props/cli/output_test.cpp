@@ -120,10 +120,12 @@ TEST_CASE("the main job as JSON is an object a line and ends in a verdict") {
     CHECK(lines.back()["interrupted"] == false);
 }
 
-TEST_CASE("the main job as text is one table and a verdict") {
+TEST_CASE("the main job as text is one table of 120 columns at most, and a verdict") {
     const Said s = run_mmodel({"run", "--no-linux", "--seconds", "0.5"});
     CHECK(s.status == 0);
-    CHECK(s.out.starts_with("what was checked"));
+    CHECK(s.out.starts_with("the model in full "));
+    CHECK(has(s.out, "\nthe model at random "));
+    check_table(s.out);
     CHECK(s.out.ends_with("everything checked holds, or is as recorded in spec/linux/findings\n"));
     CHECK(s.err.empty());
 }

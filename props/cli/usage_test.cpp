@@ -57,6 +57,9 @@ TEST_CASE("what makes no sense on the command line is named and exits 2") {
     check_usage_error({"walk"}, "walk");
     check_usage_error({"run", "--nope"}, "--nope");
     check_usage_error({"replay", "x", "--nope"}, "--nope");
+    check_usage_error({"replay", "--nope"}, "replay has no option '--nope'; it has --json ");
+    check_usage_error({"replay", "--nope"}, " replay [OPTIONS] FILE...\n");
+    check_usage_error({"linux", "--nope"}, " linux [OPTIONS] --tree DIR\n");
     check_usage_error({"linux", "--tree", "/", "--nope"}, "--nope");
     check_usage_error({"replay"}, "FILE");
     check_usage_error({"linux"}, "--tree");

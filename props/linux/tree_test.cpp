@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Debian's kernel trees: each shows exactly what spec/linux/findings records for its file, no less and no
-// more. Usage: mmodel_tree_test TREE. Exit status 125: the tree is not there (a failure where CI is set).
+// more. Usage: mmodel_tree_test TREE [SECONDS]. Exit status 125: the tree is not there (a failure where CI is
+// set).
 #include <cstdio>
 #include <cstdlib>
 
@@ -39,7 +40,8 @@ int judge(const bench::Report& report) {
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) return fail("usage: mmodel_tree_test TREE");
+    if (argc != 2 && argc != 3) return fail("usage: mmodel_tree_test TREE [SECONDS]");
+    const double seconds = argc == 3 ? std::atof(argv[2]) : 20;
     if (!std::filesystem::exists(argv[1])) {
         std::fprintf(stderr, "%s is not there; ./dev trees makes it\n", argv[1]);
         return std::getenv("CI") ? 1 : not_there;
@@ -48,6 +50,6 @@ int main(int argc, char** argv) {
     if (!tree) return fail(tree.error().what);
     const auto unit = bench::compile(*tree, test_work_dir());
     if (!unit) return fail(unit.error().what);
-    const auto report = bench::run_tree(*unit, {.seconds = 20});
+    const auto report = bench::run_tree(*unit, {.seconds = seconds});
     return report ? judge(*report) : fail(report.error().what);
 }

@@ -6,6 +6,7 @@
 
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -72,14 +73,14 @@ struct Unit {
 [[nodiscard]] std::filesystem::path default_shim_dir();
 
 // Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must
-// be x86-64.
+// be x86-64. `stop`: asked while it runs; true ends it with the Problem "interrupted".
 struct RealResult {
     u64 nr_ops{}, nr_events{};
     std::vector<spec::Violation> violations{}; // all that the first bad operation violated, in order
     u64 op_idx{};                              // that operation; else the number of operations
     std::vector<Ran> ran{};                    // what each operation returned, for replay
 };
-[[nodiscard]] std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c,
-                                                         std::span<const Op> ops);
+[[nodiscard]] std::expected<RealResult, Problem>
+run_one(const Unit& unit, const Config& c, std::span<const Op> ops, const std::function<bool()>& stop = {});
 
 } // namespace mmodel::bench

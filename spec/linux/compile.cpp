@@ -137,7 +137,9 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
     const std::string said = slurp(log).value_or("");
     fs::remove(log, ec);
     if (status == 0 && fs::exists(object, ec)) return Unit{tree, object};
-    if (said.find("No space left") != std::string::npos ||
+    // On a full disk not even the compiler's complaint may have found room.
+    const fs::space_info room = fs::space(work_dir, ec);
+    if (said.find("No space left") != std::string::npos || (!ec && room.available < 64 * 1024) ||
         (said.empty() && status != 0 && !fs::exists(work_dir, ec)))
         return std::unexpected(Problem{work_dir.string() + ": cannot write the compiled kernel file there"});
     return std::unexpected(Problem{tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +

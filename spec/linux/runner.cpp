@@ -120,8 +120,8 @@ bool put_byte(int fd) {
 
 } // namespace
 
-Runner::Runner(Unit unit, Config c, double patience)
-    : unit_(std::move(unit)), config_(std::move(c)), patience_(patience) {
+Runner::Runner(Unit unit, Config c, double patience, std::function<bool()> stop)
+    : unit_(std::move(unit)), config_(std::move(c)), patience_(patience), stop_(std::move(stop)) {
     void* at = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     shared_ = at == MAP_FAILED ? nullptr : new (at) Shared;
 }
@@ -211,9 +211,9 @@ double Runner::cpu_seconds() const {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-// Until the child answers, dies (false), or makes no progress for too long (false, hangs). A child that
-// sleeps uses no CPU time: then it is a minute by the clock.
-bool Runner::wait_for_answer(bool& hangs) {
+// Until the child answers, dies, or makes no progress for too long; or whoever wanted to know does no more. A
+// child that sleeps uses no CPU time: then too long is a minute by the clock.
+Runner::Wait Runner::wait_for_answer() {
     u64 last = ~u64{0};
     double since_cpu = cpu_seconds();
     auto since = std::chrono::steady_clock::now();
@@ -221,15 +221,16 @@ bool Runner::wait_for_answer(bool& hangs) {
         pollfd p{.fd = from_child_, .events = POLLIN, .revents = 0};
         const int n = poll(&p, 1, 200);
         char c;
-        if (n > 0) return read(from_child_, &c, 1) == 1;
-        if (n < 0 && errno != EINTR) return false;
+        if (n > 0) return read(from_child_, &c, 1) == 1 ? Wait::answered : Wait::died;
+        if (n < 0 && errno != EINTR) return Wait::died;
+        if (stop_ && stop_()) return Wait::stopped;
         const u64 now = shared_->progress.op_idx << 32 ^ shared_->progress.nr_events ^
                         shared_->progress.nr_events_total << 16;
         const auto t = std::chrono::steady_clock::now();
         if (now != last)
             last = now, since = t, since_cpu = cpu_seconds();
         else if (cpu_seconds() - since_cpu > patience_ || t - since > std::chrono::minutes(1))
-            return hangs = true, false;
+            return Wait::hangs;
     }
 }
 
@@ -248,12 +249,15 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
     s.progress.nr_events_total = 0;
     s.host_error.chars[0] = s.fault_what.chars[0] = s.fault_where.chars[0] = 0;
     s.fault_in_read_only_vmemmap = false;
-    bool hangs = false;
     std::signal(SIGPIPE, SIG_IGN);
-    const bool answered = put_byte(to_child_) && wait_for_answer(hangs);
+    const Wait how = put_byte(to_child_) ? wait_for_answer() : Wait::died;
+    if (how == Wait::stopped) {
+        stop();
+        return std::unexpected(Problem{"interrupted"});
+    }
     int status = 0;
-    if (!answered || s.nr_seen) {
-        if (hangs) { // first a chance to say where it is
+    if (how != Wait::answered || s.nr_seen) {
+        if (how == Wait::hangs) { // first a chance to say where it is
             kill(pid_, SIGTERM);
             usleep(100'000);
             kill(pid_, SIGKILL);
@@ -263,18 +267,17 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
         close(from_child_);
         pid_ = -1;
     }
-    return collect(ops, status, answered, hangs);
+    return collect(ops, status, how);
 }
 
-std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int status, bool answered,
-                                                   bool hangs) {
+std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int status, Wait how) {
     Shared& s = *shared_;
     RealResult r{.nr_ops = s.ops_enabled, .nr_events = s.progress.nr_events_total, .op_idx = ops.size()};
     r.ran.assign(s.ran.begin(), s.ran.begin() + static_cast<long>(s.ops_done));
     for (u64 i = 0; i < s.nr_seen; ++i)
         r.violations.push_back({s.seen[i].inv, s.seen[i].event_idx, s.seen[i].where.get(),
                                 s.seen[i].event.get(), s.seen[i].detail.get()});
-    if (answered) {
+    if (how == Wait::answered) {
         if (!r.violations.empty()) r.op_idx = s.ops_done - 1;
         return r;
     }
@@ -282,14 +285,14 @@ std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int 
         return std::unexpected(Problem{s.host_error.chars[0] ? s.host_error.get() : s.fault_what.get()});
     // Code under test cannot send SIGKILL to itself by accident: that is the host, or somebody at the
     // keyboard.
-    if (!hangs && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+    if (how == Wait::died && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         return std::unexpected(Problem{
             "the child process was killed (SIGKILL): the host ran out of memory, or somebody killed it"});
     r.op_idx = s.progress.op_idx;
     r.nr_events += s.progress.nr_events;
     spec::Violation v;
     v.event_idx = s.progress.nr_events;
-    if (hangs) {
+    if (how == Wait::hangs) {
         v.inv = spec::Inv::every_operation_ends;
         v.detail = "no event for more than a second of CPU time";
         v.where = s.fault_where.get();
@@ -306,11 +309,12 @@ std::expected<RealResult, Problem> Runner::collect(std::span<const Op> ops, int 
     return r;
 }
 
-std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, std::span<const Op> ops) {
+std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, std::span<const Op> ops,
+                                           const std::function<bool()>& stop) {
     if (c.geometry.arch != "x86-64")
         return std::unexpected(
             Problem{"a kernel tree runs on geometry x86-64, not " + std::string(c.geometry.arch), true});
-    return Runner(unit, c).run(ops);
+    return Runner(unit, c, default_patience, stop).run(ops);
 }
 
 } // namespace mmodel::bench
