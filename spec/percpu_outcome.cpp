@@ -107,6 +107,12 @@ void PercpuJudge::judge_area(Monitor& out, const World& w, const pcpu::Area& a, 
                  num(area_bytes_at(c, a.off)) + " bytes at offset " + num(a.off) + " of chunk " +
                      num(i64{a.chunk}) + " for " + num(i64{op_.bytes}) + " bytes aligned to " +
                      num(static_cast<i64>(align)));
+    for (const pcpu::Area& other : p.areas)
+        if (&other != &a && other.live && other.chunk == a.chunk && other.off < a.off + a.bytes &&
+            a.off < other.off + other.bytes)
+            out.fail(Inv::percpu_areas_are_disjoint, nullptr,
+                     "the area at offset " + num(a.off) + " of chunk " + num(i64{a.chunk}) +
+                         " overlaps the one at " + num(other.off));
     for_each_possible_cpu(p, [&](int cpu) {
         const u64 start = p.chunk_addr(c, cpu, 0) + static_cast<u64>(a.off);
         const bool zeroed = std::ranges::any_of(zeroed_, [&](const Zeroed& z) {

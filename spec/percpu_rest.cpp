@@ -63,6 +63,11 @@ void PercpuJudge::before(Monitor& out, const Machine& m, const Event& e) {
         if (e.ok && is_percpu(op_.kind)) asked_[e.pfn.value] = e.nid.value;
         return;
     case EventKind::vmalloc_pte: return judge_vmalloc_pte(out, m, e);
+    case EventKind::pcpu_get_vm_areas:
+        if (const auto stale = m.vmalloc().first_stale_in_use(); e.ok && stale)
+            out.fail(Inv::no_address_is_reserved_while_a_tlb_may_hold_its_translation, &e,
+                     "a CPU may still translate " + vmalloc_page(*stale));
+        return;
     case EventKind::memset_zero: zeroed_.push_back({e.n, static_cast<u64>(e.delta)}); return;
     default: return; // where and when is all there is to judge
     }
@@ -106,9 +111,6 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
     const Machine& m = w.machine();
     const Pte pte = m.vmalloc().pte(v);
     const u64 addr = vmalloc_start + v.value * p.page_bytes();
-    if (pte.present() && m.vmalloc().cache(v).unflushed)
-        out.fail(Inv::cache_is_flushed_after_an_address_is_mapped, nullptr,
-                 vmalloc_page(v) + " was not flushed");
     for (const ChunkId id : chunks) {
         const Chunk& c = p.chunks[id];
         if (is_boot_chunk(p, id) || addr < c.base_addr || !is_in_areas(p, addr - c.base_addr)) continue;
@@ -120,6 +122,9 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
                          vmalloc_page(v) + " lies in a unit that no CPU has");
             return;
         }
+        if (pte.present() && m.vmalloc().cache(v).unflushed)
+            out.fail(Inv::cache_is_flushed_after_an_address_is_mapped, nullptr,
+                     vmalloc_page(v) + " was not flushed");
         const int page = static_cast<int>((offset - p.layout.unit_offsets[static_cast<std::size_t>(*cpu)]) /
                                           p.page_bytes());
         const std::string which = chunk_name(id) + ", page " + num(i64{page}) + " of CPU " + num(i64{*cpu});
@@ -146,6 +151,7 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
 void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
     const Pcpu& p = w.pcpu();
     const Chunk& c = p.chunks[id];
+    judge_chunk_areas(out, p, id);
     const int populated = c.populated.count(0, c.nr_pages);
     if (populated != c.nr_populated)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
@@ -163,7 +169,6 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
     if (is_boot_chunk(p, id) && (populated != c.nr_pages || c.isolated))
         out.fail(Inv::first_and_reserved_chunk_stay_populated, nullptr,
                  chunk_name(id) + (c.isolated ? " is isolated" : " lacks pages"));
-    judge_chunk_areas(out, p, id);
 }
 
 // What the chunk counts as taken is what the areas in it take, and they do not overlap.

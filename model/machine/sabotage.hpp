@@ -74,6 +74,7 @@ enum class Sabotage : unsigned char {
     keep_free_chunks,        // the balance worker destroys no chunk
     wrong_lookup,            // per_cpu_ptr_to_phys() finds the neighbour's page
     touch_surplus_unit,      // units without a CPU are populated too
+    remap_without_flush,     // a page just mapped is unmapped and mapped again
     leak_failed_alloc,       // a failed populate frees only the failing CPU's pages
 };
 
@@ -146,6 +147,7 @@ inline constexpr std::array sabotage_names{
     SabotageName{Sabotage::keep_free_chunks, "keep_free_chunks"},
     SabotageName{Sabotage::wrong_lookup, "wrong_lookup"},
     SabotageName{Sabotage::touch_surplus_unit, "touch_surplus_unit"},
+    SabotageName{Sabotage::remap_without_flush, "remap_without_flush"},
     SabotageName{Sabotage::leak_failed_alloc, "leak_failed_alloc"},
 };
 

@@ -152,6 +152,14 @@ void touch_surplus_units(K& k, const Pcpu& p, ChunkId id, int start) {
         }
 }
 
+// The lowest unit's page goes and comes back: a break of ours.
+template <class K>
+void map_again(K& k, const Pcpu& p, ChunkId id, const std::vector<Pfn>& pages, int start) {
+    const Vmap at = p.chunk_vmap(p.chunks[id], p.layout.low_unit_cpu, start);
+    __pcpu_unmap_pages(k, at, 1);
+    (void)__pcpu_map_pages(k, at, std::span(&pages[p.page_idx(p.layout.low_unit_cpu, start)], 1));
+}
+
 // mm/percpu-vm.c: pcpu_populate_chunk(). -ENOMEM: as it was, but for tables that stay and entries of the
 // array. Neither the populated bitmap nor any counter is touched, and nothing is zeroed.
 template <class K>
@@ -164,6 +172,7 @@ Errno pcpu_populate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end) {
         return Errno::nomem;
     }
     if (k.does(Sabotage::touch_surplus_unit)) touch_surplus_units(k, p, id, start);
+    if (k.does(Sabotage::remap_without_flush)) map_again(k, p, id, *pages, start);
     pcpu_post_map_flush(k, p, id, start, end);
     return Errno::ok;
 }
