@@ -84,5 +84,8 @@ if(MMODEL_TESTS)
   if(MMODEL_FUZZ)
     mmodel_fuzz_test(canary_fails_from_nothing ${canary} $<TARGET_FILE:canary_fuzzer> $<TARGET_FILE:hvo_fuzzer>)
     set_tests_properties(fuzz-regression/canary_fails_from_nothing PROPERTIES TIMEOUT 300)
+    add_test(NAME long/hvo_fuzzer_finds_nothing_in_two_minutes
+      COMMAND hvo_fuzzer -seed=7 -max_len=8200 -max_total_time=120 -artifact_prefix=${CMAKE_BINARY_DIR}/)
+    set_tests_properties(long/hvo_fuzzer_finds_nothing_in_two_minutes PROPERTIES LABELS long)
   endif()
 endif()

@@ -168,7 +168,10 @@ private:
     }
 
     static void release(Node* n, unsigned level) {
-        if (!n || --n->refs) return;
+        if (n && --n->refs == 0) [[unlikely]]
+            destroy(n, level);
+    }
+    static void destroy(Node* n, unsigned level) {
         if (level == 0) return delete static_cast<Leaf*>(n);
         for (Node* c : static_cast<Inner*>(n)->child) release(c, level - 1);
         delete static_cast<Inner*>(n);
