@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Random sequences on the model, machine by machine.
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "fuzz/cli_run.hpp"
@@ -27,9 +28,11 @@ Broken shrunk(const Config& c, std::vector<Op> ops, spec::Violation violation) {
     return out;
 }
 
-// Gigantic folios cost thousands of events on real geometries: most sequences have few of them.
+// HVO, percpu and both on one machine take turns. Gigantic folios cost thousands of events on real
+// geometries: most sequences have few of them.
 Mix mix_for(const Config& c, u64 i) {
-    Mix mix;
+    constexpr std::array turns{Subsystem::hvo, Subsystem::percpu, Subsystem::both};
+    Mix mix{.subsystem = turns[i % turns.size()]};
     if (c.geometry.arch != "tiny") mix.gigantic_percent = i % 8 == 0 ? 40 : 1;
     return mix;
 }

@@ -194,6 +194,34 @@ void add_hotplug(std::vector<Op>& ops) {
     for (const bool self_hosted : {false, true}) ops.push_back({.kind = OpKind::hot_add, .on = self_hosted});
 }
 
+// Units of two pages, a first chunk of a few bytes: what is asked for needs a chunk of its own.
+constexpr Op percpu_boot{.kind = OpKind::pcpu_boot, .to = 128, .bytes = 100, .align = 256};
+
+// Every run of pages of chunks of two.
+std::vector<Op> chunk_ops(u8 nr_chunks) {
+    std::vector<Op> ops{percpu_boot};
+    for (u8 i = 0; i < nr_chunks; ++i) {
+        for (const OpKind kind : {OpKind::vm_create, OpKind::vm_destroy, OpKind::vm_should_reclaim})
+            ops.push_back({.kind = kind, .folio = i});
+        for (const OpKind kind : {OpKind::vm_populate, OpKind::vm_depopulate})
+            for (const auto& [page, to] : {std::pair(0u, 1u), {1u, 2u}, {0u, 2u}})
+                ops.push_back({.kind = kind, .folio = i, .page = page, .to = to});
+    }
+    return ops;
+}
+
+// Areas of a page and of a whole unit, taken by who may sleep and by who may not, and the balance worker.
+std::vector<Op> area_ops(const std::vector<u32>& bytes) {
+    std::vector<Op> ops{percpu_boot, {.kind = OpKind::pcpu_balance}};
+    for (u8 i = 0; i < bytes.size(); ++i) {
+        for (const bool atomic : {false, true})
+            ops.push_back(
+                {.kind = OpKind::pcpu_alloc, .folio = i, .on = atomic, .bytes = bytes[i], .align = 4});
+        ops.push_back({.kind = OpKind::pcpu_free, .folio = i});
+    }
+    return ops;
+}
+
 } // namespace
 
 std::vector<Alphabet> tiny_alphabets() {
@@ -205,6 +233,9 @@ std::vector<Alphabet> tiny_alphabets() {
         {"small and gigantic folio, walker", config_of("tiny memory=16K"), folio_ops({small, gigantic})},
         {"two small folios, memory pressure", config_of("tiny"), folio_ops({small, small})},
         {"two gigantic folios, hot-added memory", config_of("tiny"), folio_ops({gigantic, gigantic})},
+        {"percpu-vm: two chunks, two CPUs", config_of("tiny memory=16K vmalloc=4K cpus=0*2"), chunk_ops(2)},
+        {"percpu: a page, a unit, balance", config_of("tiny memory=16K cpus=0*2"), area_ops({256, 512})},
+        {"percpu and a small folio, pressure", config_of("tiny memory=16K cpus=0*2"), area_ops({512})},
     };
     add_walker(all[0].ops, gigantic.size, 4);
     add_sysctl(all[0].ops);
@@ -214,6 +245,9 @@ std::vector<Alphabet> tiny_alphabets() {
     all[4].ops.push_back({.kind = OpKind::take_pages, .page = 1});
     all[4].ops.push_back({.kind = OpKind::give_pages});
     add_hotplug(all[5].ops);
+    for (const Op& op : folio_ops({small})) all[8].ops.push_back(op);
+    all[8].ops.push_back({.kind = OpKind::take_pages, .page = 3});
+    all[8].ops.push_back({.kind = OpKind::give_pages});
     return all;
 }
 
