@@ -56,8 +56,9 @@ const std::string leaky = "alloc_folio folio=1\nalloc_folio folio=0\noptimise fo
 } // namespace
 
 TEST_CASE("a target runs the operations that belong to it, and memory pressure") {
-    const std::vector<u8> input = bytes_of("alloc_folio folio=0\npcpu_boot static=256 dyn=256 atom=256\ntake_pages page=3\n"
-                                 "pcpu_alloc area=0 bytes=8\noptimise folio=0\ngive_pages\n");
+    const std::vector<u8> input =
+        bytes_of("alloc_folio folio=0\npcpu_boot static=256 dyn=256 atom=256\ntake_pages page=3\n"
+                 "pcpu_alloc area=0 bytes=8\noptimise folio=0\ngive_pages\n");
     const auto nr_run = [&](Subsystem s) {
         Tally t;
         (void)judge(input, {.subsystem = s}, {}, t);
@@ -70,8 +71,7 @@ TEST_CASE("a target runs the operations that belong to it, and memory pressure")
 
 TEST_CASE("an input that breaks nothing is counted and finds nothing") {
     Tally t;
-    CHECK_FALSE(
-        judge(bytes_of("alloc_folio folio=0\noptimise folio=0\noptimise folio=9\n"), both, {}, t));
+    CHECK_FALSE(judge(bytes_of("alloc_folio folio=0\noptimise folio=0\noptimise folio=9\n"), both, {}, t));
     CHECK(t.nr_inputs == 1);
     CHECK(t.nr_ops == 2);
     CHECK(t.nr_disabled == 1);
