@@ -2,7 +2,9 @@
 // Our mutator as AFL++ loads it (AFL_CUSTOM_MUTATOR_LIBRARY): its driver for libFuzzer targets does not call
 // theirs.
 #include <algorithm>
+#include <cstdlib>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include "fuzz/mutate.hpp"
@@ -11,8 +13,17 @@ using mmodel::u8;
 
 namespace {
 
+// MMODEL_TARGET says which target's operations are drawn; the mutator is one for all.
+mmodel::Subsystem subsystem() {
+    const char* name = std::getenv("MMODEL_TARGET");
+    const std::string_view target = name ? name : "";
+    if (target == "hvo" || target == "canary") return mmodel::Subsystem::hvo;
+    return target == "percpu" ? mmodel::Subsystem::percpu : mmodel::Subsystem::both;
+}
+
 struct Mutator {
     std::minstd_rand rng;
+    mmodel::Subsystem about = subsystem();
     std::vector<u8> out{};
 };
 
@@ -31,5 +42,5 @@ extern "C" std::size_t afl_custom_fuzz(void* data, u8* in, std::size_t size, u8*
     const auto seed = static_cast<unsigned>(m.rng());
     if (add && add_size && seed % 4 == 0)
         return mmodel::cross_over(in, size, add, add_size, *out, max_size, seed);
-    return mmodel::mutate(*out, size, max_size, seed);
+    return mmodel::mutate(*out, size, max_size, seed, m.about);
 }

@@ -41,7 +41,7 @@ constexpr std::array config_rows = std::to_array<std::string_view>({
     "x86-64 memory=1G highmem=512M cpus=0*2",
     "tiny cpus=0,0",
     "tiny nodes=2 cpus=0,1,1",
-    "tiny memory=16K vmalloc=32K cpus=0*3", // memory and addresses run out
+    "tiny memory=16K vmalloc=8K cpus=0*3", // memory and addresses run out
     "tiny nodes=2 cpus=1,0,-,1,2",
     "tiny memory=16K highmem=8K cpus=0",
     "arm64-64k nodes=2 memory=512G vmalloc=4T cpus=0,1",

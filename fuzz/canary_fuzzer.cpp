@@ -3,23 +3,7 @@
 // shows only after hot-adding a block whose vmemmap is a high-order allocation, taking a folio from it and
 // optimising that.
 #include "fuzz/harness.hpp"
-#include "fuzz/mutate.hpp"
 
-using mmodel::u8;
-
-extern "C" int LLVMFuzzerInitialize(int*, char***) { return mmodel::harness::initialize(); }
-
-extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
-    return mmodel::harness::test_one_input(data, size, mmodel::Sabotage::no_split_page);
-}
-
-extern "C" std::size_t LLVMFuzzerCustomMutator(u8* data, std::size_t size, std::size_t max_size,
-                                               unsigned seed) {
-    return mmodel::mutate(data, size, max_size, seed);
-}
-
-extern "C" std::size_t LLVMFuzzerCustomCrossOver(const u8* a, std::size_t a_size, const u8* b,
-                                                 std::size_t b_size, u8* out, std::size_t max_size,
-                                                 unsigned seed) {
-    return mmodel::cross_over(a, a_size, b, b_size, out, max_size, seed);
+namespace mmodel::harness {
+const Target target{.subsystem = Subsystem::hvo, .planted = Sabotage::no_split_page};
 }

@@ -21,6 +21,71 @@ Json ranges_json(const std::vector<show::PteRange>& ranges) {
     return out;
 }
 
+Json units_json(const std::vector<show::UnitRange>& units) {
+    Json out = Json::array();
+    for (const show::UnitRange& u : units) {
+        Json one{
+            {"start", u.ptes.start.value}, {"end", u.ptes.end.value}, {"present", u.ptes.first.present()}};
+        if (u.chunk != pcpu::no_chunk)
+            one.update({{"chunk", u.chunk}, {"cpu", u.cpu}, {"page", u.start_page}});
+        if (u.ptes.first.present())
+            one.update({{"pfn", u.ptes.first.pfn().value},
+                        {"pfn_step", u.ptes.step},
+                        {"writable", u.ptes.first.writable()}});
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+Json chunk_json(const show::ChunkView& v) {
+    Json populated = Json::array();
+    for (const auto& [start, end] : v.populated) populated.push_back({start, end});
+    return {{"chunk", v.id},
+            {"base", v.base_addr},
+            {"list", v.list},
+            {"isolated", v.isolated},
+            {"nr_pages", v.nr_pages},
+            {"populated", std::move(populated)},
+            {"nr_empty_pop_pages", v.nr_empty_pop_pages},
+            {"free_bytes", v.free_bytes},
+            {"contig_bytes", v.contig_bytes}};
+}
+
+Json percpu_json(const show::PercpuChange& c) {
+    Json chunks = Json::array(), destroyed = Json::array();
+    for (const auto& chunk : c.chunks) {
+        if (!chunk.after)
+            destroyed.push_back(chunk.before->id);
+        else
+            chunks.push_back(chunk_json(*chunk.after));
+    }
+    return {{"chunks", std::move(chunks)},
+            {"destroyed", std::move(destroyed)},
+            {"ptes", units_json(c.ptes)},
+            {"objects", c.objects},
+            {"notes", c.notes}};
+}
+
+Json percpu_state_json(const World& w) {
+    const pcpu::Pcpu& p = w.pcpu();
+    Json groups = Json::array(), chunks = Json::array(), areas = Json::array();
+    for (std::size_t g = 0; g < p.layout.ai.groups.size(); ++g)
+        groups.push_back({{"offset", p.layout.group_offsets[g]}, {"cpus", p.layout.ai.groups[g].cpu_map}});
+    for (pcpu::ChunkId id = 0; id < p.chunks.end_id(); ++id) {
+        if (!p.chunks.is_live(id)) continue;
+        chunks.push_back(chunk_json(show::view_of(p, id)));
+        chunks.back().update(
+            {{"ptes", units_json(show::ptes_of(w, id))}, {"stale", units_json(show::stale_of(w, id))}});
+    }
+    for (std::size_t i = 0; i < max_areas; ++i)
+        if (const pcpu::Area& a = p.areas[i]; a.live)
+            areas.push_back({{"area", i}, {"chunk", a.chunk}, {"offset", a.off}, {"bytes", a.bytes}});
+    return {{"unit_size", p.layout.unit_size}, {"nr_units", p.layout.nr_units},
+            {"groups", std::move(groups)},     {"nr_empty_pop_pages", p.nr_empty_pop_pages},
+            {"nr_populated", p.nr_populated},  {"balance_scheduled", p.balance_scheduled},
+            {"chunks", std::move(chunks)},     {"areas", std::move(areas)}};
+}
+
 Json change_json(const show::Change& c) {
     Json splits = Json::array();
     for (const show::Split& s : c.splits)
@@ -119,23 +184,29 @@ public:
                {"result", broken ? "violates" : show::result(s.ran.outcome, s.op.kind)},
                {"disabled", s.ran.outcome.disabled},
                {"events", s.ran.nr_events}};
-        if (before) j.update(change_json(show::change(*before, *after)));
+        if (before) {
+            const show::Change c = show::change(*before, *after);
+            j.update(change_json(c));
+            if (after->pcpu().booted) j["percpu"] = percpu_json(c.percpu);
+        }
         print_json(j);
     }
 
     void state(u64 idx, const World& w) override {
         const Counters& c = w.machine().counters;
-        print_json({{"kind", "state"},
-                    {"index", idx},
-                    {"enabled", w.pool().enabled},
-                    {"counters",
-                     {{"static_key", c.static_key},
-                      {"nr_memmap_pages", c.memmap},
-                      {"nr_memmap_boot_pages", c.memmap_boot}}},
-                    {"folios", folios_json(w)},
-                    {"walkers", walkers_json(w.machine())},
-                    {"hot_blocks", hot_blocks_json(w.machine())},
-                    {"nodes", nodes_json(w.machine())}});
+        Json j{{"kind", "state"},
+               {"index", idx},
+               {"enabled", w.pool().enabled},
+               {"counters",
+                {{"static_key", c.static_key},
+                 {"nr_memmap_pages", c.memmap},
+                 {"nr_memmap_boot_pages", c.memmap_boot}}},
+               {"folios", folios_json(w)},
+               {"walkers", walkers_json(w.machine())},
+               {"hot_blocks", hot_blocks_json(w.machine())},
+               {"nodes", nodes_json(w.machine())}};
+        if (w.pcpu().booted) j["percpu"] = percpu_state_json(w);
+        print_json(j);
     }
 
     void end(const Verdict& v, const World*) override {

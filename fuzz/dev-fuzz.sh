@@ -6,7 +6,7 @@ set -euo pipefail
 usage() {
     cat <<'END'
 usage: dev-fuzz.sh NAME [--seconds N] [--jobs N] [--engine libfuzzer|afl] [--asan]
-  NAME      hvo, or canary (hvo with a planted bug: it must end with 1)
+  NAME      hvo, percpu, mixed (both on one machine), or canary (hvo with a planted bug: it must end with 1)
   --seconds how long to fuzz; default 60. Building and merging come on top
   --jobs    processes that fuzz side by side; default 1
   --asan    under the address and undefined behaviour sanitizers, at about half the speed (libfuzzer)
@@ -35,7 +35,7 @@ while [[ $# -gt 0 ]]; do
     esac
     shift
 done
-[[ $name == hvo || $name == canary ]] || { usage >&2; die 2 "unknown target '$name'; there are hvo and canary"; }
+[[ " hvo percpu mixed canary " == *" ${name:-?} "* ]] || { usage >&2; die 2 "unknown target '$name'; there are hvo, percpu, mixed and canary"; }
 [[ $engine == libfuzzer || $engine == afl ]] || die 2 "unknown engine '$engine'; there are libfuzzer and afl"
 for tool in cmake ninja clang++-19; do
     command -v "$tool" >/dev/null || die 3 "$tool is missing; ./dev build installs it"
@@ -46,7 +46,7 @@ if [[ $engine == afl ]]; then
     [[ $jobs == 1 ]] || die 2 "--jobs goes with libfuzzer"
 fi
 
-build=build/fuzz corpus=build/fuzz/corpus/$name artifacts=build/fuzz/artifacts seeds=build/fuzz/seeds state=build/fuzz/state/$name
+build=build/fuzz corpus=build/fuzz/corpus/$name artifacts=build/fuzz/artifacts seeds=build/fuzz/seeds/$name state=build/fuzz/state/$name
 libfuzzer_target=build/$preset/bin/${name}_fuzzer
 rm -rf "$state" "$seeds"
 mkdir -p "$corpus" "$artifacts" "$seeds" "$state" || die 3 "cannot write below build/fuzz"
@@ -58,13 +58,13 @@ build() {   # PRESET TARGET...
         { tail -n 40 "$state/build.log" >&2; die 3 "preset $1 does not build"; }
 }
 say "building preset $preset"
-build fuzz hvo_fuzzer_standalone
+build fuzz "${name}_fuzzer_standalone"
 build "$preset" "${name}_fuzzer"
 if [[ $engine == afl ]]; then
     build fuzz mmodel_afl_mutator
     build fuzz-afl "${name}_fuzzer"
 fi
-"$build/bin/hvo_fuzzer_standalone" --seeds "$seeds" corpus >"$state/seeds.log" || die 3 "the seeds cannot be made of corpus/"
+"$build/bin/${name}_fuzzer_standalone" --seeds "$seeds" corpus >"$state/seeds.log" || die 3 "the seeds cannot be made of corpus/"
 say "$(tail -n 1 "$state/seeds.log")"
 
 # ---- findings
@@ -136,7 +136,7 @@ afl_worker() {
     [[ $rc == 0 ]] || note_finding "$log" "$state" || note_crash "$log" "$state" "$rc"
     while [[ $(left) -gt 0 ]]; do
         log=$state/1.$((++run)).log rc=0
-        MMODEL_ALLOW=$(allowed) MMODEL_ARTIFACTS=$artifacts AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/$build/lib/libmmodel_afl_mutator.so \
+        MMODEL_ALLOW=$(allowed) MMODEL_ARTIFACTS=$artifacts MMODEL_TARGET=$name AFL_CUSTOM_MUTATOR_LIBRARY=$PWD/$build/lib/libmmodel_afl_mutator.so \
             AFL_CUSTOM_MUTATOR_ONLY=1 AFL_BENCH_UNTIL_CRASH=1 AFL_AUTORESUME=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1 AFL_SKIP_CPUFREQ=1 \
             AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_DEBUG_CHILD=1 AFL_NO_COLOR=1 \
             afl-fuzz -V "$(left)" -t 5000 -m none -G 8200 -i "$in" -o "$out" -- "build/fuzz-afl/bin/${name}_fuzzer" >"$log" 2>&1 &

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 # Fuzz targets. Included from the top, after everything else: they take the sources of mmodel_model, mmodel_spec and mmodel_ops.
-#   hvo_fuzzer_standalone, canary_fuzzer_standalone   no engine, any compiler; built with the tests so that targets never rot
-#   hvo_fuzzer, canary_fuzzer                         with an engine; MMODEL_FUZZ, clang
+#   {hvo,percpu,mixed,canary}_fuzzer_standalone   no engine, any compiler; built with the tests so that targets never rot
+#   {hvo,percpu,mixed,canary}_fuzzer              with an engine; MMODEL_FUZZ, clang
+set(mmodel_targets hvo percpu mixed)   # canary is hvo with a planted bug
+
 option(MMODEL_FUZZ "Build the fuzz targets with an engine (needs clang and its libFuzzer)" OFF)
 set(LIB_FUZZING_ENGINE "$ENV{LIB_FUZZING_ENGINE}" CACHE STRING
     "What links the engine. Empty: libFuzzer, and the instrumentation is ours. Else instrumentation comes in CMAKE_CXX_FLAGS, as OSS-Fuzz has it")
@@ -21,7 +23,7 @@ function(mmodel_fuzz_objects name)   # SOURCE...: compiled for an engine
 endfunction()
 
 function(mmodel_fuzzer name)
-  mmodel_fuzz_objects(${name}_entry fuzz/${name}.cpp)
+  mmodel_fuzz_objects(${name}_entry fuzz/${name}.cpp fuzz/entry_points.cpp)
   add_executable(${name})
   target_link_libraries(${name} PRIVATE ${name}_entry mmodel_fuzz_judged mmodel_fuzz_around)
   if(LIB_FUZZING_ENGINE)
@@ -32,13 +34,14 @@ function(mmodel_fuzzer name)
 endfunction()
 
 function(mmodel_standalone_fuzzer name)
-  add_executable(${name}_standalone fuzz/standalone_main.cpp fuzz/${name}.cpp fuzz/harness.cpp)
+  add_executable(${name}_standalone fuzz/standalone_main.cpp fuzz/entry_points.cpp fuzz/${name}.cpp fuzz/harness.cpp)
   target_link_libraries(${name}_standalone PRIVATE mmodel_ops)
 endfunction()
 
 if(MMODEL_FUZZ OR MMODEL_TESTS)
-  mmodel_standalone_fuzzer(hvo_fuzzer)
-  mmodel_standalone_fuzzer(canary_fuzzer)
+  foreach(target ${mmodel_targets} canary)
+    mmodel_standalone_fuzzer(${target}_fuzzer)
+  endforeach()
 endif()
 
 if(MMODEL_FUZZ)
@@ -59,8 +62,9 @@ if(MMODEL_FUZZ)
   mmodel_fuzz_objects(mmodel_fuzz_around ${around})
   target_compile_options(mmodel_fuzz_around PRIVATE
     -fno-sanitize-coverage=inline-8bit-counters,pc-table,trace-pc-guard,trace-cmp,indirect-calls,stack-depth)
-  mmodel_fuzzer(hvo_fuzzer)
-  mmodel_fuzzer(canary_fuzzer)
+  foreach(target ${mmodel_targets} canary)
+    mmodel_fuzzer(${target}_fuzzer)
+  endforeach()
   # For afl-fuzz, which wants the mutator apart from the target.
   add_library(mmodel_afl_mutator MODULE EXCLUDE_FROM_ALL fuzz/afl_mutator.cpp ${model} ${ops})
   target_link_libraries(mmodel_afl_mutator PRIVATE mmodel_flags)
@@ -79,7 +83,9 @@ if(MMODEL_TESTS)
     set_tests_properties(fuzz-regression/${name} PROPERTIES LABELS fuzz-regression)
   endfunction()
   set(canary ${CMAKE_SOURCE_DIR}/fuzz/canary.sh)
-  mmodel_fuzz_test(hvo_fuzzer_runs_the_corpus hvo_fuzzer_standalone ${CMAKE_SOURCE_DIR}/corpus)
+  foreach(target ${mmodel_targets})
+    mmodel_fuzz_test(${target}_fuzzer_runs_the_corpus ${target}_fuzzer_standalone ${CMAKE_SOURCE_DIR}/corpus)
+  endforeach()
   mmodel_fuzz_test(canary_fails_on_its_trace ${canary} --trace ${CMAKE_SOURCE_DIR}/corpus $<TARGET_FILE:canary_fuzzer_standalone>)
   if(MMODEL_FUZZ)
     mmodel_fuzz_test(canary_fails_from_nothing ${canary} $<TARGET_FILE:canary_fuzzer> $<TARGET_FILE:hvo_fuzzer>)

@@ -15,6 +15,12 @@ using Rng = std::mt19937_64;
 
 enum class Subsystem : u8 { hvo, percpu, both };
 
+// Whether a target that is about this subsystem runs such operations. Memory pressure belongs to each.
+constexpr bool belongs(OpKind k, Subsystem s) {
+    const bool pressure = k == OpKind::take_pages || k == OpKind::give_pages;
+    return s == Subsystem::both || pressure || is_percpu(k) == (s == Subsystem::percpu);
+}
+
 // What to draw. Slots are few, so that operations meet the same folio again.
 struct Mix {
     u8 nr_folios{4};

@@ -106,23 +106,25 @@ std::string print(const Tally& t) {
            std::to_string(t.nr_events) + " events";
 }
 
-std::optional<Found> judge(std::span<const u8> input, Sabotage planted, const InvSet& allowed, Tally& tally) {
+std::optional<Found> judge(std::span<const u8> input, const Target& about, const InvSet& allowed,
+                           Tally& tally) {
     ++tally.nr_inputs;
     if (input.size() < record_bytes) return std::nullopt; // no operation fits
     Trace t = decode(input);
+    std::erase_if(t.ops, [&](const Op& op) { return !belongs(op.kind, about.subsystem); });
     if (t.ops.empty()) return std::nullopt;
     World w = booted(t.config);
     std::vector<std::size_t> left_out;
     for (std::size_t i = 0; i < t.ops.size(); ++i) {
         const std::optional<World> before = allowed.any() ? std::optional(w) : std::nullopt;
-        spec::Checked step = spec::checked_advance(w, t.ops[i], planted);
+        spec::Checked step = spec::checked_advance(w, t.ops[i], about.planted);
         count(tally, step.ran);
         if (!step.violation) continue;
         if (!allowed[index(step.violation->inv)]) {
             t.ops.resize(i + 1);
             for (auto j = left_out.rbegin(); j != left_out.rend(); ++j)
                 t.ops.erase(t.ops.begin() + static_cast<std::ptrdiff_t>(*j));
-            t.sabotage = planted == Sabotage::none ? "" : sabotage_name(planted);
+            t.sabotage = about.planted == Sabotage::none ? "" : sabotage_name(about.planted);
             return Found{std::move(t), std::move(*step.violation)};
         }
         ++tally.nr_left_out;
@@ -184,9 +186,8 @@ int initialize() {
     return 0;
 }
 
-int test_one_input(const u8* data, std::size_t size, Sabotage planted) {
-    if (auto found = judge({data, size}, planted, settings().allowed, process_tally()))
-        abort_on(std::move(*found));
+int test_one_input(const u8* data, std::size_t size, const Target& t) {
+    if (auto found = judge({data, size}, t, settings().allowed, process_tally())) abort_on(std::move(*found));
     return 0;
 }
 

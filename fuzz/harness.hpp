@@ -11,11 +11,20 @@
 #include <string>
 #include <string_view>
 
+#include "fuzz/generate.hpp"
 #include "fuzz/trace.hpp"
 #include "model/machine/sabotage.hpp"
 #include "spec/invariant.hpp"
 
 namespace mmodel::harness {
+
+// What a fuzz target is about. Operations of another subsystem are not in its inputs, whatever their bytes
+// say.
+struct Target {
+    Subsystem subsystem{};
+    Sabotage planted{};
+};
+extern const Target target; // each target's own source has it
 
 using InvSet = std::bitset<static_cast<std::size_t>(spec::Inv::count)>;
 
@@ -48,7 +57,7 @@ struct Found {
 // Runs an input from boot. An operation that breaks an allowed invariant is left out, as if it were not in
 // the input, and the run goes on with the world before it; so what is found behind it is found without it,
 // too.
-[[nodiscard]] std::optional<Found> judge(std::span<const u8> input, Sabotage planted, const InvSet& allowed,
+[[nodiscard]] std::optional<Found> judge(std::span<const u8> input, const Target& t, const InvSet& allowed,
                                          Tally& tally);
 
 // The shortest trace that breaks the same invariant first, with `expect` set.
@@ -66,7 +75,7 @@ struct Found {
 
 int initialize(); // exits with 2 when the environment makes no sense
 int test_one_input(const u8* data, std::size_t size,
-                   Sabotage planted); // aborts at a violation that is not allowed
-[[nodiscard]] const Tally& tally();   // of this process
+                   const Target& t); // aborts at a violation that is not allowed
+[[nodiscard]] const Tally& tally();  // of this process
 
 } // namespace mmodel::harness

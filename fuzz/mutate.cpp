@@ -11,9 +11,9 @@
 namespace mmodel {
 namespace {
 
-class Rng {
+class Random {
 public:
-    explicit Rng(u64 seed) : state_(mix(seed)) {}
+    explicit Random(u64 seed) : state_(mix(seed)) {}
     u64 next() { return mix(state_++); }
     // 0 to n - 1. Needs: n > 0.
     u64 below(u64 n) { return next() % n; }
@@ -33,24 +33,24 @@ using Diff = Ops::difference_type;
 Ops::iterator at(Ops& ops, std::size_t i) { return ops.begin() + static_cast<Diff>(i); }
 
 // A run of operations, mostly short. Needs: there is one.
-Range pick_range(const Ops& ops, Rng& rng) {
+Range pick_range(const Ops& ops, Random& rng) {
     const std::size_t start = rng.below(ops.size());
     const std::size_t most =
         rng.one_in(4) ? ops.size() - start : std::min<std::size_t>(4, ops.size() - start);
     return {start, start + 1 + rng.below(most)};
 }
 
-Op& pick_op(Ops& ops, Rng& rng) { return ops[rng.below(ops.size())]; }
+Op& pick_op(Ops& ops, Random& rng) { return ops[rng.below(ops.size())]; }
 
 // Most traces turn on first, second and last allocations and pages; larger numbers by doubling.
-u64 small_number(Rng& rng) {
+u64 small_number(Random& rng) {
     if (!rng.one_in(4)) return rng.below(9);
     const u64 power = u64{1} << rng.below(13);
     return power - 1 + rng.below(3);
 }
 
 // A size in bytes: few pieces, pages and a little less or more, or (an alignment, mostly) a power of two.
-u64 pick_size(const Config& c, Field f, Rng& rng) {
+u64 pick_size(const Config& c, Field f, Random& rng) {
     const u64 page = c.geometry.page_bytes;
     if (f == f_align && !rng.one_in(8)) return u64{1} << rng.below(c.geometry.page_shift() + 2);
     if (f == f_atom && !rng.one_in(8)) return page << rng.below(10);
@@ -59,7 +59,7 @@ u64 pick_size(const Config& c, Field f, Rng& rng) {
 }
 
 // A value for a field: nearby, small, one that another operation has in it, or any.
-u64 pick_value(const Trace& t, u64 old, Field f, Rng& rng) {
+u64 pick_value(const Trace& t, u64 old, Field f, Random& rng) {
     const u64 range = nr_values(t.config, f);
     if (is_size(f) && !rng.one_in(4)) return pick_size(t.config, f, rng) % range;
     switch (rng.below(5)) {
@@ -71,8 +71,23 @@ u64 pick_value(const Trace& t, u64 old, Field f, Rng& rng) {
     return t.ops.empty() ? old : field_value(t.ops[rng.below(t.ops.size())], f);
 }
 
-Op new_op(const Trace& t, Rng& rng) {
-    Op op{.kind = all_op_kinds[rng.below(all_op_kinds.size())]};
+OpKind pick_kind(Subsystem s, Random& rng) {
+    OpKind k{};
+    do k = all_op_kinds[rng.below(all_op_kinds.size())];
+    while (!belongs(k, s));
+    return k;
+}
+
+bool boots_percpu(const Trace& t) {
+    return std::ranges::find(t.ops, OpKind::pcpu_boot, &Op::kind) != t.ops.end();
+}
+
+Op new_op(const Trace& t, Subsystem s, Random& rng) {
+    if (rng.one_in(8)) { // one such as a sequence has in earnest
+        mmodel::Rng engine(rng.next());
+        return random_op(t.config, {.subsystem = s, .nr_areas = 8}, engine);
+    }
+    Op op{.kind = pick_kind(s, rng)};
     for (const Field f : number_fields)
         if ((fields_of(op.kind) & f) && !rng.one_in(3)) set_field(op, f, pick_value(t, 0, f, rng));
     if (rng.one_in(4)) op.fail.nth[0] = static_cast<u16>(small_number(rng));
@@ -81,39 +96,43 @@ Op new_op(const Trace& t, Rng& rng) {
 
 // ---- the mutations; all but the first need an operation
 
-void insert(Trace& t, Rng& rng) {
+void insert(Trace& t, Subsystem s, Random& rng) {
+    if (s != Subsystem::hvo && !boots_percpu(t) && !rng.one_in(4)) {
+        mmodel::Rng engine(rng.next());
+        t.ops.insert(t.ops.begin(), random_boot(t.config, {.fault_percent = 0}, engine));
+    }
     for (u64 n = 1 + rng.below(3); n > 0; --n) {
-        const Op op = new_op(t, rng);
+        const Op op = new_op(t, s, rng);
         t.ops.insert(at(t.ops, rng.below(t.ops.size() + 1)), op);
     }
 }
 
-void erase(Trace& t, Rng& rng) {
+void erase(Trace& t, Subsystem, Random& rng) {
     const Range r = pick_range(t.ops, rng);
     t.ops.erase(at(t.ops, r.start), at(t.ops, r.end));
 }
 
-void duplicate(Trace& t, Rng& rng) {
+void duplicate(Trace& t, Subsystem, Random& rng) {
     const Range r = pick_range(t.ops, rng);
     const Ops copy(at(t.ops, r.start), at(t.ops, r.end));
     t.ops.insert(at(t.ops, r.end), copy.begin(), copy.end());
 }
 
-void swap_two(Trace& t, Rng& rng) {
+void swap_two(Trace& t, Subsystem, Random& rng) {
     Op& a = pick_op(t.ops, rng);
     Op& b = pick_op(t.ops, rng);
     std::swap(a, b);
 }
 
 // Moves a run to another place, or copies it there.
-void splice(Trace& t, Rng& rng) {
+void splice(Trace& t, Subsystem, Random& rng) {
     const Range r = pick_range(t.ops, rng);
     const Ops run(at(t.ops, r.start), at(t.ops, r.end));
     if (rng.one_in(2)) t.ops.erase(at(t.ops, r.start), at(t.ops, r.end));
     t.ops.insert(at(t.ops, rng.below(t.ops.size() + 1)), run.begin(), run.end());
 }
 
-void change_field(Trace& t, Rng& rng) {
+void change_field(Trace& t, Subsystem, Random& rng) {
     Op& op = pick_op(t.ops, rng);
     std::array<Field, number_fields.size()> used{};
     std::size_t nr = 0;
@@ -129,13 +148,13 @@ void change_field(Trace& t, Rng& rng) {
 }
 
 // Another operation on the same operands: optimise becomes restore, enter becomes leave.
-void change_kind(Trace& t, Rng& rng) {
+void change_kind(Trace& t, Subsystem s, Random& rng) {
     Op& op = pick_op(t.ops, rng);
-    op.kind = all_op_kinds[rng.below(all_op_kinds.size())];
+    op.kind = pick_kind(s, rng);
     op = canonical(op);
 }
 
-void change_fault(Trace& t, Rng& rng) {
+void change_fault(Trace& t, Subsystem, Random& rng) {
     Op& op = pick_op(t.ops, rng);
     u16& nth = op.fail.nth[rng.one_in(3) ? 1 : 0];
     const bool is_set = nth != no_fault;
@@ -148,18 +167,20 @@ void change_fault(Trace& t, Rng& rng) {
     op = canonical(op);
 }
 
-void change_geometry(Trace& t, Rng& rng) { t.config = fuzz_configs()[rng.below(fuzz_configs().size())]; }
+void change_geometry(Trace& t, Subsystem, Random& rng) {
+    t.config = fuzz_configs()[rng.below(fuzz_configs().size())];
+}
 
-using Mutation = void (*)(Trace&, Rng&);
+using Mutation = void (*)(Trace&, Subsystem, Random&);
 // A row's number of entries is its weight.
 constexpr std::array<Mutation, 16> mutations{insert,       insert,       insert,       erase,
                                              erase,        duplicate,    swap_two,     splice,
                                              change_field, change_field, change_field, change_kind,
                                              change_kind,  change_fault, change_fault, change_geometry};
 
-void mutate_once(Trace& t, Rng& rng) {
+void mutate_once(Trace& t, Subsystem s, Random& rng) {
     const Mutation m = t.ops.empty() ? insert : mutations[rng.below(mutations.size())];
-    m(t, rng);
+    m(t, s, rng);
 }
 
 // Operations that fit max_size bytes behind a header. Needs: max_size >= header_bytes.
@@ -177,13 +198,13 @@ std::size_t write(const Trace& t, u8* out) {
 
 } // namespace
 
-std::size_t mutate(u8* data, std::size_t size, std::size_t max_size, unsigned seed) {
+std::size_t mutate(u8* data, std::size_t size, std::size_t max_size, unsigned seed, Subsystem subsystem) {
     if (max_size < header_bytes + record_bytes) return std::min(size, max_size);
-    Rng rng(seed);
+    Random rng(seed);
     const Trace before = decode({data, size});
     Trace t = before;
     for (int tries = 0; tries < 8 && t == before; ++tries) {
-        for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n) mutate_once(t, rng);
+        for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n) mutate_once(t, subsystem, rng);
         if (t.ops.size() > room(max_size)) t.ops.resize(room(max_size));
     }
     return write(t, data);
@@ -192,7 +213,7 @@ std::size_t mutate(u8* data, std::size_t size, std::size_t max_size, unsigned se
 std::size_t cross_over(const u8* a, std::size_t a_size, const u8* b, std::size_t b_size, u8* out,
                        std::size_t max_size, unsigned seed) {
     if (max_size < header_bytes + record_bytes) return 0;
-    Rng rng(seed);
+    Random rng(seed);
     Trace t = decode({a, a_size});
     Trace other = decode({b, b_size});
     if (!other.ops.empty()) {

@@ -2,35 +2,12 @@
 #include "fuzz/show.hpp"
 
 #include <algorithm>
-#include <utility>
+#include <iterator>
 
 #include <fmt/format.h>
 
 namespace mmodel::show {
 namespace {
-
-using Mapped = std::pair<Vpage, Pte>;
-
-// Adds a page to a range if it continues it. The second page decides the step.
-bool extend(PteRange& r, Vpage v, Pte p) {
-    if (v != r.end || p.present() != r.first.present() || p.writable() != r.first.writable()) return false;
-    const u64 n = r.end - r.start;
-    for (const int step : {0, 1, -1}) {
-        if (n > 1 && step != r.step) continue;
-        if (PteRange{r.start, v + 1, r.first, step}.at(n) != p) continue;
-        r.step = step;
-        ++r.end;
-        return true;
-    }
-    return false;
-}
-
-std::vector<PteRange> merge(const std::vector<Mapped>& sorted) {
-    std::vector<PteRange> out;
-    for (const auto& [v, p] : sorted)
-        if (out.empty() || !extend(out.back(), v, p)) out.push_back({v, v + 1, p});
-    return out;
-}
 
 // The kernel's VMEMMAP_START where every kernel has the same (x86-64, four levels, no KASLR).
 std::string address(const Geometry& g, Vpage v) {
@@ -77,31 +54,19 @@ std::string signed_num(i64 n) { return fmt::format("{:+}", n); }
 
 } // namespace
 
-Pte PteRange::at(u64 i) const {
-    if (!first.present() || step == 0) return first;
-    return Pte::map(step > 0 ? first.pfn() + i : first.pfn() - i, first.writable());
-}
-
-std::string PteRange::frames() const {
-    const u64 n = end - start, pfn = first.pfn().value;
-    if (n == 1) return fmt::format("pfn {}", pfn);
-    if (step == 0) return fmt::format("pfn {} (one frame)", pfn);
-    return step > 0 ? fmt::format("pfn {}..{}", pfn, pfn + n)
-                    : fmt::format("pfn {} down to {}", pfn, pfn - n + 1);
-}
-
 Change change(const World& before, const World& after) {
     const Machine& a = before.machine();
     const Machine& b = after.machine();
     Change c;
-    std::vector<Mapped> mapped;
+    std::vector<Mapped<Vpage>> mapped;
     Machine::diff(
         a, b,
         [&](Pfn p, const Frame& x, const Frame& y) {
             const bool was_free = a.is_free(p), is_free = b.is_free(p);
             c.allocated += was_free && !is_free;
             c.freed += is_free && !was_free;
-            if (y.installed && y.installed != x.installed)
+            if (y.installed && y.installed != x.installed &&
+                y.installed != ~u64{0}) // not of the vmalloc range
                 c.splits.push_back({y.installed - 1, a.pmd(y.installed - 1).pfn, p});
         },
         [&](PteRef r, const Pte&, const Pte& now) {
@@ -109,7 +74,7 @@ Change change(const World& before, const World& after) {
             if (v && a.translate(*v) != now) mapped.emplace_back(*v, now);
         },
         [](Pfn, const Contents&, const Contents&) {});
-    std::ranges::sort(mapped, {}, &Mapped::first);
+    std::ranges::sort(mapped, {}, &Mapped<Vpage>::first);
     std::ranges::sort(c.splits, {}, &Split::pmd_idx);
     c.ptes = merge(mapped);
     c.static_key = b.counters.static_key - a.counters.static_key;
@@ -117,6 +82,7 @@ Change change(const World& before, const World& after) {
     c.memmap_boot = b.counters.memmap_boot - a.counters.memmap_boot;
     note_pool(before, after, c.notes);
     note_machine(a, b, c.notes);
+    c.percpu = percpu_change(before, after);
     return c;
 }
 
@@ -127,6 +93,7 @@ std::vector<std::string> lines(const Geometry& g, const Change& c) {
                                   address(g, Vpage{s.pmd_idx * g.ptrs_per_pte}), s.pmd_idx, s.leaf.value,
                                   s.leaf.value + g.ptrs_per_pte, s.table.value));
     for (const PteRange& r : c.ptes) out.push_back(line(g, r));
+    std::ranges::move(lines(g, c.percpu), std::back_inserter(out));
     std::string tally;
     auto add = [&](const std::string& s) { tally += (tally.empty() ? "" : ", ") + s; };
     if (c.allocated) add(fmt::format("{} frame{} allocated", c.allocated, c.allocated == 1 ? "" : "s"));
@@ -140,6 +107,7 @@ std::vector<std::string> lines(const Geometry& g, const Change& c) {
 
 std::string result(const Outcome& o, OpKind kind) {
     if (o.disabled) return "disabled";
+    if (is_percpu(kind) && o.err == Errno::ok) return percpu_result(o, kind);
     if (kind != OpKind::restore_list) return name(o.err);
     if (o.err == Errno::ok) return fmt::format("= {} restored", o.restored);
     return fmt::format("{}, {} restored", name(o.err), o.restored);
@@ -148,18 +116,17 @@ std::string result(const Outcome& o, OpKind kind) {
 std::string line(const Geometry& g, const PteRange& r) {
     const std::string where =
         fmt::format("{}: vmemmap {}..{}", address(g, r.start), r.start.value, r.end.value);
-    if (!r.first.present()) return where + " not mapped";
-    return fmt::format("{} {} {}", where, r.first.writable() ? "RW" : "RO", r.frames());
+    return where + " " + r.text();
 }
 
 std::vector<PteRange> ptes(const Machine& m, Vpage start, Vpage end) {
-    std::vector<Mapped> mapped;
+    std::vector<Mapped<Vpage>> mapped;
     for (Vpage v = start; v < end; ++v) mapped.emplace_back(v, m.translate(v));
     return merge(mapped);
 }
 
 std::vector<PteRange> stale_ptes(const Machine& m, Vpage start, Vpage end) {
-    std::vector<Mapped> mapped;
+    std::vector<Mapped<Vpage>> mapped;
     for (Vpage v = start; v < end; ++v)
         m.for_each_stale(v, [&](Pte p) {
             if (p != m.translate(v)) mapped.emplace_back(v, p);

@@ -6,19 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "model/world.hpp"
+#include "fuzz/show_percpu.hpp"
+#include "fuzz/show_range.hpp"
 
 namespace mmodel::show {
 
-// Vmemmap pages [start, end) with one permission whose frames are the same, or ascend or descend one by one.
-struct PteRange {
-    Vpage start{}, end{};
-    Pte first{};
-    int step{}; // from one page's frame to the next one's: -1, 0, 1
-    [[nodiscard]] Pte at(u64 i) const;
-    [[nodiscard]] std::string frames() const; // "pfn 7", "pfn 7..9", "pfn 9 down to 7", "pfn 7 (one frame)"
-    bool operator==(const PteRange&) const = default;
-};
+using PteRange = Range<Vpage>; // of the vmemmap
 
 // A PMD leaf that became a table.
 struct Split {
@@ -33,6 +26,7 @@ struct Change {
     u64 allocated{}, freed{}; // single frames; a folio's own memory is a note
     i64 static_key{}, memmap{}, memmap_boot{};
     std::vector<std::string> notes{}; // folios, walkers, blocks, the sysctl
+    PercpuChange percpu{};
 };
 
 // What is different. Costs what the difference costs.
@@ -40,7 +34,8 @@ struct Change {
 // A line each, without indentation.
 [[nodiscard]] std::vector<std::string> lines(const Geometry& g, const Change& c);
 
-// What the operation returned: "0", "-ENOMEM", "disabled", "= 3 restored".
+// What the operation returned: "0", "-ENOMEM", "disabled", "= 3 restored", "= 1:0x40" (chunk and
+// offset of an area).
 [[nodiscard]] std::string result(const Outcome& o, OpKind kind);
 
 // "vmemmap 265..272 RO pfn 264 (one frame)", with the address before it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // A world whole: as lines, and as a picture.
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -137,6 +138,7 @@ std::vector<std::string> state(const World& w) {
     add_blocks(w.machine(), out);
     add_memory(w.machine(), out);
     add_stale(w.machine(), out);
+    std::ranges::move(percpu_state(w), std::back_inserter(out));
     return out;
 }
 
@@ -148,6 +150,7 @@ std::string dot(const World& w, const std::string& title) {
         quoted);
     for (u8 i = 0; i < max_folios; ++i)
         if (in_use(w, i)) out += dot_folio(w, i);
+    out += dot_percpu(w);
     return out + "}\n";
 }
 

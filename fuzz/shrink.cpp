@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 #include <unordered_set>
 
 namespace mmodel {
@@ -15,16 +16,23 @@ u64 hash_op(const Op& op) {
                       static_cast<u64>(op.from) << 24 | u64{op.nid} << 32 | u64{op.on} << 40 |
                       u64{op.walker} << 48;
     const u64 large = u64{op.page} | u64{op.fail.nth[0]} << 32 | u64{op.fail.nth[1]} << 48;
-    return hash_combine(small, hash_combine(large, op.folios));
+    const u64 sizes = hash_combine(u64{op.bytes} << 32 | op.align, op.to);
+    return hash_combine(hash_combine(small, sizes), hash_combine(large, op.folios));
 }
 
 u64 hash_trace(const Trace& t) {
     const Config& c = t.config;
     u64 h = hash_combine(c.nr_nodes | u64{c.boot_gigantic} << 8 | u64{t.sabotage.empty()} << 16,
                          hash_combine(c.frames_per_node, c.hot_block_frames));
+    h = hash_combine(h, hash_combine(c.vmalloc_pages, c.highmem_frames << 8 | c.nr_cpus));
+    for (u8 cpu = 0; cpu < c.nr_cpus; ++cpu) h = hash_combine(h, c.cpu_node[cpu]);
+    for (const auto& row : c.distance)
+        for (const u8 d : row) h = hash_combine(h, d);
     for (const Op& op : t.ops) h = hash_combine(h, hash_op(op));
     return h;
 }
+
+constexpr std::array slot_fields{f_folio, f_walker, f_area, f_chunk};
 
 // Slots of a field in the order in which the trace first names them.
 std::vector<u8> slots_used(const Trace& t, Field f) {
@@ -42,7 +50,8 @@ std::vector<u8> slots_used(const Trace& t, Field f) {
 
 // The n-th of these slots becomes slot n. Needs: slots without repeats, and all that the trace names.
 Trace renumbered(Trace t, Field f, const std::vector<u8>& slots) {
-    std::array<u8, max_folios> to{};
+    std::array<u8, max_areas> to{};
+    static_assert(max_areas >= max_folios && max_areas >= max_walkers && max_areas >= max_chunks);
     for (std::size_t n = 0; n < slots.size(); ++n) to[slots[n]] = static_cast<u8>(n);
     for (Op& op : t.ops) {
         if (fields_of(op.kind) & f) set_field(op, f, to[field_value(op, f)]);
@@ -54,7 +63,8 @@ Trace renumbered(Trace t, Field f, const std::vector<u8>& slots) {
     return t;
 }
 
-// The trace without a folio or walker: its operations go, and lists lose it; a list that empties goes too.
+// The trace without a folio, walker, area or chunk: its operations go, and lists lose it; a list that empties
+// goes too.
 Trace without_slot(const Trace& t, Field f, u8 slot) {
     const u16 others = f == f_folio ? static_cast<u16>(~(1u << slot)) : u16{0xffff};
     const auto only_names_it = [&](const Op& op) {
@@ -65,6 +75,15 @@ Trace without_slot(const Trace& t, Field f, u8 slot) {
     std::erase_if(out.ops, only_names_it);
     for (Op& op : out.ops) op.folios &= others;
     return out;
+}
+
+// Those behind it move up. One that is possible stays.
+void drop_cpu(Config& c, u8 cpu) {
+    Config fewer = c;
+    std::shift_left(fewer.cpu_node.begin() + cpu, fewer.cpu_node.begin() + c.nr_cpus, 1);
+    fewer.cpu_node[--fewer.nr_cpus] = 0;
+    const auto left = std::span(fewer.cpu_node).first(fewer.nr_cpus);
+    if (std::ranges::any_of(left, [](u8 node) { return node != no_node; })) c = fewer;
 }
 
 class Shrinker {
@@ -183,9 +202,10 @@ void Shrinker::remove_pairs() {
 
 // Operands that have to agree between operations go to zero in all of them at once.
 void Shrinker::lower_together() {
-    for (const Field f : {f_size, f_from, f_nid, f_walker}) {
+    for (const Field f : {f_size, f_from, f_nid, f_walker, f_cpu, f_align}) {
         Trace t = best_;
-        for (Op& op : t.ops) set_field(op, f, 0);
+        for (Op& op : t.ops)
+            if (fields_of(op.kind) & f) set_field(op, f, 0);
         take(std::move(t));
     }
 }
@@ -193,7 +213,8 @@ void Shrinker::lower_together() {
 void Shrinker::lower_op(std::size_t i) {
     lower_faults(i);
     lower_list(i);
-    for (const Field f : {f_size, f_from, f_nid, f_on, f_walker, f_page}) lower_number(i, f);
+    for (const Field f : number_fields)
+        if (!(f & (f_folio | f_area | f_chunk | f_folios))) lower_number(i, f);
 }
 
 void Shrinker::lower_number(std::size_t i, Field f) {
@@ -261,9 +282,16 @@ void Shrinker::plainer_machine() {
         try_config([&](Config& c) { c.boot_gigantic = preset->boot_gigantic; });
         try_config([&](Config& c) { c.hot_block_frames = preset->hot_block_frames; });
         try_config([&](Config& c) { c.frames_per_node = preset->frames_per_node; });
+        try_config([&](Config& c) { c.vmalloc_pages = preset->vmalloc_pages; });
+        try_config([&](Config& c) { c.nr_cpus = 0, c.cpu_node = {}; });
     }
     for (u8 nodes = 1; nodes < best_.config.nr_nodes; ++nodes)
         try_config([&](Config& c) { c.nr_nodes = nodes; });
+    try_config([&](Config& c) { c.highmem_frames = 0; });
+    try_config([&](Config& c) { c.distance = {}; });
+    for (u8 cpu = best_.config.nr_cpus; cpu-- > 0 && cpu < best_.config.nr_cpus;)
+        try_config([&](Config& c) { drop_cpu(c, cpu); });
+    for (u8 cpu = 0; cpu < best_.config.nr_cpus; ++cpu) try_config([&](Config& c) { c.cpu_node[cpu] = 0; });
     for (u8 boot = 0; boot < best_.config.boot_gigantic; ++boot)
         try_config([&](Config& c) { c.boot_gigantic = boot; });
     Trace t = best_;
@@ -280,13 +308,11 @@ Trace Shrinker::run() {
         accepted = stats.accepted;
         ++stats.rounds;
         remove_chunks();
-        remove_slots(f_folio);
-        remove_slots(f_walker);
+        for (const Field f : slot_fields) remove_slots(f);
         lower_together();
         for (std::size_t i = 0; i < best_.ops.size() && !spent(); ++i) lower_op(i);
         remove_pairs();
-        renumber(f_folio);
-        renumber(f_walker);
+        for (const Field f : slot_fields) renumber(f);
         plainer_machine();
     }
     stats.reached_end = !spent();

@@ -64,6 +64,10 @@ std::vector<fs::path> files_of(const std::vector<std::string>& paths) {
     return out;
 }
 
+bool is_pressure(const mmodel::Op& op) {
+    return op.kind == mmodel::OpKind::take_pages || op.kind == mmodel::OpKind::give_pages;
+}
+
 // One file: bytes, or why a good trace has none.
 struct Input {
     Bytes bytes{};
@@ -86,6 +90,10 @@ std::expected<Input, std::string> read_input(const fs::path& path) {
     auto trace = mmodel::parse_trace(text);
     if (!trace) return std::unexpected(path.string() + ": " + mmodel::print_error(trace.error()));
     trace->sabotage.clear();
+    std::erase_if(trace->ops,
+                  [](const mmodel::Op& op) { return !belongs(op.kind, mmodel::harness::target.subsystem); });
+    if (std::ranges::all_of(trace->ops, is_pressure))
+        return Input{.skipped = "none of it is for this target"};
     auto encoded = mmodel::encode(*trace);
     return encoded ? Input{.bytes = *encoded} : Input{.skipped = encoded.error()};
 }

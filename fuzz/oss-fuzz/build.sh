@@ -10,6 +10,7 @@ build=$WORK/mmodel tools=$WORK/mmodel-tools
 generator=()
 ! command -v ninja >/dev/null || generator=(-G Ninja)
 jobs=$(nproc)
+targets=(hvo_fuzzer percpu_fuzzer mixed_fuzzer)
 rm -rf "$build" "$tools"
 
 configure() {   # DIR ARG...
@@ -19,8 +20,8 @@ configure() {   # DIR ARG...
 
 # The targets. CXXFLAGS come from the environment.
 configure "$build" -DLIB_FUZZING_ENGINE="$LIB_FUZZING_ENGINE"
-cmake --build "$build" -j "$jobs" --target hvo_fuzzer
-install -m 755 "$build/bin/hvo_fuzzer" "$OUT/hvo_fuzzer"
+cmake --build "$build" -j "$jobs" --target "${targets[@]}"
+for t in "${targets[@]}"; do install -m 755 "$build/bin/$t" "$OUT/$t"; done
 
 # The tool that makes seeds runs here and now: no sanitizer, no engine, only the standard library that is to be used.
 tool_flags=-O1
@@ -28,13 +29,14 @@ for flag in ${CXXFLAGS-}; do
     case $flag in -stdlib=*) tool_flags+=" $flag" ;; esac
 done
 CXXFLAGS=$tool_flags LDFLAGS= configure "$tools" -DLIB_FUZZING_ENGINE=
-cmake --build "$tools" -j "$jobs" --target hvo_fuzzer_standalone
+cmake --build "$tools" -j "$jobs" --target "${targets[@]/%/_standalone}"
 
 # The same traces give the same zip, byte for byte; -X because else it holds the hour at which its seeds were made.
-rm -rf "$WORK/seeds" "$OUT/hvo_fuzzer_seed_corpus.zip"
-mkdir -p "$WORK/seeds"
-"$tools/bin/hvo_fuzzer_standalone" --seeds "$WORK/seeds" "$src/corpus"
-find "$WORK/seeds" -type f -exec touch -d '2020-01-01 00:00:00 UTC' {} +
-(cd "$WORK/seeds" && LC_ALL=C ls | TZ=UTC zip -Xq "$OUT/hvo_fuzzer_seed_corpus.zip" -@)
-
-install -m 644 "$src/fuzz/oss-fuzz/hvo_fuzzer.options" "$src/fuzz/oss-fuzz/hvo_fuzzer.dict" "$OUT/"
+for t in "${targets[@]}"; do
+    rm -rf "$WORK/seeds" "$OUT/${t}_seed_corpus.zip"
+    mkdir -p "$WORK/seeds"
+    "$tools/bin/${t}_standalone" --seeds "$WORK/seeds" "$src/corpus"
+    find "$WORK/seeds" -type f -exec touch -d '2020-01-01 00:00:00 UTC' {} +
+    (cd "$WORK/seeds" && LC_ALL=C ls | TZ=UTC zip -Xq "$OUT/${t}_seed_corpus.zip" -@)
+    install -m 644 "$src/fuzz/oss-fuzz/$t.options" "$src/fuzz/oss-fuzz/$t.dict" "$OUT/"
+done

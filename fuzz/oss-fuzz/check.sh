@@ -9,8 +9,9 @@ set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 sanitizers=("$@")
 [[ $# -gt 0 ]] || sanitizers=(address undefined coverage)
-target=hvo_fuzzer
-min_edges=100 min_seeds=30
+targets=(hvo_fuzzer percpu_fuzzer mixed_fuzzer)
+target=""   # the one that is looked at
+min_edges=100 min_seeds=20
 
 say() { echo "check: $*"; }
 fail() { echo "check: FAILED: $*" >&2; exit 1; }
@@ -47,13 +48,16 @@ build() {   # SANITIZER
     [[ $rc == 0 ]] || { tail -n 30 "$dir/$1/log" >&2; fail "$1: build.sh exits with $rc"; }
 }
 
-# Nothing but these, with names that OSS-Fuzz takes; and of all of them just the target has an entry point.
+# Nothing but these, with names that OSS-Fuzz takes; and of all of them just the targets have an entry point.
 check_names() {   # OUT
-    local found
+    local found wanted
     found=$(cd "$1" && LC_ALL=C ls)
-    [[ $found == "$target"$'\n'"$target.dict"$'\n'"$target.options"$'\n'"${target}_seed_corpus.zip" ]] || fail "in \$OUT: ${found//$'\n'/ }"
-    [[ $target =~ ^[A-Za-z0-9_-]+$ && -x $1/$target ]] || fail "$target: not a name and an executable"
-    grep -aq LLVMFuzzerTestOneInput "$1/$target" || fail "$target: OSS-Fuzz would not see that it is a target"
+    wanted=$(for target in "${targets[@]}"; do printf '%s\n' "$target" "$target.dict" "$target.options" "${target}_seed_corpus.zip"; done | LC_ALL=C sort)
+    [[ $found == "$wanted" ]] || fail "in \$OUT: ${found//$'\n'/ }"
+    for target in "${targets[@]}"; do
+        [[ $target =~ ^[A-Za-z0-9_-]+$ && -x $1/$target ]] || fail "$target: not a name and an executable"
+        grep -aq LLVMFuzzerTestOneInput "$1/$target" || fail "$target: OSS-Fuzz would not see that it is a target"
+    done
 }
 
 check_libraries() {   # FILE
@@ -77,7 +81,7 @@ check_sanitizer() {   # SANITIZER FILE
     undefined) [[ ${ubsan:-0} -ge 168 ]] || fail "undefined: ${ubsan:-0} calls of __ubsan (wanted 168)" ;;
     coverage) grep -aq __llvm_profile_runtime "$2" || grep -aq __llvm_prf_names "$2" || fail "coverage: no profile in $target" ;;
     esac
-    say "$1: ${asan:-0} calls of __asan, ${ubsan:-0} of __ubsan"
+    say "$target, $1: ${asan:-0} calls of __asan, ${ubsan:-0} of __ubsan"
 }
 
 check_zip() {   # OUT SEEDS
@@ -112,16 +116,16 @@ check_runs() {   # SANITIZER OUT SEEDS
     [[ ${runs:-0} -ge $nr_seeds ]] || fail "$1: $runs of $nr_seeds seeds ran"
     grep -Eq '^mmodel: [1-9][0-9]* inputs, [1-9][0-9]* operations' <<<"$log" || fail "$1: no operation ran"
     ! grep -q 'WARNING: no interesting inputs' <<<"$log" || fail "$1: no coverage feedback"
-    say "$1: $(grep '^mmodel:' <<<"$log")"
+    say "$target, $1: $(grep '^mmodel:' <<<"$log")"
     [[ $1 != coverage ]] || return 0
     edges=$(sed -n 's/.*INITED cov: \([0-9]*\).*/\1/p' <<<"$log")
     [[ ${edges:-0} -ge $min_edges ]] || fail "$1: ${edges:-0} edges (wanted $min_edges)"
-    say "$1: $edges edges from $nr_seeds seeds"
+    say "$target, $1: $edges edges from $nr_seeds seeds"
 }
 
 # Coverage jobs merge; that must survive and leave a profile.
 check_profile() {   # OUT SEEDS
-    rm -f "$dir"/*.profraw
+    rm -rf "$dir"/*.profraw "$dir/merged"
     mkdir -p "$dir/merged"
     run_target "$1" -merge=1 "$dir/merged" "$2" >"$dir/log" || { tail "$dir/log"; fail "coverage: -merge=1 does not end with 0"; }
     llvm-profdata-19 merge -o "$dir/profdata" "$dir"/*.profraw || fail "coverage: no profile"
@@ -134,9 +138,9 @@ check_libcxx() {
         return
     fi
     { CXXFLAGS="-O1 -stdlib=libc++" cmake -S "$dir/src/mmodel" -B "$dir/libcxx" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++-19 \
-        -DMMODEL_TESTS=OFF -DMMODEL_CLI=OFF -DMMODEL_FUZZ=ON && cmake --build "$dir/libcxx" -j "$(nproc)" --target hvo_fuzzer_standalone; } \
+        -DMMODEL_TESTS=OFF -DMMODEL_CLI=OFF -DMMODEL_FUZZ=ON && cmake --build "$dir/libcxx" -j "$(nproc)" --target mixed_fuzzer_standalone; } \
         >"$dir/log" 2>&1 || { tail -n 30 "$dir/log" >&2; fail "does not build with libc++"; }
-    "$dir/libcxx/bin/hvo_fuzzer_standalone" "$dir/src/mmodel/corpus" >"$dir/log" || { cat "$dir/log" >&2; fail "the corpus does not run clean with libc++"; }
+    "$dir/libcxx/bin/mixed_fuzzer_standalone" "$dir/src/mmodel/corpus" >"$dir/log" || { cat "$dir/log" >&2; fail "the corpus does not run clean with libc++"; }
     say "libc++: $(tail -n 1 "$dir/log")"
 }
 
@@ -150,19 +154,23 @@ check_claims() {
 copy_source
 check_claims
 before=$(fingerprint)
+check_target() {   # SANITIZER
+    local out=$dir/$1/moved seeds=$dir/$1/seeds-$target
+    check_libraries "$out/$target"
+    check_sanitizer "$1" "$out/$target"
+    check_options "$out"
+    check_zip "$out" "$seeds"
+    check_runs "$1" "$out" "$seeds"
+    [[ $1 != coverage ]] || check_profile "$out" "$seeds"
+    [[ ! -e $dir/$target.zip ]] || cmp -s "$dir/$target.zip" "$out/${target}_seed_corpus.zip" || fail "$target: two builds, two seed corpora"
+    cp "$out/${target}_seed_corpus.zip" "$dir/$target.zip"
+}
 for s in "${sanitizers[@]}"; do
     build "$s"
     mv "$dir/$s/out" "$dir/$s/moved"
     rm -rf "$dir/$s/work"
     check_names "$dir/$s/moved"
-    check_libraries "$dir/$s/moved/$target"
-    check_sanitizer "$s" "$dir/$s/moved/$target"
-    check_options "$dir/$s/moved"
-    check_zip "$dir/$s/moved" "$dir/$s/seeds"
-    check_runs "$s" "$dir/$s/moved" "$dir/$s/seeds"
-    [[ $s != coverage ]] || check_profile "$dir/$s/moved" "$dir/$s/seeds"
-    [[ -z ${zip-} ]] || cmp -s "$zip" "$dir/$s/moved/${target}_seed_corpus.zip" || fail "two builds, two seed corpora"
-    zip=$dir/$s/moved/${target}_seed_corpus.zip
+    for target in "${targets[@]}"; do check_target "$s"; done
 done
 [[ $(fingerprint) == "$before" ]] || fail "the build changes the source tree"
 check_libcxx

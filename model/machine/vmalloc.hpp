@@ -82,6 +82,19 @@ public:
     void flush_cache_vmap(Vmap start, Vmap end);
     void flush_cache_vunmap(Vmap start, Vmap end);
 
+    // What makes two ranges' differences: calls ptes(v, a, b), tables(v of the first page, a, b).
+    template <class P, class T>
+    static void diff(const Vmalloc& a, const Vmalloc& b, P&& ptes, T&& tables) {
+        RadixArray<Pte>::diff(a.ptes_, b.ptes_, [&](u64 v, const Pte& x, const Pte& y) {
+            ptes(Vmap{v}, x, y);
+            return true;
+        });
+        RadixArray<Pte>::diff(a.tables_, b.tables_, [&](u64 i, const Pte& x, const Pte& y) {
+            tables(Vmap{i << a.pmd_shift_}, x, y);
+            return true;
+        });
+    }
+
     [[nodiscard]] u64 hash() const;
     bool operator==(const Vmalloc&) const = default;
 

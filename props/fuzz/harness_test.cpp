@@ -26,7 +26,7 @@ std::vector<u8> bytes_of(const std::string& lines, const std::string& geometry =
 std::optional<Found> judged(const std::string& lines, Sabotage planted, const InvSet& allowed = {},
                             const std::string& geometry = "tiny") {
     Tally tally;
-    return judge(bytes_of(lines, geometry), planted, allowed, tally);
+    return judge(bytes_of(lines, geometry), {Subsystem::both, planted}, allowed, tally);
 }
 
 InvSet only(Inv i) { return InvSet{}.set(static_cast<std::size_t>(i)); }
@@ -49,19 +49,34 @@ struct Scratch {
     ~Scratch() { fs::remove_all(dir); }
 };
 
+constexpr Target both{.subsystem = Subsystem::both};
+
 const std::string leaky = "alloc_folio folio=1\nalloc_folio folio=0\noptimise folio=0\nrestore folio=0\n";
 
 } // namespace
 
+TEST_CASE("a target runs the operations that belong to it, and memory pressure") {
+    const std::vector<u8> input =
+        bytes_of("alloc_folio folio=0\npcpu_boot static=256 dyn=256 atom=256\ntake_pages page=3\n"
+                 "pcpu_alloc area=0 bytes=8\noptimise folio=0\ngive_pages\n");
+    const auto nr_run = [&](Subsystem s) {
+        Tally t;
+        (void)judge(input, {.subsystem = s}, {}, t);
+        return t.nr_ops + t.nr_disabled;
+    };
+    CHECK(nr_run(Subsystem::both) == 6);
+    CHECK(nr_run(Subsystem::hvo) == 4);
+    CHECK(nr_run(Subsystem::percpu) == 4);
+}
+
 TEST_CASE("an input that breaks nothing is counted and finds nothing") {
     Tally t;
-    CHECK_FALSE(
-        judge(bytes_of("alloc_folio folio=0\noptimise folio=0\noptimise folio=9\n"), Sabotage::none, {}, t));
+    CHECK_FALSE(judge(bytes_of("alloc_folio folio=0\noptimise folio=0\noptimise folio=9\n"), both, {}, t));
     CHECK(t.nr_inputs == 1);
     CHECK(t.nr_ops == 2);
     CHECK(t.nr_disabled == 1);
     CHECK(t.nr_events > 0);
-    CHECK_FALSE(judge({}, Sabotage::none, {}, t));
+    CHECK_FALSE(judge({}, both, {}, t));
     CHECK(t.nr_inputs == 2);
 }
 
@@ -98,7 +113,7 @@ TEST_CASE("a run goes on past an allowed violation, and what it finds behind it 
     const InvSet known = only(Inv::high_order_block_is_split_before_its_pages_are_freed);
     CHECK(judged(lines, Sabotage::no_split_page));
     Tally t;
-    CHECK_FALSE(judge(bytes_of(lines), Sabotage::no_split_page, known, t));
+    CHECK_FALSE(judge(bytes_of(lines), {Subsystem::hvo, Sabotage::no_split_page}, known, t));
     CHECK(t.nr_left_out == 2);
 
     const auto behind = judged(leaky + "free_folio folio=0\n", Sabotage::leak_page, known);

@@ -194,6 +194,52 @@ TEST_CASE("the machine becomes plainer as far as it still fails and its operatio
           "geometry tiny boot=1\nsabotage skip\nexpect ok\n");
 }
 
+TEST_CASE("an area that does not fit is all that is left of 60 percpu operations, with its boot") {
+    const Trace needed =
+        trace_of("geometry x86-64 nodes=2 cpus=0,0,1,1\npcpu_boot static=184K reserved=8K dyn=28K atom=2M\n"
+                 "pcpu_alloc area=33 bytes=30000 align=64 fail=7\n");
+    const auto fails = [](const Trace& t) {
+        bool booted = false;
+        for (const Op& op : t.ops) {
+            booted = booted || (op.kind == OpKind::pcpu_boot && op.bytes >= 1000 && op.align >= 4096);
+            if (booted && op.kind == OpKind::pcpu_alloc && op.bytes > 28'672 && op.fail.any()) return true;
+        }
+        return false;
+    };
+    for (u64 seed = 0; seed < 50; ++seed) {
+        Random random(seed);
+        REQUIRE(shrunk(buried(random, needed, 58), fails) ==
+                "geometry x86-64\npcpu_boot static=1000 atom=4K\npcpu_alloc area=0 bytes=28673 fail=0\n");
+    }
+}
+
+TEST_CASE("areas and chunks are renamed in the order of their first use, and pages go down") {
+    const Trace t = trace_of(
+        "geometry tiny cpus=0,0\nvm_create chunk=5\nvm_create chunk=3\nvm_populate chunk=3 page=2 to=9\n"
+        "pcpu_free area=40\npcpu_lookup area=7 cpu=1 page=99\npcpu_free area=7 again=1\n");
+    const auto all = [](const Trace& x) {
+        return x.ops.size() == 6 && x.ops[0].folio != x.ops[1].folio && x.ops[2].folio == x.ops[1].folio &&
+               x.ops[2].to > x.ops[2].page && x.ops[3].folio != x.ops[4].folio &&
+               x.ops[4].folio == x.ops[5].folio;
+    };
+    CHECK(shrunk(t, all) == "geometry tiny\nvm_create chunk=0\nvm_create chunk=1\nvm_populate chunk=1 to=1\n"
+                            "pcpu_free area=0\npcpu_lookup area=1\npcpu_free area=1\n");
+}
+
+TEST_CASE("a machine loses the CPUs, distances, highmem and addresses that are not needed") {
+    const Trace t = trace_of(
+        "geometry tiny nodes=2 memory=16K highmem=8K vmalloc=8K cpus=1,0,-,1,2 distance=10,10,10,10\n"
+        "pcpu_boot static=256 atom=256\n");
+    CHECK(shrunk(t, [](const Trace& x) { return !x.ops.empty(); }) == "geometry tiny\npcpu_boot\n");
+    const auto possible = [](const Trace& x, int least) {
+        int nr = 0;
+        for (u8 cpu = 0; cpu < x.config.nr_cpus; ++cpu) nr += x.config.cpu_possible(cpu);
+        return !x.ops.empty() && nr >= least;
+    };
+    CHECK(shrunk(t, [&](const Trace& x) { return possible(x, 3); }) == "geometry tiny cpus=0*3\npcpu_boot\n");
+    CHECK(shrunk(t, [&](const Trace& x) { return possible(x, 1); }) == "geometry tiny cpus=0\npcpu_boot\n");
+}
+
 TEST_CASE("a trace that does not fail comes back as it was after one evaluation") {
     Random random(7);
     const Trace t = random_trace(random, "tiny", 20);
