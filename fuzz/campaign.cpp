@@ -54,6 +54,14 @@ std::vector<Scenario> scenarios() {
                     on(free_lru, 0),
                     alloc(0, 0),
                     list(optimise_list, 1)}});
+    out.push_back({"x86-64",
+                   {alloc(0, 0),
+                    on(optimise, 0),
+                    {.kind = alloc_lru, .folio = 1},
+                    {.kind = walker_enter, .folio = 1},
+                    on(free_lru, 1),
+                    alloc(1, 0),
+                    list(optimise_list, 3)}});
     out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), list(restore_list, 1)}});
     out.push_back(
         {"x86-64",
