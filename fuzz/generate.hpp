@@ -13,18 +13,28 @@ namespace mmodel {
 
 using Rng = std::mt19937_64;
 
+enum class Subsystem : u8 { hvo, percpu, both };
+
 // What to draw. Slots are few, so that operations meet the same folio again.
 struct Mix {
     u8 nr_folios{4};
     unsigned gigantic_percent{12}; // of the folios taken
     unsigned fault_percent{40};    // of the operations that allocate
     u16 max_fault{24};             // faults are drawn from [0, max_fault), small ones more often
+    Subsystem subsystem{};
+    u8 nr_areas{20};
+    u8 nr_chunks{2};
+    unsigned free_percent{45}; // of the percpu areas taken or given back
 };
 
 // One operation, canonical and in range for the configuration; what it does depends on the world it meets.
 [[nodiscard]] Op random_op(const Config& c, const Mix& mix, Rng& rng);
 
-// A sequence of n. The same seed gives the same sequence on every machine and compiler.
+// pcpu_boot as an architecture would call it; one in 16 times as none would.
+[[nodiscard]] Op random_boot(const Config& c, const Mix& mix, Rng& rng);
+
+// A sequence of n. The same seed gives the same sequence on every machine and compiler. With percpu: a boot
+// first, then times of taking areas and times of giving them back, so that chunks fill and empty.
 [[nodiscard]] std::vector<Op> random_ops(const Config& c, const Mix& mix, u64 seed, std::size_t n);
 
 } // namespace mmodel

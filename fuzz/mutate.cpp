@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "fuzz/bytes.hpp"
+#include "fuzz/trace_words.hpp"
 
 namespace mmodel {
 namespace {
@@ -48,9 +49,19 @@ u64 small_number(Rng& rng) {
     return power - 1 + rng.below(3);
 }
 
+// A size in bytes: few pieces, pages and a little less or more, or (an alignment, mostly) a power of two.
+u64 pick_size(const Config& c, Field f, Rng& rng) {
+    const u64 page = c.geometry.page_bytes;
+    if (f == f_align && !rng.one_in(8)) return u64{1} << rng.below(c.geometry.page_shift() + 2);
+    if (f == f_atom && !rng.one_in(8)) return page << rng.below(10);
+    const u64 pages = page * rng.below(f & (f_bytes | f_align) ? 10 : 64);
+    return rng.one_in(3) ? pages : rng.one_in(2) ? 4 * small_number(rng) : pages + 4 - 4 * rng.below(3);
+}
+
 // A value for a field: nearby, small, one that another operation has in it, or any.
 u64 pick_value(const Trace& t, u64 old, Field f, Rng& rng) {
     const u64 range = nr_values(t.config, f);
+    if (is_size(f) && !rng.one_in(4)) return pick_size(t.config, f, rng) % range;
     switch (rng.below(5)) {
     case 0: return (old + 1) % range;
     case 1: return (old + range - 1) % range;
@@ -63,7 +74,7 @@ u64 pick_value(const Trace& t, u64 old, Field f, Rng& rng) {
 Op new_op(const Trace& t, Rng& rng) {
     Op op{.kind = all_op_kinds[rng.below(all_op_kinds.size())]};
     for (const Field f : number_fields)
-        if (!rng.one_in(3)) set_field(op, f, pick_value(t, 0, f, rng));
+        if ((fields_of(op.kind) & f) && !rng.one_in(3)) set_field(op, f, pick_value(t, 0, f, rng));
     if (rng.one_in(4)) op.fail.nth[0] = static_cast<u16>(small_number(rng));
     return canonical(op);
 }

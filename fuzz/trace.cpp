@@ -312,8 +312,13 @@ std::expected<u64, TraceError> Reader::read_from(Word value) const {
 std::expected<u64, TraceError> Reader::read_bytes(Field f, Word value) const {
     const auto n = parse_bytes(value.text);
     if (n && *n < nr_values(out_.config, f)) return *n;
-    return stop(value.column, std::string(name_of(f)) + ": " +
-                                  (n ? quoted(value.text) + " is out of range" : n.error()) + "; wanted " +
+    const auto digits = value.text.substr(0, value.text.find_first_not_of("0123456789"));
+    const bool is_number =
+        !digits.empty() &&
+        value.text.substr(digits.size()).find_first_not_of("KMGT") == std::string_view::npos &&
+        value.text.size() - digits.size() <= 1;
+    const std::string why = n ? " is out of range" : is_number ? " does not fit 64 bits" : " is no size";
+    return stop(value.column, std::string(name_of(f)) + ": " + quoted(value.text) + why + "; wanted " +
                                   wanted(out_.config, f));
 }
 

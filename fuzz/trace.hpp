@@ -65,7 +65,7 @@ void set_field(Op& op, Field f, u64 value);
 [[nodiscard]] std::string print_trace(const Trace& trace);
 
 // One line without its end: "alloc_folio folio=1 size=1G fail=2,5". Fields that are zero are left out, but
-// for `folio`.
+// for `folio`, `area` and `chunk`.
 [[nodiscard]] std::string print_op(const Geometry& g, const Op& op);
 
 // "line 3, column 10: ..."

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "fuzz/mutate.hpp"
+#include "model/percpu/chunk.hpp"
 
 namespace mmodel {
 namespace {
@@ -92,6 +93,63 @@ TEST_CASE("the bytes of a trace are those that were once published") {
     CHECK(decode(published) == t);
 }
 
+TEST_CASE("the bytes of a percpu trace are those that were once published") {
+    const Trace t = trace_of(
+        "geometry x86-64 nodes=2 cpus=0,0,1,1\n"
+        "pcpu_boot static=188418 reserved=8K dyn=28K atom=2M fail=0\n"
+        "pcpu_alloc area=63 bytes=32K align=8 atomic=1 fail=1,2\nmodule_load area=1 bytes=5 align=3\n"
+        "pcpu_free area=2 again=1\npcpu_lookup area=2 cpu=3 page=4096\ncpu_online cpu=1 on=1\n"
+        "vm_populate chunk=7 page=1 to=300 fail=9\nvm_destroy chunk=1\n");
+    const Bytes published{'M', 'M', 'O', 'D', 1,    16,   0, 0,                                 //
+                          16,  0,   22,  0,   0x02, 0xe0, 2, 0, 0x10, 0,  0x70, 0, 1,  0, 0, 0, //
+                          17,  63,  4,   16,  0,    0x80, 0, 0, 0,    0,  0,    0, 2,  0, 3, 0, //
+                          20,  1,   227, 0,   5,    0,    0, 0, 0,    0,  0,    0, 0,  0, 0, 0, //
+                          18,  2,   0,   16,  0,    0,    0, 0, 0,    0,  0,    0, 0,  0, 0, 0, //
+                          23,  2,   0,   0,   3,    0,    0, 0, 0,    16, 0,    0, 0,  0, 0, 0, //
+                          22,  0,   0,   16,  1,    0,    0, 0, 0,    0,  0,    0, 0,  0, 0, 0, //
+                          25,  7,   0,   0,   0,    0,    0, 0, 1,    0,  44,   1, 10, 0, 0, 0, //
+                          27,  1,   0,   0,   0,    0,    0, 0, 0,    0,  0,    0, 0,  0, 0, 0};
+    CHECK(encode(t) == published);
+    CHECK(decode(published) == t);
+}
+
+TEST_CASE(
+    "a byte that is no opcode stands for an operation before percpu, as it did before there was percpu") {
+    for (int byte = 0; byte < 256; ++byte) {
+        const Op op = decode_op(fuzz_configs()[0], Record{static_cast<u8>(byte)});
+        INFO(byte);
+        if (byte >= 1 && byte <= 28)
+            CHECK(static_cast<int>(op.kind) == byte);
+        else
+            CHECK(op.kind == all_op_kinds[static_cast<std::size_t>(byte % 15)]);
+    }
+}
+
+TEST_CASE("what percpu is asked for in earnest has a record, and so has what it refuses") {
+    for (const char* geometry : {"x86-64 nodes=2 cpus=0,0,1,1", "tiny cpus=0,0", "arm64-64k"}) {
+        const Config c = *parse_config(geometry);
+        const pcpu::Sizes s = pcpu::sizes_of(c.geometry);
+        const auto fits = [&](Op op) {
+            op = canonical(op);
+            INFO(print_op(c.geometry, op));
+            CHECK(decode_op(c, encode_op(op)) == op);
+        };
+        for (u32 align = 0; align < 32; ++align)
+            fits({.kind = OpKind::pcpu_alloc, .bytes = 8, .align = align});
+        for (u32 align = 32; align <= 2 * s.page_bytes; align *= 2)
+            for (u32 bytes = 0; bytes <= s.min_unit_bytes + 8; bytes += bytes < 64 ? 1 : s.page_bytes / 8 - 1)
+                fits({.kind = OpKind::pcpu_alloc, .on = true, .bytes = bytes, .align = align});
+        for (u32 atom = s.page_bytes; atom <= max_byte_atom; atom *= 2)
+            fits({.kind = OpKind::pcpu_boot,
+                  .page = s.module_reserve,
+                  .to = s.dynamic_reserve,
+                  .bytes = 5 * s.min_unit_bytes + 3,
+                  .align = atom});
+        for (u32 page = 0; page < 513; page += 19)
+            fits({.kind = OpKind::vm_populate, .folio = 7, .page = page, .to = page + 1});
+    }
+}
+
 TEST_CASE("zero bytes are an operation without faults") {
     const Trace t = decode(Bytes(2 * record_bytes));
     CHECK(t.config == *parse_config("x86-64"));
@@ -146,6 +204,16 @@ TEST_CASE("what bytes cannot hold is refused with the reason, and the expectatio
           "fuzz bytes have no record for 'optimise folio=1 fail=4097'");
     CHECK(refusal("geometry tiny\nwalker_enter page=32\n") ==
           "fuzz bytes have no record for 'walker_enter folio=0 page=32'");
+    CHECK(refusal("geometry tiny\npcpu_alloc bytes=1025 align=4\n") ==
+          "fuzz bytes have no record for 'pcpu_alloc area=0 bytes=1025 align=4'");
+    CHECK(refusal("geometry tiny\npcpu_alloc bytes=4 align=33\n") ==
+          "fuzz bytes have no record for 'pcpu_alloc area=0 bytes=4 align=33'");
+    CHECK(refusal("geometry arm64-64k\npcpu_boot static=8K atom=512M\n") ==
+          "fuzz bytes have no record for 'pcpu_boot static=8K atom=512M'");
+    CHECK(refusal("geometry tiny\npcpu_boot static=1K reserved=7 atom=256\n") ==
+          "fuzz bytes have no record for 'pcpu_boot static=1K reserved=7 atom=256'");
+    CHECK(refusal("geometry tiny\nvm_populate page=0 to=8193\n") ==
+          "fuzz bytes have no record for 'vm_populate chunk=0 to=8193'");
     std::string long_text = "geometry tiny\n";
     for (std::size_t i = 0; i <= max_decoded_ops; ++i) long_text += "sysctl\n";
     CHECK(refusal(long_text) == "trace of 513 operations; fuzz bytes hold 512");

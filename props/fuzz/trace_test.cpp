@@ -21,7 +21,8 @@ u16 gen_fault(Random& random) {
 
 Op gen_op(Random& random, const Config& c) {
     Op op{.kind = all_op_kinds[below(random, all_op_kinds.size())]};
-    for (const Field f : number_fields) set_field(op, f, below(random, nr_values(c, f)));
+    for (const Field f : number_fields)
+        if (fields_of(op.kind) & f) set_field(op, f, below(random, nr_values(c, f)));
     for (u16& nth : op.fail.nth)
         if (below(random, 2)) nth = gen_fault(random);
     return canonical(op);
@@ -112,7 +113,7 @@ TEST_CASE("100000 mutated texts give a trace that prints and reads back, or an e
     CHECK(refused > 50'000);
 }
 
-TEST_CASE("an operation prints the fields that it uses and that are not zero, and folio always") {
+TEST_CASE("an operation prints the fields that it uses and that are not zero, and its slot always") {
     const Geometry g = parse_config("x86-64")->geometry;
     CHECK(print_op(g, {.kind = OpKind::optimise}) == "optimise folio=0");
     CHECK(print_op(g, {.kind = OpKind::optimise, .folio = 1, .fail = {{5, 2}}}) ==
@@ -127,6 +128,21 @@ TEST_CASE("an operation prints the fields that it uses and that are not zero, an
     CHECK(print_op(g, {.kind = OpKind::optimise_list}) == "optimise_list");
     CHECK(print_op(parse_config("tiny")->geometry, {.kind = OpKind::alloc_lru, .size = 1}) ==
           "alloc_lru folio=0 size=8K");
+    CHECK(print_op(
+              g, {.kind = OpKind::pcpu_boot, .page = 8192, .to = 28672, .bytes = 188416, .align = 2 << 20}) ==
+          "pcpu_boot static=184K reserved=8K dyn=28K atom=2M");
+    CHECK(print_op(g, {.kind = OpKind::pcpu_boot, .on = true, .bytes = 1001}) ==
+          "pcpu_boot static=1001 paged=1");
+    CHECK(
+        print_op(
+            g, {.kind = OpKind::pcpu_alloc, .on = true, .bytes = 100, .align = 8, .fail = {{3, no_fault}}}) ==
+        "pcpu_alloc area=0 bytes=100 align=8 atomic=1 fail=3");
+    CHECK(print_op(g, {.kind = OpKind::pcpu_free, .folio = 63, .on = true}) == "pcpu_free area=63 again=1");
+    CHECK(print_op(g, {.kind = OpKind::pcpu_lookup, .folio = 2, .nid = 3, .page = 77}) ==
+          "pcpu_lookup area=2 cpu=3 page=77");
+    CHECK(print_op(g, {.kind = OpKind::cpu_online, .nid = 1, .on = true}) == "cpu_online cpu=1 on=1");
+    CHECK(print_op(g, {.kind = OpKind::vm_populate, .folio = 1, .page = 2, .to = 9}) ==
+          "vm_populate chunk=1 page=2 to=9");
 }
 
 TEST_CASE("every operation prints a line that reads back as that operation alone") {
@@ -218,7 +234,8 @@ TEST_CASE("every error says where it is, what was seen and what was wanted") {
             "line 3, column 1: unknown operation 'optimize'; known: alloc_folio free_folio optimise restore "
             "optimise_list restore_list sysctl alloc_lru free_lru walker_enter walker_try_get walker_leave "
             "hot_add "
-            "take_pages give_pages");
+            "take_pages give_pages pcpu_boot pcpu_alloc pcpu_free pcpu_balance module_load module_unload "
+            "cpu_online pcpu_lookup vm_create vm_populate vm_depopulate vm_destroy vm_should_reclaim");
         expect(tiny + "optimise folio=1 nid=0\n",
                "line 3, column 18: optimise has no 'nid'; it takes: folio fail");
         expect(tiny + "optimise fol\n", "line 3, column 10: optimise has no 'fol'; it takes: folio fail");
@@ -250,6 +267,32 @@ TEST_CASE("every error says where it is, what was seen and what was wanted") {
                "line 3, column 18: size: there is no '2M'; wanted a huge page size of tiny: 2K 8K");
         expect(tiny + "alloc_folio from=slab\n",
                "line 3, column 18: from: there is no 'slab'; wanted buddy, boot or hot");
+    }
+    SECTION("operations of the percpu allocator") {
+        const std::string bytes = "; wanted bytes, such as 64 or 8K, 0 to 4294967295";
+        expect(tiny + "pcpu_alloc folio=1\n",
+               "line 3, column 12: pcpu_alloc has no 'folio'; it takes: fail area bytes align atomic");
+        expect(tiny + "pcpu_boot size=1K\n",
+               "line 3, column 11: pcpu_boot has no 'size'; it takes: fail static reserved dyn atom paged");
+        expect(tiny + "pcpu_alloc bytes=4G\n", "line 3, column 18: bytes: '4G' is out of range" + bytes);
+        expect(tiny + "pcpu_alloc bytes=x\n", "line 3, column 18: bytes: 'x' is no size" + bytes);
+        expect(tiny + "pcpu_alloc bytes=8KK\n", "line 3, column 18: bytes: '8KK' is no size" + bytes);
+        expect(tiny + "pcpu_boot atom=99999999999999999999\n",
+               "line 3, column 16: atom: '99999999999999999999' does not fit 64 bits; wanted bytes, such as "
+               "64 or "
+               "8K, 0 to 4294967295");
+        expect(tiny + "pcpu_boot dyn=99999999999T\n",
+               "line 3, column 15: dyn: '99999999999T' does not fit 64 bits" + bytes);
+        expect(tiny + "pcpu_boot dyn=\n", "line 3, column 15: 'dyn=' ends before its value" + bytes);
+        expect(tiny + "pcpu_free area=64\n",
+               "line 3, column 16: area: '64' is out of range; wanted a whole number, 0 to 63");
+        expect(tiny + "vm_create chunk=8\n",
+               "line 3, column 17: chunk: '8' is out of range; wanted a whole number, 0 to 7");
+        expect(tiny + "pcpu_lookup cpu=2\n",
+               "line 3, column 17: cpu: '2' is out of range; wanted a whole number, 0 to 1");
+        expect(tiny + "pcpu_balance on=1\n", "line 3, column 14: pcpu_balance has no 'on'; it takes: fail");
+        expect(tiny + "vm_populate to=-1\n",
+               "line 3, column 16: to: '-1' is not a whole number; wanted a whole number, 0 to 4294967295");
     }
     SECTION("lists") {
         const std::string faults = "; wanted one or two numbers, 0 to 65534, as in 2,5";

@@ -104,7 +104,9 @@ TEST_CASE("a configuration that cannot be is refused with a sentence that says w
           "unknown geometry 'vax'; known: x86-64 tiny arm64-4k arm64-16k arm64-64k x86-64-struct-page-56");
     CHECK_THAT(error_of(""), Catch::StartsWith("unknown geometry ''"));
     CHECK(error_of("tiny 4") == "geometry wants key=value, not '4'");
-    CHECK(error_of("tiny pages=4") == "unknown geometry key 'pages'; known: nodes memory boot block bbm");
+    CHECK(error_of("tiny pages=4") ==
+          "unknown geometry key 'pages'; known: nodes memory boot block bbm highmem "
+          "vmalloc cpus distance");
     CHECK(error_of("tiny nodes=0") == "nodes must be 1 to 4");
     CHECK(error_of("tiny nodes=5") == "nodes must be 1 to 4");
     CHECK(error_of("tiny nodes=256") == "'nodes' wants a small whole number, not '256'");
