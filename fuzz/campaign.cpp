@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 
-#include "fuzz/generate.hpp"
+#include "fuzz/scenarios.hpp"
 #include "fuzz/shrink.hpp"
 #include "spec/linux/runner.hpp"
 
@@ -15,90 +15,22 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Op alloc(u8 folio, u8 size, From from = From::buddy) {
-    return {.kind = OpKind::alloc_folio, .folio = folio, .size = size, .from = from};
-}
-Op on(OpKind kind, u8 folio) { return {.kind = kind, .folio = folio}; }
-Op list(OpKind kind, u16 folios) { return {.kind = kind, .folios = folios}; }
-Op add_block(bool self_hosted) { return {.kind = OpKind::hot_add, .on = self_hosted}; }
-
-// A sequence whose last operation is swept: each of its allocations is failed in turn, then pairs of them.
-struct Scenario {
-    const char* config;
-    std::vector<Op> ops;
-};
-
-// Every call, each size, the uses around them. What the findings of spec/linux/findings need is here, so that
-// whether they are found does not depend on chance or on how fast the machine is.
-std::vector<Scenario> scenarios() {
-    using enum OpKind;
-    std::vector<Scenario> out;
-    for (const u8 size : {u8{0}, u8{1}}) {
-        out.push_back({"x86-64", {alloc(0, size), on(optimise, 0)}});
-        out.push_back({"x86-64", {alloc(0, size), on(optimise, 0), on(restore, 0)}});
-        out.push_back({"x86-64", {alloc(0, size), alloc(1, size), list(optimise_list, 3)}});
-    }
-    out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), on(free_folio, 0)}});
-    out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), on(restore, 0), on(optimise, 0)}});
-    out.push_back({"x86-64", {alloc(0, 0), alloc(1, 0), list(optimise_list, 3), list(restore_list, 3)}});
-    out.push_back({"x86-64", {alloc(0, 0), alloc(1, 0), on(optimise, 0), on(optimise, 1), on(restore, 0)}});
-    out.push_back({"x86-64",
-                   {{.kind = alloc_lru},
-                    {.kind = walker_enter, .page = 64},
-                    on(free_lru, 0),
-                    alloc(0, 0),
-                    on(optimise, 0)}});
-    out.push_back({"x86-64",
-                   {{.kind = alloc_lru},
-                    {.kind = walker_enter, .page = 64},
-                    on(free_lru, 0),
-                    alloc(0, 0),
-                    list(optimise_list, 1)}});
-    out.push_back({"x86-64",
-                   {alloc(0, 0),
-                    on(optimise, 0),
-                    {.kind = alloc_lru, .folio = 1},
-                    {.kind = walker_enter, .folio = 1},
-                    on(free_lru, 1),
-                    alloc(1, 0),
-                    list(optimise_list, 3)}});
-    out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), list(restore_list, 1)}});
-    out.push_back(
-        {"x86-64",
-         {alloc(0, 0), alloc(1, 1), on(optimise, 0), list(restore_list, 1), list(optimise_list, 1)}});
-    out.push_back({"x86-64", {{.kind = sysctl}, alloc(0, 0), on(optimise, 0), list(optimise_list, 1)}});
-    out.push_back(
-        {"x86-64", {add_block(true), alloc(0, 0, From::hot), list(optimise_list, 1), on(optimise, 0)}});
-    out.push_back({"x86-64", {add_block(false), alloc(0, 0, From::hot), on(optimise, 0), on(restore, 0)}});
-    out.push_back({"x86-64", {alloc(0, 1), {.kind = take_pages, .page = 4}, on(optimise, 0)}});
-    out.push_back(
-        {"x86-64", {alloc(0, 0), on(optimise, 0), {.kind = take_pages, .page = 3}, on(restore, 0)}});
-    out.push_back({"x86-64 boot=1", {alloc(0, 1, From::boot), on(optimise, 0), on(free_folio, 0)}});
-    out.push_back({"x86-64 nodes=2 memory=2G",
-                   {{.kind = alloc_folio, .nid = 1},
-                    {.kind = take_pages, .nid = 1, .page = 0},
-                    on(optimise, 0),
-                    on(restore, 0)}});
-    return out;
-}
-
-// Sequences are drawn for these in turn.
-constexpr std::array random_configs{"x86-64", "x86-64 boot=1", "x86-64 nodes=2 memory=2G"};
-constexpr std::size_t random_length = 40;
 constexpr u64 max_hangs = 4; // each costs seconds
 
 class Campaign {
 public:
     Campaign(const Unit& unit, const Options& options)
-        : unit_(unit), options_(options), report_{.tree = unit.tree} {}
+        : unit_(unit), options_(options), plan_(plan_for(unit.tree.name)), report_{.tree = unit.tree} {}
 
     std::expected<Report, Problem> run() {
         if (auto p = sweep()) return finish(*p);
+        const auto& configs = plan_.random_configs;
         for (u64 i = 0; seconds() < options_.seconds; ++i) {
-            const Config c = *parse_config(random_configs[i % random_configs.size()]);
-            const Mix mix{.gigantic_percent = i % 16 == 0 ? 50u : 2u};
-            if (auto p = try_sequence(c, random_ops(c, mix, options_.seed * 1'000'003 + i, random_length)))
-                return finish(*p);
+            const Config c = *parse_config(configs[i % configs.size()]);
+            Mix mix = plan_.mix;
+            mix.gigantic_percent = i % 16 == 0 ? 50u : 2u;
+            const u64 seed = options_.seed * 1'000'003 + i;
+            if (auto p = try_sequence(c, random_ops(c, mix, seed, plan_.random_length))) return finish(*p);
         }
         return finish(std::nullopt);
     }
@@ -128,14 +60,14 @@ private:
     }
 
     Trouble sweep() {
-        for (const Scenario& s : scenarios()) {
+        for (const Scenario& s : plan_.scenarios) {
             const Config c = *parse_config(s.config);
             RealResult clean;
             if (auto p = try_sequence(c, s.ops, &clean)) return p;
             const u32 nr_allocs = clean.ran.size() == s.ops.size() ? clean.ran.back().nr_allocs : 12;
-            const bool gigantic = s.ops.front().size == 1;
-            for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs, gigantic)) {
-                for (u32 b = a; b < std::min(nr_allocs, gigantic ? a + 1 : a + 3); ++b) {
+            const bool many = nr_allocs > 64;
+            for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs)) {
+                for (u32 b = a; b < std::min(nr_allocs, many ? a + 1 : a + 3); ++b) {
                     std::vector<Op> ops = s.ops;
                     ops.back().fail.nth = {static_cast<u16>(a), b == a ? no_fault : static_cast<u16>(b)};
                     ops.back() = canonical(ops.back());
@@ -146,11 +78,12 @@ private:
         return std::nullopt;
     }
 
-    // Every position of a small folio; of a gigantic one the new head, the first PMD splits, some later, and
-    // the last.
-    static u32 next_position(u32 a, u32 nr, bool gigantic) {
-        if (!gigantic || a < 3) return a + 1;
-        return a + 1 < nr ? std::min(a * 16, nr - 1) : nr;
+    // Every position of few. Of many the first and the last (objects come first, page tables last) and some
+    // between.
+    static u32 next_position(u32 a, u32 nr) {
+        constexpr u32 ends = 12;
+        if (nr <= 64 || a < ends || a + ends >= nr) return a + 1;
+        return std::min(a + nr / 8, nr - ends);
     }
 
     Trouble try_sequence(const Config& c, const std::vector<Op>& ops, RealResult* result = nullptr) {
@@ -202,6 +135,7 @@ private:
 
     const Unit& unit_;
     const Options& options_;
+    const Plan plan_;
     Report report_;
     std::map<std::string, std::unique_ptr<Runner>> runners_;
     Clock::time_point start_{Clock::now()};

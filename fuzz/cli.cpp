@@ -186,8 +186,11 @@ std::expected<bench::Tree, bench::Problem> open_tree(const fs::path& dir) {
     return bench::open_tree(dir);
 }
 
-std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const WorkDir& work) {
-    const auto tree = open_tree(dir);
+std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const WorkDir& work,
+                                                      std::string_view file) {
+    const auto whole = open_tree(dir);
+    if (!whole) return std::unexpected(whole.error());
+    const auto tree = whole->judged_by(file);
     if (!tree) return std::unexpected(tree.error());
     if (work.path().empty())
         return std::unexpected(bench::Problem{

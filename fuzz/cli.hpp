@@ -128,12 +128,13 @@ private:
 
 // bench::open_tree(), for a directory that may not exist.
 [[nodiscard]] std::expected<bench::Tree, bench::Problem> open_tree(const std::filesystem::path& dir);
-// Opens and compiles a tree.
-[[nodiscard]] std::expected<bench::Unit, bench::Problem> build_tree(const std::filesystem::path& dir,
-                                                                    const WorkDir& work);
-// Opens, compiles and runs a campaign on a tree, with progress on a terminal.
-[[nodiscard]] std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir,
-                                                                      double seconds, u64 seed);
+// Opens a tree and compiles one of its files.
+[[nodiscard]] std::expected<bench::Unit, bench::Problem>
+build_tree(const std::filesystem::path& dir, const WorkDir& work, std::string_view file = "hugetlb_vmemmap");
+// Opens, compiles and runs a campaign on a tree's file, with progress on a terminal.
+[[nodiscard]] std::expected<bench::Report, bench::Problem>
+check_tree(const std::filesystem::path& dir, double seconds, u64 seed,
+           std::string_view file = "hugetlb_vmemmap");
 // The trees of $MMODEL_TREES, else of build/trees.
 [[nodiscard]] std::vector<std::filesystem::path> default_trees();
 
@@ -149,7 +150,8 @@ struct ReplayOptions {
 int replay(const ReplayOptions& o);
 
 struct LinuxOptions {
-    std::string tree{}, file{"hvo"}, keep{};
+    std::string tree{}, file{},
+        keep{}; // file: one of bench::KernelFile's names; empty: all that the tree has
     double seconds{10};
     u64 seed{1};
     bool json{};
@@ -167,7 +169,8 @@ int run(const RunOptions& o);
 
 // What `linux` and `run` print of a tree's report.
 [[nodiscard]] Json report_json(const bench::Report& r, const std::filesystem::path& tree);
-[[nodiscard]] Json cannot_build_json(const std::filesystem::path& tree, const std::string& version);
+[[nodiscard]] Json cannot_build_json(const std::filesystem::path& tree, const std::string& version,
+                                     const std::string& file = "mm/hugetlb_vmemmap.c");
 [[nodiscard]] Trace trace_of(const bench::Finding& f);
 
 } // namespace mmodel::cli

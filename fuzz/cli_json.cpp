@@ -248,8 +248,9 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
     return j;
 }
 
-Json cannot_build_json(const std::filesystem::path& tree, const std::string& version) {
-    Json j = linux_json(tree, version, "mm/hugetlb_vmemmap.c");
+Json cannot_build_json(const std::filesystem::path& tree, const std::string& version,
+                       const std::string& file) {
+    Json j = linux_json(tree, version, file);
     j.update({{"operations", 0},
               {"events", 0},
               {"seconds", 0.0},

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // mmodel linux: one kernel tree's own file under the specification.
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "fuzz/cli.hpp"
 
@@ -12,15 +14,17 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::Finding& f) {
-    return fs::path(o.keep) / fmt::format("{}-{}.trace", r.tree.version, name_of(f.violation));
+    const std::string file = r.tree.name == "hugetlb_vmemmap" ? "" : r.tree.name + "-";
+    return fs::path(o.keep) / fmt::format("{}-{}{}.trace", r.tree.version, file, name_of(f.violation));
 }
 
 void print_head(const bench::Report& r, const LinuxOptions& o) {
     std::string defines;
     for (const std::string& d : r.tree.defines) defines += " " + d;
     fmt::print("Linux {}, {} in {}\n", r.tree.version, r.tree.file, o.tree);
-    fmt::print("  shape    {} calls; list calls: {}; nr_memmap_pages: {}\n", r.tree.shape,
-               r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no");
+    if (r.tree.name == "hugetlb_vmemmap")
+        fmt::print("  shape    {} calls; list calls: {}; nr_memmap_pages: {}\n", r.tree.shape,
+                   r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no");
     if (!defines.empty()) fmt::print("  shims   {}\n", defines);
     fmt::print("  ran      {}, {} ({}), {} ({}) in {:.1f} s\n", plural(r.sequences, "sequence"),
                plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
@@ -73,21 +77,23 @@ std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& uni
 
 // The compiled file is gone again when this returns.
 std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir, double seconds,
-                                                        u64 seed) {
+                                                        u64 seed, std::string_view file) {
     const WorkDir work;
-    const auto unit = build_tree(dir, work);
+    const auto unit = build_tree(dir, work, file);
     if (!unit) return std::unexpected(unit.error());
-    return run_campaign(*unit, seconds, seed, "Linux " + unit->tree.version);
+    return run_campaign(*unit, seconds, seed, fmt::format("Linux {}, {}", unit->tree.version, file));
 }
 
-int check_linux(const LinuxOptions& o) {
-    if (o.file != "hvo")
-        return complain(
-            Failure{fmt::format("--file: there is no '{}'; known: hvo (mm/hugetlb_vmemmap.c)", o.file)});
-    const auto tree = open_tree(o.tree);
-    if (!tree) return complain_as_json(o, "", tree.error());
-    const auto r = check_tree(o.tree, o.seconds, o.seed);
-    if (!r) return complain_as_json(o, tree->version, r.error());
+namespace {
+
+constexpr std::array known_files{"hugetlb_vmemmap", "percpu-vm", "percpu"};
+
+int check_file(const LinuxOptions& o, const bench::Tree& tree, double seconds) {
+    const auto r = check_tree(o.tree, seconds, o.seed, tree.name);
+    if (!r) {
+        if (o.json && !r.error().usage) print_json(cannot_build_json(o.tree, tree.version, tree.file));
+        return complain(r.error());
+    }
     const int kept = o.keep.empty() ? exit_holds : keep_traces(*r, o);
     if (!o.json) {
         print_head(*r, o);
@@ -98,8 +104,33 @@ int check_linux(const LinuxOptions& o) {
     const int status = std::max<int>(kept, r->findings.empty() ? exit_holds : exit_violation);
     if (r->trouble.empty()) return status;
     const int early = complain(Failure{
-        fmt::format("Linux {}: the run ended early: {}", tree->version, r->trouble), exit_environment});
+        fmt::format("Linux {}: the run ended early: {}", tree.version, r->trouble), exit_environment});
     return r->findings.empty() ? early : status; // what was found stays found
+}
+
+} // namespace
+
+int check_linux(const LinuxOptions& o) {
+    if (!o.file.empty() && std::ranges::find(known_files, o.file) == known_files.end())
+        return complain(Failure{
+            fmt::format("--file: there is no '{}'; known: {}", o.file, fmt::join(known_files, ", "))});
+    const auto tree = open_tree(o.tree);
+    if (!tree) return complain_as_json(o, "", tree.error());
+    std::vector<bench::Tree> chosen;
+    for (const bench::KernelFile& f : tree->files) {
+        if (o.file.empty() ? !f.refusal.empty() : f.name != o.file) continue;
+        const auto one = tree->judged_by(f.name);
+        if (!one) return complain(one.error());
+        chosen.push_back(*one);
+    }
+    if (chosen.empty()) return complain(tree->judged_by(o.file).error());
+    int worst = exit_holds;
+    for (const bench::Tree& one : chosen) {
+        if (interrupted()) break;
+        if (&one != &chosen.front() && !o.json) fmt::print("\n");
+        worst = std::max(worst, check_file(o, one, o.seconds / static_cast<double>(chosen.size())));
+    }
+    return worst;
 }
 
 } // namespace mmodel::cli

@@ -139,9 +139,37 @@ int minimize(const Input& in, const ReplayOptions& o, const bench::Unit* unit) {
     return write_minimum(small, o, stats, in.trace.ops.size());
 }
 
-int replay_one(const std::string& file, const ReplayOptions& o, const bench::Unit* unit, Screen& screen) {
+// The tree's files, each compiled when the first trace needs it.
+class Units {
+public:
+    Units(std::string dir, const WorkDir& work) : dir_(std::move(dir)), work_(work) {}
+    std::expected<const bench::Unit*, bench::Problem> unit_for(const Trace& t) {
+        const bool percpu = std::ranges::any_of(t.ops, [](const Op& op) { return is_percpu(op.kind); });
+        auto& unit = percpu ? percpu_ : hvo_;
+        if (!unit) {
+            auto built = build_tree(dir_, work_, percpu ? "percpu" : "hugetlb_vmemmap");
+            if (!built) return std::unexpected(built.error());
+            unit = std::move(*built);
+        }
+        return &*unit;
+    }
+    [[nodiscard]] bool are_wanted() const { return !dir_.empty(); }
+
+private:
+    std::string dir_;
+    const WorkDir& work_;
+    std::optional<bench::Unit> hvo_, percpu_;
+};
+
+int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Screen& screen) {
     const auto in = load(file, o.raw_bytes);
     if (!in) return complain(in.error());
+    const bench::Unit* unit = nullptr;
+    if (units.are_wanted()) {
+        const auto found = units.unit_for(in->trace);
+        if (!found) return complain(found.error());
+        unit = *found;
+    }
     if (o.step && *o.step >= in->trace.ops.size())
         return complain(Failure{fmt::format("{}: there is no operation {}: it has {}", in->name, *o.step,
                                             plural(in->trace.ops.size(), "operation"))});
@@ -177,18 +205,13 @@ bool expectation_met(const Input& in, const std::vector<spec::Violation>& violat
 int replay(const ReplayOptions& o) {
     if (o.minimize && o.files.size() != 1) return complain(Failure{"--minimize takes one FILE"});
     WorkDir work;
-    std::optional<bench::Unit> unit;
-    if (!o.tree.empty()) {
-        auto built = build_tree(o.tree, work);
-        if (!built) return complain(built.error());
-        unit = std::move(*built);
-    }
+    Units units(o.tree, work);
     const auto screen = o.dot ? dot_screen(o) : o.json ? json_screen() : text_screen(o);
     std::array<u64, 4> by_status{};
     int worst = exit_holds;
     for (const std::string& file : o.files) {
         if (interrupted()) break;
-        const int status = replay_one(file, o, unit ? &*unit : nullptr, *screen);
+        const int status = replay_one(file, o, units, *screen);
         ++by_status[static_cast<std::size_t>(status)];
         worst = std::max(worst, status);
     }

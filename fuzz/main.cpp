@@ -116,14 +116,19 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
 void add_linux(CLI::App& app, LinuxOptions& o) {
     CLI::App* sub = app.add_subcommand("linux", "Check one kernel tree's own file");
     sub->description(
-        "Compiles DIR/mm/hugetlb_vmemmap.c, unchanged, against the shims and drives it with sweeps of "
-        "failing\n"
-        "allocations and random sequences under the specification. DIR may be a whole kernel tree or hold "
-        "just\n"
-        "Makefile and the needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
+        "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, unchanged, "
+        "against "
+        "the shims and\n"
+        "drives them with sweeps of failing allocations and random sequences under the specification; percpu "
+        "is compared\n"
+        "with the model, too, operation by operation. DIR may be a whole kernel tree or hold just Makefile "
+        "and the needed\n"
+        "files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
     sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
-    sub->add_option("--file", o.file, "Which file: hvo is mm/hugetlb_vmemmap.c")->capture_default_str();
-    sub->add_option("--seconds", o.seconds, "How long to run random sequences; the sweeps come first")
+    sub->add_option("--file", o.file,
+                    "Which file: hugetlb_vmemmap, percpu-vm or percpu. Default: each that the tree has")
+        ->type_name("NAME");
+    sub->add_option("--seconds", o.seconds, "How long to run, all files together; the sweeps come first")
         ->check(seconds_range())
         ->capture_default_str();
     sub->add_option("--seed", o.seed, "Seed of the random sequences")

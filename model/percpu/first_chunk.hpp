@@ -135,15 +135,21 @@ Errno pcpu_page_first_chunk(K& k, Pcpu& p, const AllocInfo& ai) {
     return Errno::ok;
 }
 
-// arch: setup_per_cpu_areas(). -EINVAL: no layout has these sizes.
+// How units are laid out for these sizes, as the two ways of boot ask for it.
+[[nodiscard]] inline auto alloc_info_for(const Sizes& s, const CpuMap& cpus, const BootParams& b) {
+    return pcpu_build_alloc_info(s, b.reserved_size, b.paged ? 0 : b.dyn_size,
+                                 b.paged ? s.page_bytes : b.atom_size, b.static_size, cpus,
+                                 b.paged ? Grouping::one_group : Grouping::by_distance);
+}
+
+// arch: setup_per_cpu_areas(). -EINVAL: no layout has these sizes. Where pcpu.sizes say something already,
+// they are those of a kernel version that differs from the model's.
 template <class K>
 Errno setup_per_cpu_areas(K& k, Pcpu& pcpu, const BootParams& b) {
     Pcpu p;
-    p.sizes = sizes_of(k.geometry());
+    p.sizes = pcpu.sizes.page_bytes ? pcpu.sizes : sizes_of(k.geometry());
     p.cpus = cpus_of(k.machine().config());
-    const auto ai = pcpu_build_alloc_info(p.sizes, b.reserved_size, b.paged ? 0 : b.dyn_size,
-                                          b.paged ? p.page_bytes() : b.atom_size, b.static_size, p.cpus,
-                                          b.paged ? Grouping::one_group : Grouping::by_distance);
+    const auto ai = alloc_info_for(p.sizes, p.cpus, b);
     if (!ai) return Errno::inval;
     const Errno err = b.paged ? pcpu_page_first_chunk(k, p, *ai) : pcpu_embed_first_chunk(k, p, *ai);
     if (err == Errno::ok) pcpu = std::move(p);

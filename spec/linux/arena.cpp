@@ -38,11 +38,15 @@ Arena::Arena(const Machine& boot)
     vmemmap_ = reinterpret_cast<std::byte*>((raw + leaf - 1) / leaf * leaf);
     pmds_.resize(nr_vpages_ / ptrs_);
     for (u64 i = 0; i < pmds_.size(); ++i) map_leaf(boot, i);
+    vmalloc_bytes_ = (boot.config().vmalloc_pages * page + leaf - 1) / leaf * leaf;
+    const auto range = reinterpret_cast<unsigned long>(reserve(vmalloc_bytes_ + leaf));
+    vmalloc_ = reinterpret_cast<std::byte*>((range + leaf - 1) / leaf * leaf);
 }
 
 Arena::~Arena() {
     munmap(direct_map_, nr_frames_ * page);
     munmap(vmemmap_, nr_vpages_ * page);
+    munmap(vmalloc_, vmalloc_bytes_);
     close(fd_);
 }
 
@@ -54,6 +58,29 @@ std::optional<Pfn> Arena::frame_at(unsigned long addr) const {
 std::optional<Vpage> Arena::vpage_at(unsigned long addr) const {
     if (addr < vmemmap() || addr >= vmemmap() + nr_vpages_ * page) return std::nullopt;
     return Vpage{(addr - vmemmap()) / page};
+}
+
+std::optional<Vmap> Arena::vmap_at(unsigned long addr) const {
+    if (addr < vmalloc() || addr >= vmalloc_end()) return std::nullopt;
+    return Vmap{(addr - vmalloc()) / page};
+}
+
+// Neighbouring frames at neighbouring addresses are one mapping: a process may have so many and no more.
+void Arena::map_vmap(Vmap start, std::span<const Pfn> pages) {
+    for (u64 i = 0, n; i < pages.size(); i += n) {
+        n = 1;
+        if (pages[i] == no_pfn) continue;
+        while (i + n < pages.size() && pages[i + n] == pages[i] + n) ++n;
+        map(vmalloc_ + (start.value + i) * page, n * page, pages[i], PROT_READ | PROT_WRITE);
+    }
+}
+
+void Arena::unmap_vmap(Vmap start, u64 nr) { map_nothing(vmalloc_ + start.value * page, nr * page); }
+
+void Arena::map_nothing(std::byte* at, u64 bytes) {
+    if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
+        MAP_FAILED)
+        refuse("cannot unmap modelled memory");
 }
 
 void Arena::map(std::byte* at, u64 bytes, Pfn p, int prot) {
@@ -77,9 +104,7 @@ void Arena::map_leaf(const Machine& m, u64 pmd_idx) {
         map(at, ptrs_ * page, pmd.pfn, PROT_READ | PROT_WRITE);
         pmds_[pmd_idx] = pmd.pfn.value << 12 | MMODEL_PRESENT | MMODEL_RW | MMODEL_LEAF;
     } else {
-        void* nothing =
-            mmap(at, ptrs_ * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-        if (nothing == MAP_FAILED) refuse("cannot unmap modelled memory");
+        map_nothing(at, ptrs_ * page);
         pmds_[pmd_idx] = 0;
     }
     changed_.push_back(pmd_idx);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Real memory for a modelled machine: frames in a memfd, seen through a direct map (always read-write) and,
-// page by page and with the PTE's own permissions, through the vmemmap. x86-64 sizes only: a host page is a
-// frame.
+// page by page and with the PTE's own permissions, through the vmemmap and through the vmalloc range. x86-64
+// sizes only: a host page is a frame.
 #pragma once
 
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -35,6 +36,14 @@ public:
     // Where an address lies, if it lies there.
     [[nodiscard]] std::optional<Pfn> frame_at(unsigned long addr) const;
     [[nodiscard]] std::optional<Vpage> vpage_at(unsigned long addr) const;
+    [[nodiscard]] std::optional<Vmap> vmap_at(unsigned long addr) const;
+
+    // The vmalloc range: 2 MiB aligned at both ends; nothing is mapped at first.
+    [[nodiscard]] unsigned long vmalloc() const { return reinterpret_cast<unsigned long>(vmalloc_); }
+    [[nodiscard]] unsigned long vmalloc_end() const { return vmalloc() + vmalloc_bytes_; }
+    // Pages from `start` on are from now on these frames; no_pfn: nothing.
+    void map_vmap(Vmap start, std::span<const Pfn> pages);
+    void unmap_vmap(Vmap start, u64 nr);
 
     // One page of the vmemmap from now on is this frame, with this permission; not present: it is nothing.
     void map_page(Vpage v, Pte pte);
@@ -48,11 +57,14 @@ public:
 
 private:
     void map(std::byte* at, u64 bytes, Pfn p, int prot);
+    void map_nothing(std::byte* at, u64 bytes);
 
     int fd_{-1};
     u64 nr_frames_{}, nr_vpages_{}, ptrs_{};
     std::byte* direct_map_{};
     std::byte* vmemmap_{};
+    std::byte* vmalloc_{};
+    u64 vmalloc_bytes_{};
     std::vector<unsigned long> pmds_;
     std::vector<u64> changed_; // PMDs that are not as at boot
 };

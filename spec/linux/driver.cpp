@@ -13,12 +13,6 @@ namespace {
 
 Driver* self = nullptr; // the callbacks of the ABI carry no context: one driver a process
 
-// Ends an operation from inside kernel code; the unit is compiled with -fexceptions so that it can pass.
-struct Abandon {};
-
-constexpr unsigned char poison =
-    0xaa; // what a frame holds when it is handed out: nothing a reader could take for his own
-
 Pte pte_of(unsigned long entry) {
     return entry & MMODEL_PRESENT ? Pte::map(Pfn{entry >> 12}, (entry & MMODEL_RW) != 0) : Pte{};
 }

@@ -1,48 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Runs operations on a compiled kernel file in this process: its callbacks become events of a machine, its
-// memory is an arena's, and a monitor judges. One at a time in a process, and best in a child: kernel code
-// that is wrong may do anything.
+// Runs operations on a compiled mm/hugetlb_vmemmap.c in this process.
 #pragma once
 
-#include <memory>
-
-#include "model/world.hpp"
-#include "spec/linux/arena.hpp"
-#include "spec/monitor.hpp"
+#include "spec/linux/real_driver.hpp"
+#include "spec/linux/shim/mmodel_abi.h"
 
 namespace mmodel::bench {
 
-using RealKernel = Kernel<spec::Monitor>;
-
-// How far a run has come; lives in shared memory so that a parent can read it when the child is gone.
-struct Progress {
-    volatile u64 op_idx{};
-    volatile u64 nr_events{}; // of this operation
-    volatile u64 nr_events_total{};
-    const char* volatile where{}; // the kernel function that caused the latest event (the child's address
-                                  // space)
-};
-
-// An operation may cause this many events; more is an operation that does not end.
-inline constexpr u64 max_events = 4'000'000;
-
-struct RealStep {
-    Ran ran{};
-    std::vector<spec::Violation> violations{}; // of this operation, in order
-};
-
-class Driver {
+class Driver final : public RealDriver {
 public:
     // `unit_init` is the unit's mmodel_unit_init(). Throws HostError.
     Driver(const Config& c, mmodel_unit* (*unit_init)(const mmodel_host*), Progress& progress);
-    ~Driver();
-    Driver(const Driver&) = delete;
-    Driver& operator=(const Driver&) = delete;
+    ~Driver() override;
 
-    // The machine and the kernel file's own state as after boot.
-    void reset();
-    [[nodiscard]] RealStep run(const Op& op);
-    [[nodiscard]] const Arena& arena() const { return arena_; }
+    void reset() override;
+    [[nodiscard]] RealStep run(const Op& op) override;
+    [[nodiscard]] const Arena& arena() const override { return arena_; }
 
 private:
     friend struct Host;

@@ -17,8 +17,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <memory>
 
 #include "spec/linux/driver.hpp"
+#include "spec/linux/percpu_driver.hpp"
 
 namespace mmodel::bench {
 
@@ -79,24 +81,29 @@ void copy_text(Text& to, const char* from) {
 void on_fault(int sig, siginfo_t* info, void* context) {
     const auto addr = reinterpret_cast<unsigned long>(info->si_addr);
     const bool in_vmemmap = arena_now && arena_now->vpage_at(addr).has_value();
+    const bool in_vmalloc = arena_now && arena_now->vmap_at(addr).has_value();
+    const bool no_memory =
+        sig == SIGBUS && arena_now && (in_vmemmap || in_vmalloc || arena_now->frame_at(addr));
 #if defined(__x86_64__)
     const bool write = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_ERR] & 2;
 #else
     const bool write = (void)context, false;
 #endif
     copy_text(*fault_where, progress_now ? progress_now->where : "");
-    if (sig == SIGBUS && arena_now && (in_vmemmap || arena_now->frame_at(addr)))
+    if (no_memory)
         copy_text(*fault_what, "SIGBUS: the host has no memory left for the modelled frames");
     else if (in_vmemmap && write)
         copy_text(*fault_what, "a write to a vmemmap page that is mapped read-only, or not at all");
     else if (in_vmemmap)
         copy_text(*fault_what, "a read of a vmemmap page that is not mapped");
+    else if (in_vmalloc)
+        copy_text(*fault_what, write ? "a write to a vmalloc page that is not mapped"
+                                     : "a read of a vmalloc page that is not mapped");
     else
         copy_text(*fault_what,
                   write ? "a write to memory that is nobody's" : "a read of memory that is nobody's");
     *fault_read_only = in_vmemmap && write;
-    _exit(sig == SIGBUS && arena_now && (in_vmemmap || arena_now->frame_at(addr)) ? host_status
-                                                                                  : fault_status);
+    _exit(no_memory ? host_status : fault_status);
 }
 
 void catch_faults() {
@@ -111,6 +118,20 @@ void catch_faults() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     const rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
+}
+
+// The driver for what the unit was compiled of.
+std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress) {
+    const bool hvo = unit.tree.name == "hugetlb_vmemmap";
+    const char* symbol = hvo ? "mmodel_unit_init" : "mmodel_percpu_unit_init";
+    void* lib = dlopen(unit.object.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!lib) throw HostError(dlerror());
+    void* init = dlsym(lib, symbol);
+    if (!init) throw HostError(std::string("the compiled kernel file lacks ") + symbol + "()");
+    if (hvo)
+        return std::make_unique<Driver>(c, reinterpret_cast<mmodel_unit* (*)(const mmodel_host*)>(init),
+                                        progress);
+    return std::make_unique<PercpuDriver>(c, reinterpret_cast<PercpuDriver::UnitInit>(init), progress);
 }
 
 bool put_byte(int fd) {
@@ -139,17 +160,12 @@ void Runner::child(int in, int out) {
     fault_read_only = &s.fault_in_read_only_vmemmap;
     catch_faults();
     try {
-        void* lib = dlopen(unit_.object.c_str(), RTLD_NOW | RTLD_LOCAL);
-        if (!lib) throw HostError(dlerror());
-        const auto init =
-            reinterpret_cast<mmodel_unit* (*)(const mmodel_host*)>(dlsym(lib, "mmodel_unit_init"));
-        if (!init) throw HostError("the compiled kernel file lacks mmodel_unit_init()");
-        Driver driver(config_, init, s.progress);
-        arena_now = &driver.arena();
+        const auto driver = make_driver(unit_, config_, s.progress);
+        arena_now = &driver->arena();
         for (char c; read(in, &c, 1) == 1;) {
             for (u64 i = 0; i < s.nr_ops && !s.nr_seen; ++i) {
                 s.progress.op_idx = i;
-                const RealStep step = driver.run(s.ops[i]);
+                const RealStep step = driver->run(s.ops[i]);
                 s.ran[i] = step.ran;
                 s.ops_done = i + 1;
                 s.ops_enabled += !step.ran.outcome.disabled;
@@ -164,7 +180,7 @@ void Runner::child(int in, int out) {
                 }
             }
             if (s.nr_seen) _exit(put_byte(out) ? 0 : host_status); // its memory is not to be trusted any more
-            driver.reset();
+            driver->reset();
             if (!put_byte(out)) _exit(host_status);
         }
         _exit(0);

@@ -20,7 +20,7 @@
 #ifndef MMODEL_PERCPU_ABI_H
 #define MMODEL_PERCPU_ABI_H
 
-#define MMODEL_PERCPU_ABI_VERSION 1
+#define MMODEL_PERCPU_ABI_VERSION 2
 
 #define MMODEL_STRUCT_PAGE_SIZE 64
 #define MMODEL_PERCPU_MAX_CPUS  64
@@ -143,6 +143,7 @@ struct mmodel_percpu_chunk {
 	const unsigned long *alloc_map; /* nr_pages * 1024 bits */
 	const unsigned long *bound_map; /* one more */
 	const unsigned long *populated; /* nr_pages bits */
+	const void *md_blocks;
 };
 
 /* One block (page) of a chunk, in bits. */

@@ -286,6 +286,7 @@ static void describe(void *at, struct mmodel_percpu_chunk *out)
 		.alloc_map = chunk->alloc_map,
 		.bound_map = chunk->bound_map,
 		.populated = chunk->populated,
+		.md_blocks = chunk->md_blocks,
 	};
 }
 
