@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "fuzz/cli_replay.hpp"
+#include "fuzz/generate.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -123,7 +124,12 @@ private:
     // A kernel's violations are findings of that kernel; the model's belong in the corpus.
     [[nodiscard]] std::string suggested_place(const Verdict& v) const {
         const std::string name = fmt::format("{}.trace", name_of(v.violations.front()));
-        return options_.tree.empty() ? "corpus/hvo/" + name : name;
+        if (!options_.tree.empty()) return name;
+        const auto all_belong_to = [&](Subsystem s) {
+            return std::ranges::all_of(in_->trace.ops, [&](const Op& op) { return belongs(op.kind, s); });
+        };
+        if (all_belong_to(Subsystem::hvo)) return "corpus/hvo/" + name;
+        return (all_belong_to(Subsystem::percpu) ? "corpus/percpu/" : "corpus/mixed/") + name;
     }
     [[nodiscard]] std::string file_to_name() const {
         const bool named = in_->name != "standard input";
