@@ -21,6 +21,9 @@ struct Violated {
     Violation violation;
 };
 
+// An operation may cause this many events; more is an operation that does not end.
+inline constexpr u64 max_events = 16'000'000;
+
 // Stop: throw at the first violation. Collect: note the first of each kind and let the operation run to its
 // end, as code must that cannot be unwound.
 enum class OnViolation : u8 { stop, collect };
