@@ -77,6 +77,7 @@ private:
 
     // percpu_sync.cpp: what the kernel file's state says, into pcpu_.
     void adopt_boot(const pcpu::BootParams& b);
+    void flush_what_nobody_flushes();
     void sync();
     void sync_members();
     void sync_lists();
