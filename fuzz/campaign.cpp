@@ -24,6 +24,7 @@ public:
 
     std::expected<Report, Problem> run() {
         if (auto p = sweep()) return finish(*p);
+        if (is_enough()) return finish(std::nullopt);
         const auto& configs = plan_.random_configs;
         for (u64 i = 0; seconds() < options_.seconds; ++i) {
             const Config c = *parse_config(configs[i % configs.size()]);
@@ -31,6 +32,7 @@ public:
             mix.gigantic_percent = i % 16 == 0 ? 50u : 2u;
             const u64 seed = options_.seed * 1'000'003 + i;
             if (auto p = try_sequence(c, random_ops(c, mix, seed, plan_.random_length))) return finish(*p);
+            if (is_enough()) break;
         }
         return finish(std::nullopt);
     }
@@ -40,6 +42,12 @@ private:
 
     [[nodiscard]] double seconds() const {
         return std::chrono::duration<double>(Clock::now() - start_).count();
+    }
+
+    [[nodiscard]] bool is_enough() const {
+        return options_.until && std::ranges::any_of(report_.findings, [&](const Finding& f) {
+                   return f.violation.inv == *options_.until;
+               });
     }
 
     [[nodiscard]] bool stopped() const { return options_.stop && options_.stop(); }
@@ -64,6 +72,7 @@ private:
             const Config c = *parse_config(s.config);
             RealResult clean;
             if (auto p = try_sequence(c, s.ops, &clean)) return p;
+            if (is_enough()) return std::nullopt;
             const u32 nr_allocs = clean.ran.size() == s.ops.size() ? clean.ran.back().nr_allocs : 12;
             const bool many = nr_allocs > 64;
             for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs)) {
@@ -72,6 +81,7 @@ private:
                     ops.back().fail.nth = {static_cast<u16>(a), b == a ? no_fault : static_cast<u16>(b)};
                     ops.back() = canonical(ops.back());
                     if (auto p = try_sequence(c, ops)) return p;
+                    if (is_enough()) return std::nullopt;
                 }
             }
         }

@@ -21,6 +21,7 @@ struct Options {
     u64 seed{1};
     std::function<void(const std::string&)> progress{}; // a line, now and then; empty: none
     std::function<bool()> stop{};                       // asked now and then; true ends the campaign, soon
+    std::optional<spec::Inv> until{};                   // it ends once this is violated
 };
 
 struct Report {

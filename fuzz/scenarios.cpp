@@ -74,11 +74,9 @@ const std::vector percpu_configs{"x86-64", "x86-64 nodes=2 memory=512M cpus=0*2,
 Plan plan_for(std::string_view file) {
     if (file == "hugetlb_vmemmap")
         return {hvo_scenarios(), {"x86-64", "x86-64 boot=1", "x86-64 nodes=2 memory=2G"}, {}, 40};
-    std::vector<Scenario> all = percpu_vm_scenarios();
-    for (Scenario& s : percpu_scenarios()) all.push_back(std::move(s));
     Mix mix;
     mix.subsystem = Subsystem::percpu;
-    return {std::move(all), percpu_configs, mix, 120};
+    return {file == "percpu" ? percpu_scenarios() : percpu_vm_scenarios(), percpu_configs, mix, 120};
 }
 
 } // namespace mmodel::bench

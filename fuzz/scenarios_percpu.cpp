@@ -97,11 +97,12 @@ std::vector<Scenario> percpu_vm_scenarios() {
             add_prefixes(out, config, ops, 2);
         }
     }
-    // Units of 18 pages: those of 64 CPUs lie under three page tables.
-    out.push_back({many_cpus, {paged(58000), create(0), run(vm_populate, 0, 0, 2)}});
-    out.push_back(
-        {many_cpus,
-         {paged(58000), create(0), run(vm_populate, 0, 0, 1), create(1), run(vm_populate, 1, 3, 5)}});
+    // Units of 18 pages and more: those of 64 CPUs lie under several page tables.
+    for (const Op& b : {paged(58000), boot(58000, 0, 20 * KiB, 4 * KiB)}) {
+        out.push_back({many_cpus, {b, create(0), run(vm_populate, 0, 0, 2)}});
+        out.push_back(
+            {many_cpus, {b, create(0), run(vm_populate, 0, 0, 1), create(1), run(vm_populate, 1, 3, 9)}});
+    }
     return out;
 }
 
@@ -127,7 +128,8 @@ std::vector<Scenario> percpu_scenarios() {
                  3);
     out.push_back({two_cpus, Ops{embedded(), pages_left(6)} + allocs(0, 4, 32 * KiB)});
     out.push_back({two_cpus, Ops{paged(), pages_left(20)} + allocs(0, 12, 32 * KiB)});
-    out.push_back({many_cpus, Ops{paged(58000)} + allocs(0, 3, 20 * KiB)});
+    for (const Op& b : {paged(58000), boot(58000, 0, 20 * KiB, 4 * KiB)})
+        for (u8 n = 1; n < 4; ++n) out.push_back({many_cpus, Ops{b} + allocs(0, n, 20 * KiB)});
     out.push_back({two_cpus, {boot(1, 0, 0, 4 * KiB), alloc(0, 0), alloc(0, 40 * KiB), alloc(0, 4, 3)}});
     out.push_back(
         {two_cpus, {boot(100 * KiB + 3, 101 * 4, 9, 4 * KiB), alloc(0, 4), alloc(1, 32 * KiB, 4 * KiB)}});

@@ -80,7 +80,8 @@ void Monitor::after(const Machine& m, const Event& e) {
         break;
     default: break; // every other event is judged before it happens, in before()
     }
-    if (++nr_events_ == max_events) fail(Inv::every_operation_ends, &e, "there have been " + num(max_events) + " events");
+    if (++nr_events_ == max_events)
+        fail(Inv::every_operation_ends, &e, "there have been " + num(max_events) + " events");
 }
 
 void Monitor::judge_free(const Machine& m, const Event& e) {

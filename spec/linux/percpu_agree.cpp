@@ -79,6 +79,7 @@ Difference bits(const std::string& what, const pcpu::Bitmap& r, const pcpu::Bitm
 }
 
 Difference chunk(const std::string& whose, const Chunk& r, const Chunk& m) {
+    if (r == m) return std::nullopt;
     const std::string of = " of " + whose;
     if (auto d = differ("base_addr" + of, static_cast<i64>(r.base_addr), static_cast<i64>(m.base_addr)))
         return d;
@@ -101,11 +102,12 @@ Difference chunk(const std::string& whose, const Chunk& r, const Chunk& m) {
 
 Difference chunks(const Pcpu& r, const Pcpu& m) {
     for (ChunkId id = 0; id < std::max(r.chunks.end_id(), m.chunks.end_id()); ++id) {
+        if (r.chunks.is_live(id) && m.chunks.is_live(id) && &r.chunks[id] == &m.chunks[id]) continue;
         const std::string whose = "chunk " + std::to_string(id);
         if (r.chunks.is_live(id) != m.chunks.is_live(id))
             return whose + (r.chunks.is_live(id) ? " is there, the model has none"
                                                  : " is not there, the model has one");
-        if (!r.chunks.is_live(id) || &r.chunks[id] == &m.chunks[id]) continue;
+        if (!r.chunks.is_live(id)) continue;
         if (auto d = chunk(whose, r.chunks[id], m.chunks[id])) return d;
     }
     return std::nullopt;
@@ -113,12 +115,13 @@ Difference chunks(const Pcpu& r, const Pcpu& m) {
 
 } // namespace
 
-Difference first_difference(const Ran& real, const Ran& model, const Pcpu& r, const Pcpu& m) {
+Difference first_difference(const Ran& real, const Ran& model, const Pcpu& r, const Pcpu& m, bool is_boot) {
     if (auto d = outcome(real.outcome, model.outcome)) return d;
     if (r.booted != m.booted)
         return r.booted ? "it is booted, the model is not" : "it is not booted, the model is";
     if (!r.booted) return std::nullopt;
-    if (auto d = layout(r.layout, m.layout)) return d;
+    if (is_boot) // it does not change after
+        if (auto d = layout(r.layout, m.layout)) return d;
     if (auto d = differ("pcpu_nr_empty_pop_pages", r.nr_empty_pop_pages, m.nr_empty_pop_pages)) return d;
     if (auto d = differ("pcpu_nr_populated", r.nr_populated, m.nr_populated)) return d;
     if (auto d = lists(r, m)) return d;

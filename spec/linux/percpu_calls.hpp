@@ -32,6 +32,7 @@ struct RealPercpuCalls {
         d.nr_embedded_frames_ = 0;
         const Errno err = errno_of(d.unit_->setup(&boot));
         if (err != Errno::ok) return err;
+        d.flush_what_nobody_flushes();
         d.unit_->enable_async();
         d.adopt_boot(b);
         return err;

@@ -194,6 +194,8 @@ RealStep PercpuDriver::run(const Op& asked) {
     RealKernel kernel(state.machine, monitor, op.fail);
     pcpu_ = &state.pcpu.own();
     pcpu_->chunks.forget_touched();
+    op_ = op;
+    model_ = &model.pcpu();
     monitor_ = &monitor;
     kernel_ = &kernel;
     progress_.nr_events = 0;
@@ -223,6 +225,7 @@ RealStep PercpuDriver::run(const Op& asked) {
     out.violations = monitor.violations();
     kernel_ = nullptr;
     monitor_ = nullptr;
+    model_ = nullptr;
     pcpu_ = nullptr;
     return out;
 }
@@ -242,7 +245,8 @@ void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const
     if (!is_clean()) return;
     monitor_->finish(world_, step.ran);
     if (!is_clean()) return;
-    if (const auto what = first_difference(step.ran, expected, world_.pcpu(), model.pcpu()))
+    if (const auto what =
+            first_difference(step.ran, expected, world_.pcpu(), model.pcpu(), op.kind == OpKind::pcpu_boot))
         monitor_->fail(spec::Inv::real_file_agrees_with_the_model, nullptr, *what);
 }
 

@@ -77,11 +77,13 @@ private:
 
     // percpu_sync.cpp: what the kernel file's state says, into pcpu_.
     void adopt_boot(const pcpu::BootParams& b);
+    void flush_what_nobody_flushes();
     void sync();
     void sync_members();
     void sync_lists();
     void sync_chunks();
     void sync_chunk(ChunkId id, const mmodel_percpu_chunk& d);
+    [[nodiscard]] bool is_suspect(ChunkId id) const;
     void sync_tags();
     void sync_array();
     [[nodiscard]] u64 nr_page_pointers() const {
@@ -103,7 +105,10 @@ private:
     mmodel_percpu_unit* unit_{};
     std::unique_ptr<Image> image_;
 
-    RealKernel* kernel_{}; // while an operation runs, these three
+    // While an operation runs.
+    Op op_{};
+    const Pcpu* model_{}; // what the model made of it
+    RealKernel* kernel_{};
     spec::Monitor* monitor_{};
     Pcpu* pcpu_{};
     ChunkNumbers numbers_;
@@ -114,7 +119,8 @@ private:
     std::vector<std::pair<Vmap, u64>> mapped_; // by this operation
     std::vector<void*> arrays_;  // objects of this operation that may be what pcpu_get_pages() made
     std::vector<Pfn> described_; // frames whose struct page may not be zero any more
-    std::vector<mmodel_percpu_chunk> read_; // of the lists, in order
+    std::vector<mmodel_percpu_chunk> room_;
+    std::span<const mmodel_percpu_chunk> read_; // of the lists, in order; in room_
 };
 
 } // namespace mmodel::bench

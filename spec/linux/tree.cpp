@@ -62,6 +62,8 @@ std::string percpu_early_kib(const Tree& t) {
 std::vector<std::string> percpu_defines(const Tree& t, const std::string& source) {
     std::vector<std::string> out{"-D__MM_INTERNAL_H", // the tree may have mm/internal.h: it is passed over
                                  "-DMMODEL_PERCPU_EARLY_KIB=" + percpu_early_kib(t)};
+    if (source.find("flush_cache_vmap_early(") != std::string::npos)
+        out.emplace_back("-DMMODEL_HAS_EARLY_FLUSH");
     if (source.find("pcpu_alloc_noprof(") != std::string::npos) out.emplace_back("-DMMODEL_HAS_ALLOC_NOPROF");
     return out;
 }

@@ -20,7 +20,7 @@
 #ifndef MMODEL_PERCPU_ABI_H
 #define MMODEL_PERCPU_ABI_H
 
-#define MMODEL_PERCPU_ABI_VERSION 2
+#define MMODEL_PERCPU_ABI_VERSION 3
 
 #define MMODEL_STRUCT_PAGE_SIZE 64
 #define MMODEL_PERCPU_MAX_CPUS  64
@@ -170,6 +170,7 @@ struct mmodel_percpu_unit {
 	int abi_version;
 	/* The tree's constants. */
 	unsigned long min_unit_size, min_alloc_size, dynamic_early_size, dynamic_reserve, module_reserve;
+	int flushes_early; /* it has flush_cache_vmap_early(), for what is mapped so early */
 
 	/* Boot, once. Then slab is available. 0 or -errno; bug() and panic() do not return. */
 	int (*setup)(const struct mmodel_percpu_boot *boot);

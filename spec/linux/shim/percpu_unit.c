@@ -7,6 +7,7 @@
  * The compile line says which file, and what it offers:
  *   MMODEL_TREE_FILE         the file, as a quoted string; what it includes is found beside it
  *   MMODEL_PERCPU_EARLY_KIB  the tree's PERCPU_DYNAMIC_EARLY_SIZE (include/linux/percpu.h)
+ *   MMODEL_HAS_EARLY_FLUSH   it calls flush_cache_vmap_early()
  *   MMODEL_HAS_ALLOC_NOPROF  it exports pcpu_alloc_noprof(); else __alloc_percpu_gfp() and __alloc_reserved_percpu()
  * and, for a tree that has an mm/internal.h beside the file, __MM_INTERNAL_H, so that it is passed over.
  */
@@ -327,6 +328,9 @@ static struct mmodel_percpu_unit mmodel_this_unit = {
 	.dynamic_early_size = PERCPU_DYNAMIC_EARLY_SIZE,
 	.dynamic_reserve = PERCPU_DYNAMIC_RESERVE,
 	.module_reserve = PERCPU_MODULE_RESERVE,
+#ifdef MMODEL_HAS_EARLY_FLUSH
+	.flushes_early = 1,
+#endif
 	.setup = setup,
 	.enable_async = enable_async,
 	.alloc = alloc,
