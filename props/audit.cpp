@@ -9,9 +9,9 @@ namespace {
 
 std::string num(i64 n) { return std::to_string(n); }
 
-enum class Has : u8 { nobody, free, vmemmap, table, folio, boot };
-constexpr const char* names[] = {"nobody",       "the buddy", "the vmemmap",
-                                 "a page table", "a folio",   "boot memory"};
+enum class Has : u8 { nobody, free, vmemmap, table, folio, boot, percpu, embedded };
+constexpr const char* names[] = {"nobody",  "the buddy",   "the vmemmap",    "a page table",
+                                 "a folio", "boot memory", "a percpu chunk", "the first percpu chunk"};
 
 class Auditor {
 public:
@@ -25,6 +25,8 @@ public:
         count_tables();
         count_folios();
         count_boot_memory();
+        count_vmalloc();
+        count_first_chunk();
         m_.for_all_stale([&](Vpage, Pte p) { ++nr_stale_[p.pfn().value]; });
         for (u64 p = 0; p < c_.nr_frames() && wrong_.empty(); ++p) judge_frame(Pfn{p});
         judge_tally();
@@ -77,7 +79,7 @@ private:
         // At rest no table is private; one that is would still count.
         for (u64 p = 0; p < c_.nr_frames(); ++p) {
             if (m_.frame(Pfn{p}).owner != Owner::page_table) continue;
-            if (!installed.contains(p))
+            if (!installed.contains(p) && m_.frame(Pfn{p}).installed != ~u64{0}) // of vmalloc
                 complain("the table in pfn " + num(static_cast<i64>(p)) + " is installed nowhere");
             for (u32 i = 0; i < c_.geometry.ptrs_per_pte; ++i)
                 if (const Pte pte = m_.pte({Pfn{p}, i}); pte.present()) ++nr_ptes_[pte.pfn().value];
@@ -99,6 +101,31 @@ private:
                 give(c_.node_start(n) + (c_.frames_per_node - c_.boot_gigantic * gigantic + p), Has::boot);
     }
 
+    // Each mapped page of the vmalloc range has a frame of its own.
+    void count_vmalloc() {
+        const Vmalloc& vmalloc = m_.vmalloc();
+        for (Vmap v{0}; v.value < vmalloc.nr_pages(); ++v) {
+            const bool first = v.value % c_.geometry.ptrs_per_pte == 0;
+            if (const Pte table = vmalloc.table(v); first && table.present()) give(table.pfn(), Has::table);
+            const Pte pte = vmalloc.pte(v);
+            if (!pte.present()) continue;
+            give(pte.pfn(), Has::percpu);
+            ++nr_ptes_[pte.pfn().value];
+        }
+    }
+
+    // What the embedded first chunk kept of the memory it took: the used part of each CPU's unit.
+    void count_first_chunk() {
+        const pcpu::Pcpu& p = w_.pcpu();
+        if (!p.booted || pcpu::Pcpu::is_vmalloc_addr(p.base_addr)) return;
+        const auto& ai = p.layout.ai;
+        const u64 used = (ai.static_size + ai.reserved_size + ai.dyn_size) / p.page_bytes();
+        for_each_possible_cpu(p, [&](int cpu) {
+            const u64 unit = p.base_addr + p.layout.unit_offsets[static_cast<std::size_t>(cpu)];
+            for (u64 i = 0; i < used; ++i) give(Pfn{unit / p.page_bytes() + i}, Has::embedded);
+        });
+    }
+
     void judge_frame(Pfn p) {
         const Frame& f = m_.frame(p);
         const Has h = has_[p.value];
@@ -109,12 +136,14 @@ private:
         expect(nr_stale_[p.value], f.nr_stale, "stale translations to " + who);
         const bool by_leaf = h == Has::vmemmap && nr_ptes_[p.value] == 0; // boot's and hot-plug's: implicit
         const Owner owner = h == Has::table                 ? Owner::page_table
+                            : h == Has::percpu              ? Owner::vmalloc
                             : h == Has::vmemmap && !by_leaf ? Owner::vmemmap
                                                             : Owner::other;
         if (f.owner != owner)
             complain(who + ", of " + names[static_cast<int>(h)] + ", is marked " +
                      num(static_cast<i64>(f.owner)) + " and not " + num(static_cast<i64>(owner)));
-        if (m_.is_mapped(p) != (h == Has::vmemmap)) complain(who + ": is_mapped() is wrong");
+        if (m_.is_mapped(p) != (h == Has::vmemmap || h == Has::percpu))
+            complain(who + ": is_mapped() is wrong");
         if (h == Has::free) ++free_[m_.nid_of(p).value];
     }
 
@@ -124,9 +153,11 @@ private:
             const bool boot = m_.is_reserved(Pfn{p}) && !m_.is_self_hosted(Pfn{p});
             if (has_[p] == Has::vmemmap) ++(boot ? t.vmemmap_boot : t.vmemmap_buddy);
             if (has_[p] == Has::table) ++t.tables;
+            if (has_[p] == Has::percpu) ++t.vmalloc;
         }
         expect(t.vmemmap_buddy, m_.tally.vmemmap_buddy, "frames behind the vmemmap from the page allocator");
         expect(t.vmemmap_boot, m_.tally.vmemmap_boot, "frames behind the vmemmap from boot memory");
+        expect(t.vmalloc, m_.tally.vmalloc, "frames mapped in the vmalloc range");
         expect(t.tables, m_.tally.tables, "page tables");
         expect(0, m_.tally.detached, "detached frames");
         expect(0, m_.tally.private_tables, "private tables");

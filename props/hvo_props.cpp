@@ -1,43 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Random sequences on the model, under the whole specification.
 #include <catch2/catch.hpp>
-#include <map>
 
-#include "fuzz/bytes.hpp"
-#include "props/audit.hpp"
 #include "props/example.hpp"
 #include "props/prop.hpp"
+#include "props/reach.hpp"
 
 namespace mmodel {
 namespace {
-
-std::optional<Broken> broken_by(const spec::Violation& v) {
-    const spec::Fact& fact = spec::fact(v.inv);
-    return Broken{std::string(fact.name), std::string(fact.sentence)};
-}
-
-std::optional<Broken> judge_spec(const Trace& t) {
-    const auto r = spec::check_sequence(t.config, t.ops);
-    return r.violation ? broken_by(*r.violation) : std::nullopt;
-}
-
-// The specification at every operation, and the slow count of everything after each.
-std::optional<Broken> judge_spec_and_audit(const Trace& t) {
-    World w(t.config);
-    for (const Op& op : t.ops) {
-        if (const auto c = spec::checked_advance(w, op); c.violation) return broken_by(*c.violation);
-        if (const std::string wrong = audit(w); !wrong.empty()) return Broken{"audit", wrong};
-    }
-    return std::nullopt;
-}
-
-std::optional<Broken> judge_formats(const Trace& t) {
-    if (parse_trace(print_trace(t)) != t)
-        return Broken{"text", "A trace reads back from its text as it was."};
-    const auto bytes = encode(t);
-    if (!bytes || decode(*bytes) != t) return Broken{"bytes", "A trace reads back from its bytes as it was."};
-    return std::nullopt;
-}
 
 // What a folio's reader sees must not depend on whether somebody optimised and restored it on the way: the
 // same operations with every optimise left out lead to the same struct pages wherever both are plain.
@@ -114,8 +84,9 @@ namespace {
 // Counts, by name, the paths that operations take.
 class Reach {
 public:
-    std::map<std::string, u64> nr{};
+    Paths nr{};
 
+    void start() {}
     void run(World& w, const Op& op) {
         op_ = op;
         restored_ptes_ = flushes_ = live_ptes_ = 0;
@@ -163,28 +134,11 @@ private:
     bool no_head_{}, starved_{};
 };
 
-std::map<std::string, u64> reached(const char* geometry, const Mix& mix, u64 nr_sequences) {
-    const Config c = config_of(geometry);
-    Reach reach;
-    for (u64 seed = 0; seed < nr_sequences; ++seed) {
-        World w(c);
-        for (const Op& op : random_ops(c, mix, seed, 60)) reach.run(w, op);
-    }
-    return reach.nr;
-}
-
-void require_reached(const std::map<std::string, u64>& nr, const std::map<std::string, u64>& least) {
-    for (const auto& [what, n] : least) {
-        INFO(what << ": " << (nr.contains(what) ? nr.at(what) : 0) << ", wanted " << n);
-        CHECK((nr.contains(what) && nr.at(what) >= n));
-    }
-}
-
 } // namespace
 
 // Each bound is about half of what the generator reaches today.
 TEST_CASE("tiny sequences reach every path of the model") {
-    require_reached(reached("tiny nodes=2 boot=1", small, 5'000),
+    require_reached(reached<Reach>("tiny nodes=2 boot=1", small, 5'000),
                     {{"operations", 50'000},
                      {"rollback of PTEs", 80},
                      {"second try of a list", 13},
@@ -198,40 +152,40 @@ TEST_CASE("tiny sequences reach every path of the model") {
                      {"hot-added folio is optimised", 50},
                      {"walker inside during a grace period", 1'400},
                      {"... that may write", 300}});
-    require_reached(reached("tiny", small, 5'000), {{"operations", 50'000},
-                                                    {"rollback of PTEs", 45},
-                                                    {"second try of a list", 13},
-                                                    {"restore fails", 400},
-                                                    {"list restore fails half-way", 25},
-                                                    {"free fails", 200},
-                                                    {"self-hosted is refused", 200},
-                                                    {"old head is kept", 400},
-                                                    {"out of memory by pressure", 180},
-                                                    {"hot-added folio is optimised", 80},
-                                                    {"walker inside during a grace period", 1'200},
-                                                    {"... that may write", 280}});
+    require_reached(reached<Reach>("tiny", small, 5'000), {{"operations", 50'000},
+                                                           {"rollback of PTEs", 45},
+                                                           {"second try of a list", 13},
+                                                           {"restore fails", 400},
+                                                           {"list restore fails half-way", 25},
+                                                           {"free fails", 200},
+                                                           {"self-hosted is refused", 200},
+                                                           {"old head is kept", 400},
+                                                           {"out of memory by pressure", 180},
+                                                           {"hot-added folio is optimised", 80},
+                                                           {"walker inside during a grace period", 1'200},
+                                                           {"... that may write", 280}});
 }
 
 TEST_CASE("x86-64 sequences reach every path of the model") {
-    require_reached(reached("x86-64", {}, 500), {{"operations", 5'000},
-                                                 {"rollback of PTEs", 8},
-                                                 {"restore fails", 80},
-                                                 {"list restore fails half-way", 8},
-                                                 {"free fails", 50},
-                                                 {"self-hosted is refused", 30},
-                                                 {"old head is kept", 30},
-                                                 {"out of memory by pressure", 30},
-                                                 {"hot-added folio is optimised", 7},
-                                                 {"walker inside during a grace period", 110},
-                                                 {"... that may write", 20}});
-    require_reached(reached("x86-64 boot=1", gigantic, 300), {{"operations", 3'500},
-                                                              {"rollback of PTEs", 75},
-                                                              {"second try of a list", 6},
-                                                              {"restore fails", 150},
-                                                              {"free fails", 90},
-                                                              {"old head is kept", 30},
-                                                              {"out of memory by pressure", 50},
-                                                              {"boot memory folio is optimised", 30}});
+    require_reached(reached<Reach>("x86-64", {}, 500), {{"operations", 5'000},
+                                                        {"rollback of PTEs", 8},
+                                                        {"restore fails", 80},
+                                                        {"list restore fails half-way", 8},
+                                                        {"free fails", 50},
+                                                        {"self-hosted is refused", 30},
+                                                        {"old head is kept", 30},
+                                                        {"out of memory by pressure", 30},
+                                                        {"hot-added folio is optimised", 7},
+                                                        {"walker inside during a grace period", 110},
+                                                        {"... that may write", 20}});
+    require_reached(reached<Reach>("x86-64 boot=1", gigantic, 300), {{"operations", 3'500},
+                                                                     {"rollback of PTEs", 75},
+                                                                     {"second try of a list", 6},
+                                                                     {"restore fails", 150},
+                                                                     {"free fails", 90},
+                                                                     {"old head is kept", 30},
+                                                                     {"out of memory by pressure", 50},
+                                                                     {"boot memory folio is optimised", 30}});
 }
 
 } // namespace mmodel

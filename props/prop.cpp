@@ -11,9 +11,11 @@
 
 #include <rapidcheck/detail/TestListenerAdapter.h>
 
+#include "fuzz/bytes.hpp"
 #include "fuzz/shrink.hpp"
+#include "props/audit.hpp"
 #include "props/environment.hpp"
-#include "spec/invariant.hpp"
+#include "spec/check.hpp"
 
 namespace mmodel {
 namespace {
@@ -42,7 +44,34 @@ std::string written(const std::string& id, const std::string& text) {
     return out ? path.string() : "";
 }
 
+std::optional<Broken> broken_by(const spec::Violation& v) {
+    const spec::Fact& fact = spec::fact(v.inv);
+    return Broken{std::string(fact.name), std::string(fact.sentence)};
+}
+
 } // namespace
+
+std::optional<Broken> judge_spec(const Trace& t) {
+    const auto r = spec::check_sequence(t.config, t.ops);
+    return r.violation ? broken_by(*r.violation) : std::nullopt;
+}
+
+std::optional<Broken> judge_spec_and_audit(const Trace& t) {
+    World w(t.config);
+    for (const Op& op : t.ops) {
+        if (const auto c = spec::checked_advance(w, op); c.violation) return broken_by(*c.violation);
+        if (const std::string wrong = audit(w); !wrong.empty()) return Broken{"audit", wrong};
+    }
+    return std::nullopt;
+}
+
+std::optional<Broken> judge_formats(const Trace& t) {
+    if (parse_trace(print_trace(t)) != t)
+        return Broken{"text", "A trace reads back from its text as it was."};
+    const auto bytes = encode(t);
+    if (!bytes || decode(*bytes) != t) return Broken{"bytes", "A trace reads back from its bytes as it was."};
+    return std::nullopt;
+}
 
 PropParams prop_params(int budget) {
     const u64 most = std::numeric_limits<int>::max();

@@ -43,6 +43,13 @@ struct Broken {
 };
 using Judge = std::function<std::optional<Broken>(const Trace&)>;
 
+// The judges that hold for every subsystem: the specification; and with it the slow count of everything after
+// each operation (props/audit.hpp).
+[[nodiscard]] std::optional<Broken> judge_spec(const Trace& t);
+[[nodiscard]] std::optional<Broken> judge_spec_and_audit(const Trace& t);
+// A trace reads back from its text and from its bytes.
+[[nodiscard]] std::optional<Broken> judge_formats(const Trace& t);
+
 // Checks that every drawn trace is good. A bad one is shrunk while it breaks the same fact, and written to a
 // file.
 [[nodiscard]] PropResult check_traces(const std::string& id, PropParams params, const rc::Gen<Trace>& gen,

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Every operation in a set of prepared worlds, with its allocation 0, 1, 2, ... failing until none fires: no
 // position is left out, and each has fired.
-#include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "props/audit.hpp"
-#include "props/example.hpp"
+#include "props/sweep.hpp"
 
 namespace mmodel {
 namespace {
-
-// The operations of a setting, each of which allocates; those that never do are below.
-struct Setting {
-    const char* what;
-    std::string made_by; // text of a trace
-    std::vector<const char*> ops;
-};
 
 std::vector<Setting> settings(const std::string& geometry, const std::string& small,
                               const std::string& large) {
@@ -55,76 +46,6 @@ std::vector<Setting> settings(const std::string& geometry, const std::string& sm
     };
 }
 
-// The operation with these faults on a copy of the world. The specification holds; the audit, if the machine
-// is small.
-Ran run_failing(const World& world, Op op, Faults faults) {
-    World w = world;
-    op.fail = faults;
-    const auto checked = spec::checked_advance(w, op);
-    INFO(print_op(world.config().geometry, op));
-    if (checked.violation) FAIL(spec::fact(checked.violation->inv).name << ": " << checked.violation->detail);
-    if (world.config().nr_frames() < 1'000) REQUIRE(audit(w) == "");
-    return checked.ran;
-}
-
-// The position to fail after n, of about `all`; `step` > 1 leaves out some between the first and last 40.
-u64 next_position(u64 n, u64 all, u64 step) {
-    return n + (n < 40 || n + 40 >= all ? 1 : std::min(step, all - 40 - n));
-}
-
-// How many positions fired.
-u64 sweep_singly(const World& w, const Op& op, u64 step) {
-    const u64 all = run_failing(w, op, {}).nr_allocs;
-    u64 fired = 0;
-    for (u64 n = 0;; n = next_position(n, all, step)) {
-        const Ran ran = run_failing(w, op, {{static_cast<u16>(n), no_fault}});
-        if (ran.nr_failed_allocs == 0) {
-            REQUIRE(n == all); // the positions are those of the run without faults, and all of them
-            return fired;
-        }
-        REQUIRE(ran.nr_failed_allocs == 1);
-        ++fired;
-    }
-}
-
-// Pairs: the second fault is that of the run which the first one left, until it no longer fires.
-u64 sweep_pairs(const World& w, const Op& op, u64 step) {
-    const u64 all = run_failing(w, op, {}).nr_allocs;
-    u64 fired = 0;
-    for (u64 i = 0; i < all; i = next_position(i, all, step)) {
-        const u64 then = run_failing(w, op, {{static_cast<u16>(i), no_fault}}).nr_allocs;
-        for (u64 j = i + 1;; j = next_position(j, then, step)) {
-            const Ran ran = run_failing(w, op, {{static_cast<u16>(i), static_cast<u16>(j)}});
-            REQUIRE(ran.nr_failed_allocs >= 1);
-            if (ran.nr_failed_allocs < 2) {
-                REQUIRE(j >= ran.nr_allocs);
-                break;
-            }
-            ++fired;
-        }
-    }
-    return fired;
-}
-
-struct Counts {
-    u64 singly{}, pairs{};
-};
-
-Counts sweep(const std::vector<Setting>& all, bool pairs, u64 step) {
-    Counts counts;
-    for (const Setting& s : all) {
-        const World w = after(s.made_by);
-        for (const char* line : s.ops) {
-            INFO(s.what << ": " << line);
-            const Op op = op_of(w.config(), line);
-            REQUIRE_FALSE(run_failing(w, op, {}).outcome.disabled);
-            counts.singly += sweep_singly(w, op, step);
-            if (pairs) counts.pairs += sweep_pairs(w, op, step);
-        }
-    }
-    return counts;
-}
-
 } // namespace
 
 TEST_CASE("on the tiny machine every allocation of every operation fails once, and every pair does") {
@@ -162,7 +83,7 @@ TEST_CASE("under memory that ends after 0, 1, 2, ... pages every operation of th
     u64 starved = 0;
     for (const Setting& s : settings("tiny", "2K", "8K")) {
         const World w = after(s.made_by);
-        for (const char* line : s.ops) {
+        for (const std::string& line : s.ops) {
             for (u32 left = 0; left < 24; ++left) {
                 World tight = w;
                 if (spec::checked_advance(tight, {.kind = OpKind::take_pages, .page = left})
