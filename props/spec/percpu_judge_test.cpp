@@ -82,6 +82,22 @@ TEST_CASE("a chunk whose counters lie is reported") {
                contains(counters("pcpu_nr_empty_pop_pages 5, in truth 4")));
 }
 
+TEST_CASE("a page that is mapped and not marked populated, or marked and not mapped, is reported") {
+    const World w = after(with_chunk), populated = after(with_chunk + "vm_populate chunk=0 to=1\n");
+    const Vmap page = w.pcpu().chunk_vmap(w.pcpu().chunks[own], 1, 0);
+    const std::string op = "vm_populate chunk=0 to=1",
+                      inv = "inv_populated_page_maps_a_frame_of_its_own_on_every_possible_cpu: ";
+    const World unmarked = with(populated, [](Pcpu& p) { p.chunks.own(own).populated.clear(0, 1); });
+    const Event map{
+        .kind = EventKind::vmalloc_pte, .pte = populated.machine().vmalloc().pte(page), .vmap = page};
+    CHECK_THAT(said(w, op, unmarked, done, {map}),
+               contains(inv + "chunk 2, page 0 of CPU 1 is mapped but not marked populated"));
+    const World marked = with(w, [](Pcpu& p) { p.chunks.own(own).populated.set(0, 1); });
+    const Event unmap{.kind = EventKind::vmalloc_pte, .vmap = page};
+    CHECK_THAT(said(w, op, marked, done, {unmap}),
+               contains(inv + "chunk 2, page 0 of CPU 1 is marked populated but not mapped"));
+}
+
 TEST_CASE("a first chunk that lost a page or is isolated is reported") {
     const World w = after(with_chunk);
     const std::string op = "vm_should_reclaim chunk=0";
@@ -154,6 +170,10 @@ TEST_CASE("an area that lies where another one does, or was not zeroed, is repor
     const World w = after(with_chunk + "pcpu_alloc area=1 bytes=64 align=4\n");
     const pcpu::Area other = w.pcpu().areas[1];
     const World twice = with(w, [&](Pcpu& p) { p.areas[0] = other; });
+    const std::string off = std::to_string(other.off);
+    CHECK_THAT(
+        said(w, "cpu_online cpu=1 on=1", with(twice, [](Pcpu& p) { (void)p.chunks.own(first); }), done),
+        contains("inv_percpu_areas_are_disjoint: chunk 0: areas at " + off + " and " + off + " overlap"));
     // Only what judges the operation looks at a chunk that it left alone.
     World quiet = twice;
     quiet.own().pcpu.own().chunks.forget_touched();
