@@ -29,11 +29,6 @@ private:
     using Chunk = pcpu::Chunk;
     using ChunkId = pcpu::ChunkId;
 
-    // A page of a chunk on a CPU.
-    struct UnitPage {
-        ChunkId chunk;
-        int cpu, page;
-    };
     struct Zeroed {
         u64 addr, bytes;
     };
@@ -59,7 +54,7 @@ private:
     // Before the operation.
     bool was_booted_;
     u64 nr_chunks_;
-    i64 nr_populated_, nr_mapped_, nr_objects_;
+    i64 nr_populated_, nr_mapped_;
     int nr_empty_;
     pcpu::Area area_;          // in the operation's slot
     ChunkId slot_;             // ... the chunk there

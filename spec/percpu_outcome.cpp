@@ -32,8 +32,7 @@ void PercpuJudge::judge_outcome(Monitor& out, const World& w, const Ran& ran) {
     case OpKind::vm_depopulate:
     case OpKind::vm_destroy:
     case OpKind::vm_should_reclaim: return judge_chunk_operation(out, w, ran);
-    case OpKind::cpu_online: return require_as_before(out, w, "a CPU came or went");
-    default: return; // not percpu's
+    default: return require_as_before(out, w, "a CPU came or went"); // cpu_online: no other is left
     }
 }
 

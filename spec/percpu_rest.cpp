@@ -20,25 +20,15 @@ bool is_in_slot(const pcpu::Pcpu& p, pcpu::ChunkId id) {
     return std::ranges::find(p.slots, id) != p.slots.end();
 }
 
-// The unit that a distance from a chunk's base lies in, as group and index; nothing between groups.
+// Whose unit a distance from a chunk's base lies in, no_cpu for a surplus one; nothing outside the areas.
 std::optional<int> cpu_at(const pcpu::Pcpu& p, u64 offset) {
+    std::optional<int> found;
     for (std::size_t g = 0; g < p.layout.group_offsets.size(); ++g) {
-        if (offset < p.layout.group_offsets[g] ||
-            offset >= p.layout.group_offsets[g] + p.layout.group_sizes[g])
-            continue;
-        const int cpu =
-            p.layout.ai.groups[g].cpu_map[(offset - p.layout.group_offsets[g]) / p.layout.unit_size];
-        return cpu == pcpu::no_cpu ? std::nullopt : std::optional(cpu);
+        const u64 start = p.layout.group_offsets[g];
+        if (offset >= start && offset < start + p.layout.group_sizes[g])
+            found = p.layout.ai.groups[g].cpu_map[(offset - start) / p.layout.unit_size];
     }
-    return std::nullopt;
-}
-
-bool is_in_areas(const pcpu::Pcpu& p, u64 offset) {
-    for (std::size_t g = 0; g < p.layout.group_offsets.size(); ++g)
-        if (offset >= p.layout.group_offsets[g] &&
-            offset < p.layout.group_offsets[g] + p.layout.group_sizes[g])
-            return true;
-    return false;
+    return found;
 }
 
 } // namespace
@@ -46,8 +36,8 @@ bool is_in_areas(const pcpu::Pcpu& p, u64 offset) {
 PercpuJudge::PercpuJudge(const World& before, const Op& op)
     : op_(op), was_booted_(before.pcpu().booted), nr_chunks_(before.pcpu().chunks.nr_live()),
       nr_populated_(before.pcpu().nr_populated), nr_mapped_(before.machine().tally.vmalloc),
-      nr_objects_(before.machine().tally.objects), nr_empty_(before.pcpu().nr_empty_pop_pages),
-      area_(before.pcpu().areas[op.folio]), slot_(before.pcpu().slots[op.folio % max_chunks]) {
+      nr_empty_(before.pcpu().nr_empty_pop_pages), area_(before.pcpu().areas[op.folio]),
+      slot_(before.pcpu().slots[op.folio % max_chunks]) {
     if (slot_ != pcpu::no_chunk)
         nr_chunk_populated_ = static_cast<u64>(before.pcpu().chunks[slot_].nr_populated);
 }
@@ -113,10 +103,10 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
     const u64 addr = vmalloc_start + v.value * p.page_bytes();
     for (const ChunkId id : chunks) {
         const Chunk& c = p.chunks[id];
-        if (is_boot_chunk(p, id) || addr < c.base_addr || !is_in_areas(p, addr - c.base_addr)) continue;
         const u64 offset = addr - c.base_addr;
-        const auto cpu = cpu_at(p, offset);
-        if (!cpu) {
+        const auto cpu = is_boot_chunk(p, id) || addr < c.base_addr ? std::nullopt : cpu_at(p, offset);
+        if (!cpu) continue;
+        if (*cpu == pcpu::no_cpu) {
             if (pte.present())
                 out.fail(Inv::only_units_of_possible_cpus_are_mapped, nullptr,
                          vmalloc_page(v) + " lies in a unit that no CPU has");
