@@ -226,9 +226,9 @@ public:
         emit({.kind = EventKind::kfree, .n = nr, .where = where},
              [&] { m_.tally.objects -= static_cast<i64>(nr); });
     }
-    // mm/vmalloc.c: vmalloc_to_page(). What the page table says.
+    // mm/vmalloc.c: vmalloc_to_page(). What the page table says; nothing for an address outside the range.
     [[nodiscard]] std::optional<Pfn> vmalloc_to_page(Vmap v) const {
-        const Pte p = m_.vmalloc().pte(v);
+        const Pte p = v.value < m_.vmalloc().nr_pages() ? m_.vmalloc().pte(v) : Pte{};
         return p.present() ? std::optional(p.pfn()) : std::nullopt;
     }
     // mm/vmalloc.c: vmap_pages_range_noflush() with PAGE_KERNEL, page by page; no_pfn stands for NULL. On an
