@@ -150,7 +150,8 @@ struct ReplayOptions {
 int replay(const ReplayOptions& o);
 
 struct LinuxOptions {
-    std::string tree{}, file{}, keep{}; // file: one of bench::KernelFile's names; empty: all that the tree has
+    std::string tree{}, file{},
+        keep{}; // file: one of bench::KernelFile's names; empty: all that the tree has
     double seconds{10};
     u64 seed{1};
     bool json{};

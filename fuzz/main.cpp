@@ -116,7 +116,8 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
 void add_linux(CLI::App& app, LinuxOptions& o) {
     CLI::App* sub = app.add_subcommand("linux", "Check one kernel tree's own file");
     sub->description(
-        "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, unchanged, against "
+        "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, unchanged, "
+        "against "
         "the shims and\n"
         "drives them with sweeps of failing allocations and random sequences under the specification; percpu "
         "is compared\n"
@@ -136,7 +137,7 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     sub->add_option("--keep", o.keep,
                     "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
         ->type_name("DIR");
-    sub->add_flag("--json", o.json, "One JSON object, on one line");
+    sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
     sub->footer(
         std::string("Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n") +
         exit_statuses);

@@ -57,9 +57,9 @@ std::vector<Scenario> hvo_scenarios() {
     return out;
 }
 
-const std::vector percpu_configs{
-    "x86-64", "x86-64 nodes=2 memory=512M cpus=0*2,1*2", "x86-64 memory=256M cpus=1,0,1,-,2",
-    "x86-64 vmalloc=64M memory=256M", "x86-64 memory=512M cpus=0*64"};
+const std::vector percpu_configs{"x86-64", "x86-64 nodes=2 memory=512M cpus=0*2,1*2",
+                                 "x86-64 memory=256M cpus=1,0,1,-,2", "x86-64 vmalloc=64M memory=256M",
+                                 "x86-64 memory=512M cpus=0*64"};
 
 } // namespace
 

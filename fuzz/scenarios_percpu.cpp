@@ -72,8 +72,8 @@ Ops reclaim(const Op& boot) {
 
 Ops atomic_ones(const Op& boot) {
     return Ops{boot} + allocs(0, 4, 8 * KiB) +
-           Ops{alloc(4, 32 * KiB, 8, true), balance(), alloc(4, 4 * KiB, 8, true), alloc(5, 64, 64, true),
-               free(4), balance()};
+           Ops{alloc(4, 32 * KiB, 8, true), balance(), alloc(4, 4 * KiB, 8, true),
+               alloc(5, 64, 64, true),      free(4),   balance()};
 }
 
 } // namespace
@@ -99,8 +99,9 @@ std::vector<Scenario> percpu_vm_scenarios() {
     }
     // Units of 18 pages and more: those of 64 CPUs lie under several page tables.
     for (const Op& b : {paged(58000), boot(58000, 0, 20 * KiB, 4 * KiB)}) {
-        out.push_back({many_cpus, {b, create(0), run(vm_populate, 0, 0, 2)}});
-        out.push_back({many_cpus, {b, create(0), run(vm_populate, 0, 0, 1), create(1), run(vm_populate, 1, 3, 9)}});
+        out.push_back({many_cpus, {b, create(0), run(vm_populate, 0, 0, 5)}});
+        out.push_back(
+            {many_cpus, {b, create(0), run(vm_populate, 0, 0, 1), create(1), run(vm_populate, 1, 3, 9)}});
     }
     return out;
 }
@@ -114,17 +115,24 @@ std::vector<Scenario> percpu_scenarios() {
         add_prefixes(out, config, life_of_a_chunk(paged()), 4);
         add_prefixes(out, config, atomic_ones(paged()), 5);
         add_prefixes(out, config, reclaim(paged()), 40);
-        add_prefixes(out, config, {embedded(), module(0, 4 * KiB), module(1, 8 * KiB), module(2, 100), free(0),
-                                   {.kind = module_unload, .folio = 2}},
+        add_prefixes(out, config,
+                     {embedded(),
+                      module(0, 4 * KiB),
+                      module(1, 8 * KiB),
+                      module(2, 100),
+                      free(0),
+                      {.kind = module_unload, .folio = 2}},
                      2);
     }
-    add_prefixes(out, two_nodes, {embedded(), alloc(0, 100), cpu(2, true), lookup(0, 3, 99), cpu(2, false)}, 3);
+    add_prefixes(out, two_nodes, {embedded(), alloc(0, 100), cpu(2, true), lookup(0, 3, 99), cpu(2, false)},
+                 3);
     out.push_back({two_cpus, Ops{embedded(), pages_left(6)} + allocs(0, 4, 32 * KiB)});
     out.push_back({two_cpus, Ops{paged(), pages_left(20)} + allocs(0, 12, 32 * KiB)});
     for (const Op& b : {paged(58000), boot(58000, 0, 20 * KiB, 4 * KiB)})
         for (u8 n = 1; n < 4; ++n) out.push_back({many_cpus, Ops{b} + allocs(0, n, 20 * KiB)});
     out.push_back({two_cpus, {boot(1, 0, 0, 4 * KiB), alloc(0, 0), alloc(0, 40 * KiB), alloc(0, 4, 3)}});
-    out.push_back({two_cpus, {boot(100 * KiB + 3, 101 * 4, 9, 4 * KiB), alloc(0, 4), alloc(1, 32 * KiB, 4 * KiB)}});
+    out.push_back(
+        {two_cpus, {boot(100 * KiB + 3, 101 * 4, 9, 4 * KiB), alloc(0, 4), alloc(1, 32 * KiB, 4 * KiB)}});
     // Chunks until the vmalloc range is full, and again when they are gone.
     out.push_back({little_room, Ops{boot(2000 * KiB, 0, 28 * KiB, 2048 * KiB)} + allocs(0, 40, 32 * KiB) +
                                     frees(0, 40) + Ops{balance()} + allocs(0, 40, 32 * KiB)});

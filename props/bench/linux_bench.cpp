@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The real files under the specification, in a child as a campaign runs them: operations a second on one core. HVO on
-// 2 MiB folios; percpu areas that need no page, compared with the model as they come.
+// The real files under the specification, in a child as a campaign runs them: operations a second on one
+// core. HVO on 2 MiB folios; percpu areas that need no page, compared with the model as they come.
 #include <benchmark/benchmark.h>
 
 #include <filesystem>
@@ -42,7 +42,8 @@ void percpu_areas(benchmark::State& state, const char* dir) {
     if (!unit) return state.SkipWithError(unit.error().what.c_str());
     std::vector<Op> ops{
         {.kind = OpKind::pcpu_boot, .page = 8192, .to = 28672, .bytes = 40960, .align = 2 << 20}};
-    for (u8 i = 0; i < 3; ++i) ops.push_back({.kind = OpKind::pcpu_alloc, .folio = i, .bytes = 16384, .align = 8});
+    for (u8 i = 0; i < 3; ++i)
+        ops.push_back({.kind = OpKind::pcpu_alloc, .folio = i, .bytes = 16384, .align = 8});
     for (int i = 0; i < 1000; ++i)
         ops.insert(ops.end(), {{.kind = OpKind::pcpu_alloc, .folio = 3, .bytes = 64, .align = 8},
                                {.kind = OpKind::pcpu_free, .folio = 3}});

@@ -57,7 +57,8 @@ struct Reach {
 TEST_CASE("a seed of HVO gives the operations that it always gave") {
     const Config tiny = *parse_config("tiny nodes=2"), x86 = *parse_config("x86-64");
     CHECK(hash_of(random_ops(tiny, {}, 1, 500), tiny.geometry) == 0x83c64b64931145ebull);
-    CHECK(hash_of(random_ops(x86, {.gigantic_percent = 20, .max_fault = 12}, 7, 500), x86.geometry) == 0x71b98396ad3cf5ccull);
+    CHECK(hash_of(random_ops(x86, {.gigantic_percent = 20, .max_fault = 12}, 7, 500), x86.geometry) ==
+          0x71b98396ad3cf5ccull);
 }
 
 TEST_CASE("every operation drawn is valid, has fuzz bytes, and is drawn again with the same seed") {
@@ -81,7 +82,9 @@ TEST_CASE("percpu sequences boot on every machine of the fuzz bytes") {
     for (const Config& c : fuzz_configs()) {
         u64 booted = 0;
         for (u64 seed = 0; seed < 60; ++seed)
-            booted += step(World(c), random_ops(c, {.subsystem = Subsystem::percpu}, seed, 1)[0]).next.pcpu().booted;
+            booted += step(World(c), random_ops(c, {.subsystem = Subsystem::percpu}, seed, 1)[0])
+                          .next.pcpu()
+                          .booted;
         INFO(print_config(c));
         CHECK(booted >= 35);
     }
@@ -94,13 +97,20 @@ TEST_CASE("percpu sequences reach every operation, every error and every place t
         for (u64 seed = 0; seed < 40; ++seed)
             reach.run(c, random_ops(c, {.subsystem = Subsystem::percpu}, seed, 200));
         INFO(geometry);
-        for (const char* what :
-             {"pcpu_boot 0", "pcpu_boot -EINVAL", "pcpu_alloc 0", "pcpu_alloc -EINVAL", "pcpu_alloc -ENOMEM",
-              "pcpu_free 0", "pcpu_free -EINVAL", "pcpu_balance 0", "module_load 0", "module_unload 0",
-              "cpu_online 0", "pcpu_lookup 0", "vm_create 0", "vm_create -ENOMEM", "vm_populate 0",
-              "vm_populate -ENOMEM", "vm_depopulate 0", "vm_destroy 0", "vm_should_reclaim 0", "take_pages 0",
-              "give_pages 0", "fault", "chunk created", "chunk destroyed", "sidelined", "to_depopulate",
-              "reintegrated", "depopulated"}) {
+        for (const char* what : {"pcpu_boot 0",         "pcpu_boot -EINVAL",
+                                 "pcpu_alloc 0",        "pcpu_alloc -EINVAL",
+                                 "pcpu_alloc -ENOMEM",  "pcpu_free 0",
+                                 "pcpu_free -EINVAL",   "pcpu_balance 0",
+                                 "module_load 0",       "module_unload 0",
+                                 "cpu_online 0",        "pcpu_lookup 0",
+                                 "vm_create 0",         "vm_create -ENOMEM",
+                                 "vm_populate 0",       "vm_populate -ENOMEM",
+                                 "vm_depopulate 0",     "vm_destroy 0",
+                                 "vm_should_reclaim 0", "take_pages 0",
+                                 "give_pages 0",        "fault",
+                                 "chunk created",       "chunk destroyed",
+                                 "sidelined",           "to_depopulate",
+                                 "reintegrated",        "depopulated"}) {
             INFO(what);
             CHECK(reach.seen[what] > 0);
         }
@@ -110,9 +120,10 @@ TEST_CASE("percpu sequences reach every operation, every error and every place t
 TEST_CASE("mixed sequences have operations of both subsystems that do something") {
     const Config c = *parse_config("tiny nodes=2");
     Reach reach;
-    for (u64 seed = 0; seed < 40; ++seed) reach.run(c, random_ops(c, {.subsystem = Subsystem::both}, seed, 200));
-    for (const char* what : {"optimise 0", "optimise -ENOMEM", "restore 0", "pcpu_alloc 0", "pcpu_alloc -ENOMEM",
-                             "pcpu_balance 0", "chunk created", "chunk destroyed"}) {
+    for (u64 seed = 0; seed < 40; ++seed)
+        reach.run(c, random_ops(c, {.subsystem = Subsystem::both}, seed, 200));
+    for (const char* what : {"optimise 0", "optimise -ENOMEM", "restore 0", "pcpu_alloc 0",
+                             "pcpu_alloc -ENOMEM", "pcpu_balance 0", "chunk created", "chunk destroyed"}) {
         INFO(what);
         CHECK(reach.seen[what] > 0);
     }

@@ -94,8 +94,8 @@ Difference chunk(const std::string& whose, const Chunk& r, const Chunk& m) {
     if (auto d = block(whose + ": ", r.chunk_md, m.chunk_md, false)) return d;
     for (std::size_t i = 0; i < r.md_blocks.size() && i < m.md_blocks.size(); ++i)
         if (r.md_blocks[i] != m.md_blocks[i])
-            if (auto d = block(whose + ", page " + std::to_string(i) + ": ", r.md_blocks[i], m.md_blocks[i],
-                               true))
+            if (auto d =
+                    block(whose + ", page " + std::to_string(i) + ": ", r.md_blocks[i], m.md_blocks[i], true))
                 return d;
     return std::nullopt;
 }
@@ -105,7 +105,8 @@ Difference chunks(const Pcpu& r, const Pcpu& m) {
         if (r.chunks.is_live(id) && m.chunks.is_live(id) && &r.chunks[id] == &m.chunks[id]) continue;
         const std::string whose = "chunk " + std::to_string(id);
         if (r.chunks.is_live(id) != m.chunks.is_live(id))
-            return whose + (r.chunks.is_live(id) ? " is there, the model has none" : " is not there, the model has one");
+            return whose + (r.chunks.is_live(id) ? " is there, the model has none"
+                                                 : " is not there, the model has one");
         if (!r.chunks.is_live(id)) continue;
         if (auto d = chunk(whose, r.chunks[id], m.chunks[id])) return d;
     }
@@ -116,7 +117,8 @@ Difference chunks(const Pcpu& r, const Pcpu& m) {
 
 Difference first_difference(const Ran& real, const Ran& model, const Pcpu& r, const Pcpu& m, bool is_boot) {
     if (auto d = outcome(real.outcome, model.outcome)) return d;
-    if (r.booted != m.booted) return r.booted ? "it is booted, the model is not" : "it is not booted, the model is";
+    if (r.booted != m.booted)
+        return r.booted ? "it is booted, the model is not" : "it is not booted, the model is";
     if (!r.booted) return std::nullopt;
     if (is_boot) // it does not change after
         if (auto d = layout(r.layout, m.layout)) return d;

@@ -61,7 +61,8 @@ struct RealPercpuCalls {
         d.unit_->describe(self, &c);
         const ChunkId id = d.numbers_.of(d.to_model(c.base_addr));
         d.selves_.resize(d.numbers_.end());
-        if (id == pcpu::no_chunk) d.abandon("pcpu_create_chunk", "a chunk at addresses that were not reserved");
+        if (id == pcpu::no_chunk)
+            d.abandon("pcpu_create_chunk", "a chunk at addresses that were not reserved");
         d.selves_[id] = self;
         return id;
     }

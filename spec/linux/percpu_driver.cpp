@@ -14,14 +14,16 @@ namespace mmodel::bench {
 namespace {
 
 void* map_zeroed(u64 bytes) {
-    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* at =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) throw HostError("cannot reserve address space for the struct pages");
     return at;
 }
 
 unsigned long mask_of_possible_cpus(const Config& c) {
     unsigned long mask = 0;
-    for (u8 cpu = 0; cpu < c.nr_cpu_ids(); ++cpu) mask |= static_cast<unsigned long>(c.cpu_possible(cpu)) << cpu;
+    for (u8 cpu = 0; cpu < c.nr_cpu_ids(); ++cpu)
+        mask |= static_cast<unsigned long>(c.cpu_possible(cpu)) << cpu;
     return mask;
 }
 
@@ -84,7 +86,8 @@ void PercpuDriver::abandon(const char* where, const std::string& what) {
 
 void PercpuDriver::prepare_static_image(u64 bytes) {
     static_image_.resize(std::min(bytes, arena_.nr_frames() * Arena::page));
-    for (std::size_t i = 0; i < static_image_.size(); ++i) static_image_[i] = static_cast<std::byte>(i * 7 + 1);
+    for (std::size_t i = 0; i < static_image_.size(); ++i)
+        static_image_[i] = static_cast<std::byte>(i * 7 + 1);
     host_.per_cpu_load = static_image_.data();
 }
 
@@ -128,7 +131,8 @@ Held PercpuDriver::held(u8 slot) const {
         const u64 addr = pcpu_->chunk_addr(c, cpu, 0) + static_cast<u64>(a.off);
         bool mapped = true;
         if (Pcpu::is_vmalloc_addr(addr))
-            for (u64 at = addr / Arena::page; at <= (addr + static_cast<u64>(a.bytes) - 1) / Arena::page; ++at)
+            for (u64 at = addr / Arena::page; at <= (addr + static_cast<u64>(a.bytes) - 1) / Arena::page;
+                 ++at)
                 mapped = mapped &&
                          world_.machine().vmalloc().pte(Vmap{at - vmalloc_start / Arena::page}).present();
         h.copies.emplace_back(cpu, mapped ? to_host(addr) : 0);
@@ -138,8 +142,8 @@ Held PercpuDriver::held(u8 slot) const {
 
 // Before an operation that is about areas: they are as their owners left them.
 void PercpuDriver::check_contents(const Op& op) {
-    const bool one = op.kind == OpKind::pcpu_free || op.kind == OpKind::module_unload ||
-                     op.kind == OpKind::pcpu_lookup;
+    const bool one =
+        op.kind == OpKind::pcpu_free || op.kind == OpKind::module_unload || op.kind == OpKind::pcpu_lookup;
     if (!one && op.kind != OpKind::cpu_online) return;
     const int cpu = fields_of(op.kind) & f_cpu ? op.nid : -1;
     for (std::size_t slot = one ? op.folio : 0; slot < (one ? op.folio + 1u : max_areas); ++slot) {
@@ -165,7 +169,8 @@ void PercpuDriver::fill_contents(const Op& op, const Outcome& outcome) {
 Op PercpuDriver::as_a_kernel_meets_it(Op op) const {
     if (op.kind != OpKind::pcpu_boot || !op.on || !op.fail.any()) return op;
     const pcpu::CpuMap cpus = pcpu::cpus_of(config_);
-    const auto ai = pcpu::alloc_info_for(boot_.pcpu().sizes, cpus, {op.bytes, op.page, op.to, op.align, op.on});
+    const auto ai =
+        pcpu::alloc_info_for(boot_.pcpu().sizes, cpus, {op.bytes, op.page, op.to, op.align, op.on});
     if (!ai) return op;
     const u64 pages = ai->unit_size / Arena::page * static_cast<u64>(cpus.nr_possible());
     for (u16& n : op.fail.nth)
@@ -240,8 +245,8 @@ void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const
     if (!is_clean()) return;
     monitor_->finish(world_, step.ran);
     if (!is_clean()) return;
-    if (const auto what = first_difference(step.ran, expected, world_.pcpu(), model.pcpu(),
-                                           op.kind == OpKind::pcpu_boot))
+    if (const auto what =
+            first_difference(step.ran, expected, world_.pcpu(), model.pcpu(), op.kind == OpKind::pcpu_boot))
         monitor_->fail(spec::Inv::real_file_agrees_with_the_model, nullptr, *what);
 }
 

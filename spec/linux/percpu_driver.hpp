@@ -117,8 +117,8 @@ private:
     bool boot_is_paged_{};
     u64 nr_embedded_frames_{};
     std::vector<std::pair<Vmap, u64>> mapped_; // by this operation
-    std::vector<void*> arrays_; // objects of this operation that may be what pcpu_get_pages() made
-    std::vector<Pfn> described_;               // frames whose struct page may not be zero any more
+    std::vector<void*> arrays_;  // objects of this operation that may be what pcpu_get_pages() made
+    std::vector<Pfn> described_; // frames whose struct page may not be zero any more
     std::vector<mmodel_percpu_chunk> room_;
     std::span<const mmodel_percpu_chunk> read_; // of the lists, in order; in room_
 };

@@ -137,10 +137,9 @@ struct PercpuHost {
     static void pcpu_free_vm_areas(const char* where, const unsigned long* addrs, int nr) {
         RealKernel& k = enter(where);
         const pcpu::Layout& l = self->pcpu_->layout;
-        const pcpu::ChunkId id =
-            nr == static_cast<int>(l.group_offsets.size())
-                ? self->numbers_.of(self->to_model(addrs[0]) - l.group_offsets[0])
-                : pcpu::no_chunk;
+        const pcpu::ChunkId id = nr == static_cast<int>(l.group_offsets.size())
+                                     ? self->numbers_.of(self->to_model(addrs[0]) - l.group_offsets[0])
+                                     : pcpu::no_chunk;
         if (id == pcpu::no_chunk) bug(where, "", 0, "vmalloc areas that nobody has are freed");
         const pcpu::ChunkAreas areas(*self->pcpu_);
         const Vmap base{(self->numbers_.base(id) - vmalloc_start) / Arena::page};
@@ -194,10 +193,13 @@ struct PercpuHost {
     static void warn(const char* where, const char*, int line, const char* condition) {
         enter(where).warn(where, (std::string(condition) + ", line " + std::to_string(line)).c_str());
     }
-    __attribute__((noreturn)) static void bug(const char* where, const char*, int line, const char* condition) {
+    __attribute__((noreturn)) static void bug(const char* where, const char*, int line,
+                                              const char* condition) {
         self->abandon(where, std::string(condition) + (line ? ", line " + std::to_string(line) : ""));
     }
-    __attribute__((noreturn)) static void panic(const char* where, const char* format) { throw Panic{where, format}; }
+    __attribute__((noreturn)) static void panic(const char* where, const char* format) {
+        throw Panic{where, format};
+    }
 
 private:
     struct Areas {

@@ -20,8 +20,8 @@ u64 round_up(u64 n, u64 to) { return (n + to - 1) / to * to; }
 } // namespace
 
 ObjectPool::ObjectPool() {
-    void* at = mmap(nullptr, pool_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1, 0);
+    void* at =
+        mmap(nullptr, pool_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) throw HostError("cannot reserve address space for the kernel file's objects");
     start_ = static_cast<std::byte*>(at);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Memory for what a kernel file keeps of its own: objects of kmalloc() and vmalloc(), boot memory that is not
-// a unit's, scratch memory of the shim. Outside the modelled frames. What was freed is poisoned and not handed
-// out again for a while.
+// a unit's, scratch memory of the shim. Outside the modelled frames. What was freed is poisoned and not
+// handed out again for a while.
 #pragma once
 
 #include <deque>

@@ -151,8 +151,8 @@ void PercpuDriver::adopt_boot(const pcpu::BootParams& b) {
         unit_->describe(self, &d);
         const int bytes = d.nr_pages * static_cast<int>(p.page_bytes()) - d.start_offset - d.end_offset;
         selves_.push_back(self);
-        return p.chunks.add(pcpu::init_first_chunk(
-            p.sizes, to_model(d.base_addr) + static_cast<u64>(d.start_offset), bytes));
+        return p.chunks.add(
+            pcpu::init_first_chunk(p.sizes, to_model(d.base_addr) + static_cast<u64>(d.start_offset), bytes));
     };
     p.first_chunk = add(g.first_chunk);
     if (g.reserved_chunk) p.reserved_chunk = add(g.reserved_chunk);
@@ -161,8 +161,8 @@ void PercpuDriver::adopt_boot(const pcpu::BootParams& b) {
     *pcpu_ = std::move(p);
 }
 
-// Before flush_cache_vmap_early() (6.8) there was nothing to flush a page-mapped first chunk with; a FIXME said so. It is
-// done for the tree, or none of what follows such a boot could be judged.
+// Before flush_cache_vmap_early() (6.8) there was nothing to flush a page-mapped first chunk with; a FIXME
+// said so. It is done for the tree, or none of what follows such a boot could be judged.
 void PercpuDriver::flush_what_nobody_flushes() {
     if (unit_->flushes_early) return;
     for (const auto& [start, nr] : mapped_) kernel_->flush_cache_vmap("pcpu_page_first_chunk", start, nr);
@@ -205,8 +205,8 @@ void PercpuDriver::read_lists(int nr) {
 void PercpuDriver::sync_members() {
     pcpu::ChunkTable& t = pcpu_->chunks;
     for (ChunkId id = 0; id < t.end_id(); ++id) {
-        if (!t.is_live(id) || (numbers_.is_given(id) &&
-                               (numbers_.is_boot(id) || numbers_.base(id) == t[id].base_addr)))
+        if (!t.is_live(id) ||
+            (numbers_.is_given(id) && (numbers_.is_boot(id) || numbers_.base(id) == t[id].base_addr)))
             continue;
         t.unlist(id);
         t.remove(id);
@@ -270,21 +270,23 @@ void PercpuDriver::sync_chunks() {
     }
 }
 
-// Bitmaps are long. A chunk that has the same numbers as before, that the operation is not about and that the model
-// did not touch is taken as unchanged, until an operation comes that may change anything.
+// Bitmaps are long. A chunk that has the same numbers as before, that the operation is not about and that the
+// model did not touch is taken as unchanged, until an operation comes that may change anything.
 bool PercpuDriver::is_suspect(ChunkId id) const {
     if (op_.kind != OpKind::pcpu_alloc && op_.kind != OpKind::pcpu_free && op_.kind != OpKind::pcpu_lookup &&
         op_.kind != OpKind::cpu_online)
         return true;
     const auto& touched = model_->chunks.touched();
-    return op_.fail.any() || pcpu_->areas[op_.folio].chunk == id || std::ranges::find(touched, id) != touched.end();
+    return op_.fail.any() || pcpu_->areas[op_.folio].chunk == id ||
+           std::ranges::find(touched, id) != touched.end();
 }
 
 void PercpuDriver::sync_chunk(ChunkId id, const mmodel_percpu_chunk& d) {
     const Chunk& c = pcpu_->chunks[id];
     if (d.nr_pages != c.nr_pages)
         return monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
-                              "chunk " + std::to_string(id) + " has " + std::to_string(d.nr_pages) + " pages");
+                              "chunk " + std::to_string(id) + " has " + std::to_string(d.nr_pages) +
+                                  " pages");
     std::erase_if(arrays_, [&](const void* at) {
         return at == d.self || at == d.alloc_map || at == d.bound_map || at == d.md_blocks;
     });
@@ -316,8 +318,8 @@ void PercpuDriver::sync_chunk(ChunkId id, const mmodel_percpu_chunk& d) {
     read_bits(own.populated, d.populated);
 }
 
-// The one array of page pointers: an object of its size that is no chunk's. What is in it is judged where it is
-// used.
+// The one array of page pointers: an object of its size that is no chunk's. What is in it is judged where it
+// is used.
 void PercpuDriver::sync_array() {
     if (std::ranges::any_of(arrays_, [&](const void* at) { return objects_.is_live(at); }))
         pcpu_->pages.assign(nr_page_pointers(), no_pfn);
@@ -331,7 +333,7 @@ void PercpuDriver::sync_tags() {
             if (!pte.present()) continue;
             void* self = unit_->page_tag(pte.pfn().value);
             const auto it = std::ranges::find(selves_, self);
-            const u64 tag = !self                   ? 0
+            const u64 tag = !self                 ? 0
                             : it == selves_.end() ? ~u64{0}
                                                   : pcpu::tag_of(static_cast<ChunkId>(it - selves_.begin()));
             kernel_->set_page_tag("pcpu_set_page_chunk", pte.pfn(), tag);

@@ -82,7 +82,8 @@ void on_fault(int sig, siginfo_t* info, void* context) {
     const auto addr = reinterpret_cast<unsigned long>(info->si_addr);
     const bool in_vmemmap = arena_now && arena_now->vpage_at(addr).has_value();
     const bool in_vmalloc = arena_now && arena_now->vmap_at(addr).has_value();
-    const bool no_memory = sig == SIGBUS && arena_now && (in_vmemmap || in_vmalloc || arena_now->frame_at(addr));
+    const bool no_memory =
+        sig == SIGBUS && arena_now && (in_vmemmap || in_vmalloc || arena_now->frame_at(addr));
 #if defined(__x86_64__)
     const bool write = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_ERR] & 2;
 #else

@@ -132,8 +132,8 @@ std::expected<Tree, Problem> open_tree(const fs::path& dir) {
 std::expected<Tree, Problem> Tree::judged_by(std::string_view name) const {
     const auto f = std::ranges::find(files, name, &KernelFile::name);
     if (f == files.end())
-        return std::unexpected(
-            Problem{dir.string() + ": the tree of Linux " + version + " has no '" + std::string(name) + "'", true});
+        return std::unexpected(Problem{
+            dir.string() + ": the tree of Linux " + version + " has no '" + std::string(name) + "'", true});
     if (!f->refusal.empty())
         return std::unexpected(
             Problem{dir.string() + ": " + f->path + " of Linux " + version + " is " + f->refusal, true});
