@@ -16,6 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr u64 max_hangs = 4; // each costs seconds
+constexpr double max_shrink_seconds = 20;
 
 class Campaign {
 public:
@@ -91,9 +92,9 @@ private:
     // Every position of few. Of many the first and the last (objects come first, page tables last) and some
     // between.
     static u32 next_position(u32 a, u32 nr) {
-        constexpr u32 ends = 12;
-        if (nr <= 64 || a < ends || a + ends >= nr) return a + 1;
-        return std::min(a + nr / 8, nr - ends);
+        constexpr u32 first = 7, last = 4;
+        if (nr <= 64 || a < first || a + last >= nr) return a + 1;
+        return std::min(a + nr / 4, nr - last);
     }
 
     Trouble try_sequence(const Config& c, const std::vector<Op>& ops, RealResult* result = nullptr) {
@@ -126,7 +127,7 @@ private:
                 .ops = {ops.begin(), ops.begin() + static_cast<long>(std::min<u64>(op_idx + 1, ops.size()))},
                 .expect = {}};
         spec::Violation shown = v;
-        auto still_fails = [&](const Trace& candidate) {
+        const auto shows_it = [&](const Trace& candidate) {
             if (stopped()) return false;
             const auto r = runner(candidate.config).run(candidate.ops);
             if (!r) return false;
@@ -136,10 +137,14 @@ private:
             shown = *same;
             return true;
         };
+        const double began = seconds();
+        const auto still_fails = [&](const Trace& candidate) {
+            return seconds() - began < max_shrink_seconds && shows_it(candidate);
+        };
         // A hang costs seconds each time it is shown again.
         const Trace small =
             shrink(std::move(t), still_fails, nullptr, v.inv == spec::Inv::every_operation_ends ? 8 : 600);
-        (void)still_fails(small);
+        (void)shows_it(small);
         report_.findings.push_back({shown, small.config, small.ops, 1});
     }
 

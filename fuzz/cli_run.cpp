@@ -216,11 +216,11 @@ void report(Job& job, const fs::path& tree, const bench::Report& r) {
     job.add_row(std::move(row));
 }
 
-void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, const bench::Problem& p) {
+void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, const bench::Problem& p,
+                    const std::string& file = "mm/hugetlb_vmemmap.c") {
     job.worsen(complain(p));
-    if (job.options.json) return print_json(cannot_build_json(tree, version));
-    job.add_row({version.empty() ? fmt::format("kernel tree {}", tree.string())
-                                 : tree_text(version, "mm/hugetlb_vmemmap.c"),
+    if (job.options.json) return print_json(cannot_build_json(tree, version, file));
+    job.add_row({version.empty() ? fmt::format("kernel tree {}", tree.string()) : tree_text(version, file),
                  {"-", "-", "-", "-"},
                  "cannot build"});
 }
@@ -228,9 +228,17 @@ void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, 
 void check_one(Job& job, const fs::path& dir, double seconds) {
     const auto tree = open_tree(dir);
     if (!tree) return report_unbuilt(job, dir, "", tree.error());
-    const auto r = check_tree(dir, seconds, job.options.seed);
-    if (!r) return report_unbuilt(job, dir, tree->version, r.error());
-    report(job, dir, *r);
+    std::vector<bench::KernelFile> files;
+    for (const bench::KernelFile& f : tree->files)
+        if (f.refusal.empty()) files.push_back(f);
+    for (const bench::KernelFile& f : files) {
+        if (interrupted()) return;
+        const auto r = check_tree(dir, seconds / static_cast<double>(files.size()), job.options.seed, f.name);
+        if (r)
+            report(job, dir, *r);
+        else
+            report_unbuilt(job, dir, tree->version, r.error(), f.path);
+    }
 }
 
 void check_trees(Job& job) {

@@ -137,7 +137,7 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     sub->add_option("--keep", o.keep,
                     "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
         ->type_name("DIR");
-    sub->add_flag("--json", o.json, "One JSON object, on one line");
+    sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
     sub->footer(
         std::string("Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n") +
         exit_statuses);

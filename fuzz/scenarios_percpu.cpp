@@ -99,7 +99,7 @@ std::vector<Scenario> percpu_vm_scenarios() {
     }
     // Units of 18 pages and more: those of 64 CPUs lie under several page tables.
     for (const Op& b : {paged(58000), boot(58000, 0, 20 * KiB, 4 * KiB)}) {
-        out.push_back({many_cpus, {b, create(0), run(vm_populate, 0, 0, 2)}});
+        out.push_back({many_cpus, {b, create(0), run(vm_populate, 0, 0, 5)}});
         out.push_back(
             {many_cpus, {b, create(0), run(vm_populate, 0, 0, 1), create(1), run(vm_populate, 1, 3, 9)}});
     }

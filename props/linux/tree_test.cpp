@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Debian's kernel trees: each shows exactly what spec/linux/findings records for its file, no less and no
-// more. Usage: mmodel_tree_test TREE [SECONDS]. Exit status 125: the tree is not there (a failure where CI is
-// set).
+// Debian's kernel trees: each file shows exactly what spec/linux/findings records for it, no less and no
+// more. Usage: mmodel_tree_test TREE FILE [SECONDS]. Exit status 125: the tree is not there (a failure where
+// CI is set).
 #include <cstdio>
 #include <cstdlib>
 
@@ -31,8 +31,8 @@ int judge(const bench::Report& report) {
     for (const auto inv : c.unrecorded)
         std::printf("FOUND BUT NOT RECORDED: %s: %s\n", spec::fact(inv).name.data(),
                     spec::fact(inv).sentence.data());
-    std::printf("Linux %s: %llu operations, %llu events\n", report.tree.version.c_str(),
-                static_cast<unsigned long long>(report.operations),
+    std::printf("Linux %s, %s: %llu operations, %llu events\n", report.tree.version.c_str(),
+                report.tree.file.c_str(), static_cast<unsigned long long>(report.operations),
                 static_cast<unsigned long long>(report.events));
     return c.is_as_recorded() && report.trouble.empty() ? 0 : fail("not as recorded " + report.trouble);
 }
@@ -40,13 +40,15 @@ int judge(const bench::Report& report) {
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2 && argc != 3) return fail("usage: mmodel_tree_test TREE [SECONDS]");
-    const double seconds = argc == 3 ? std::atof(argv[2]) : 20;
+    if (argc != 3 && argc != 4) return fail("usage: mmodel_tree_test TREE FILE [SECONDS]");
+    const double seconds = argc == 4 ? std::atof(argv[3]) : 20;
     if (!std::filesystem::exists(argv[1])) {
         std::fprintf(stderr, "%s is not there; ./dev trees makes it\n", argv[1]);
         return std::getenv("CI") ? 1 : not_there;
     }
-    const auto tree = bench::open_tree(argv[1]);
+    const auto whole = bench::open_tree(argv[1]);
+    if (!whole) return fail(whole.error().what);
+    const auto tree = whole->judged_by(argv[2]);
     if (!tree) return fail(tree.error().what);
     const auto unit = bench::compile(*tree, test_work_dir());
     if (!unit) return fail(unit.error().what);
