@@ -19,7 +19,7 @@ constexpr Mix mixed{.gigantic_percent = 20, .max_fault = 24, .subsystem = Subsys
 
 // Machines whose CPUs make a difference; rows of fuzz_configs(), so that a case can become bytes.
 constexpr std::array tiny_machines{"tiny cpus=0,0", "tiny nodes=2 cpus=0,1,1", "tiny nodes=2 cpus=1,0,-,1,2",
-                                   "tiny memory=16K vmalloc=32K cpus=0*3",
+                                   "tiny memory=16K vmalloc=8K cpus=0*3",
                                    "tiny memory=16K highmem=8K cpus=0"};
 // Addresses run out before memory does. In no row.
 constexpr std::array narrow_machines{"tiny vmalloc=8K cpus=0*2", "tiny nodes=2 vmalloc=8K cpus=0,1"};

@@ -113,7 +113,7 @@ TEST_CASE("runs of an area that were populated before one failed stay populated 
     CHECK(w.pcpu().nr_empty_pop_pages == 7 + 2);
 }
 
-TEST_CASE("who may not sleep gets only what is populated; the worker makes up for a failure") {
+TEST_CASE("who may not sleep gets only what is populated, and the worker makes up for a failure") {
     World w = after(x86 + big(0));
     Did d = run(w, "pcpu_alloc area=1 bytes=32K align=4 atomic=1");
     CHECK(d.outcome.err == Errno::nomem);
@@ -130,7 +130,8 @@ TEST_CASE("who may not sleep gets only what is populated; the worker makes up fo
     CHECK(run(w, "pcpu_alloc area=3 bytes=16K align=4 atomic=1").outcome.err == Errno::nomem);
 }
 
-TEST_CASE("modules get what the reserved chunk has and nothing else; without one they are served by any") {
+TEST_CASE(
+    "modules get what the reserved chunk has and nothing else, and without one they are served by any") {
     World w = after(x86);
     CHECK(run(w, "module_load area=0 bytes=8K align=4").outcome.value == at(1, 1696));
     CHECK(w.pcpu().nr_empty_pop_pages == 7);
@@ -325,7 +326,7 @@ TEST_CASE("a boot that lacks memory for a group gives back what it has") {
     CHECK(run(w, boot).outcome.disabled);
 }
 
-TEST_CASE("a page-mapped boot that lacks a page gives back all; a layout that cannot be is refused") {
+TEST_CASE("a page-mapped boot that lacks a page gives back all, and a layout that cannot be is refused") {
     const Config c = config_of("tiny cpus=0,0");
     for (int fault = 0; fault < 6; ++fault) {
         World w(c);

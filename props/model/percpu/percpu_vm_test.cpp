@@ -87,7 +87,7 @@ TEST_CASE("entries of an older call stay in the page array and are not looked at
     CHECK(script(w, "vm_populate chunk=0 page=4 to=5 fail=1") == "alloc 0 a; alloc 0 fails; free a");
 }
 
-TEST_CASE("depopulate flushes caches, unmaps CPU by CPU and frees at once; its caller flushes the TLBs") {
+TEST_CASE("depopulate flushes caches, unmaps CPU by CPU and frees at once, and its caller flushes the TLBs") {
     CHECK(
         script_after(with_chunk + "vm_populate chunk=0 page=1 to=4\n", "vm_depopulate chunk=0 page=1 to=3") ==
         "cache- 1+10; unmap 1; unmap 2; unmap 9; unmap 10; "
@@ -104,7 +104,7 @@ TEST_CASE("destroy flushes no TLB: the addresses go back to vmalloc, which does 
     CHECK(w.machine().tally.objects == 1); // the array
 }
 
-TEST_CASE("create makes four objects and one area for each group; a failure gives back what it made") {
+TEST_CASE("create makes four objects and one area for each group, and a failure gives back what it made") {
     CHECK(create(booted, "vm_create chunk=0") == "kzalloc; kzalloc; kzalloc; kzalloc; reserve");
     CHECK(create(booted, "vm_create chunk=0 fail=0") == "kzalloc fails");
     CHECK(create(booted, "vm_create chunk=0 fail=1") == "kzalloc; kzalloc fails; kfree 1");
@@ -148,7 +148,7 @@ TEST_CASE("groups of a chunk lie as far apart as in the first chunk, and units w
     CHECK(w.machine().vmalloc().mapped(Vmap{base}, Vmap{w.machine().vmalloc().nr_pages()}).size() == 5);
 }
 
-TEST_CASE("should_reclaim: a quarter of the pages, and more than HIGH besides; never the first chunks") {
+TEST_CASE("should_reclaim: a quarter of the pages, and more than HIGH besides, and never the first chunks") {
     World w = after("geometry tiny cpus=0,0\npcpu_boot static=100 reserved=128 dyn=1500 atom=1K\n"
                     "vm_create chunk=0\n");
     State& s = w.own();
