@@ -17,6 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr u64 max_hangs = 4; // each costs seconds
 constexpr double max_shrink_seconds = 20;
+constexpr u32 max_swept_whole = 64; // allocations of an operation
 
 class Campaign {
 public:
@@ -75,9 +76,10 @@ private:
             if (auto p = try_sequence(c, s.ops, &clean)) return p;
             if (is_enough()) return std::nullopt;
             const u32 nr_allocs = clean.ran.size() == s.ops.size() ? clean.ran.back().nr_allocs : 12;
-            const bool many = nr_allocs > 64;
-            for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs)) {
-                for (u32 b = a; b < std::min(nr_allocs, many ? a + 1 : a + 3); ++b) {
+            const bool gigantic = s.ops.front().kind == OpKind::alloc_folio && s.ops.front().size == 1;
+            const bool pairs = !gigantic && nr_allocs <= max_swept_whole;
+            for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs, gigantic)) {
+                for (u32 b = a; b < std::min(nr_allocs, pairs ? a + 3 : a + 1); ++b) {
                     std::vector<Op> ops = s.ops;
                     ops.back().fail.nth = {static_cast<u16>(a), b == a ? no_fault : static_cast<u16>(b)};
                     ops.back() = canonical(ops.back());
@@ -89,11 +91,13 @@ private:
         return std::nullopt;
     }
 
-    // Every position of few. Of many the first and the last (objects come first, page tables last) and some
-    // between.
-    static u32 next_position(u32 a, u32 nr) {
+    // Every position of few. Of a gigantic folio, whose every operation is long, the new head, the first PMD
+    // splits, some later, and the last. Of many percpu pages the first and the last (objects come first, page
+    // tables last) and some between.
+    static u32 next_position(u32 a, u32 nr, bool gigantic) {
+        if (gigantic) return a < 3 ? a + 1 : a + 1 < nr ? std::min(a * 16, nr - 1) : nr;
         constexpr u32 first = 7, last = 4;
-        if (nr <= 64 || a < first || a + last >= nr) return a + 1;
+        if (nr <= max_swept_whole || a < first || a + last >= nr) return a + 1;
         return std::min(a + nr / 4, nr - last);
     }
 

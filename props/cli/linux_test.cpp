@@ -55,10 +55,10 @@ TEST_CASE("an unknown generation and an unknown file exit 2 and say what is know
     const std::string tree = stand_in(dir, "/* vmemmap_get_tail() */");
     check_refused({"linux", "--tree", tree}, 2, "supported: 6.1 to 6.19");
     check_refused({"run", "--tree", tree}, 2, "supported: 6.1 to 6.19");
+    check_refused({"linux", "--tree", tree, "--file", "slab"}, 2,
+                  "'slab'; known: hugetlb_vmemmap, percpu-vm, percpu");
     const TempDir other;
-    const std::string without_percpu = stand_in(other);
-    check_refused({"linux", "--tree", without_percpu, "--file", "percpu"}, 2, "percpu");
-    check_refused({"linux", "--tree", without_percpu, "--file", "nope"}, 2, "'nope'");
+    check_refused({"linux", "--tree", stand_in(other), "--file", "percpu"}, 2, "has no 'percpu'");
 }
 
 TEST_CASE("no compiler exits 3 and says what to install, as JSON the verdict is cannot-build") {

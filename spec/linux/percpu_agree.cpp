@@ -120,8 +120,12 @@ Difference first_difference(const Ran& real, const Ran& model, const Pcpu& r, co
     if (r.booted != m.booted)
         return r.booted ? "it is booted, the model is not" : "it is not booted, the model is";
     if (!r.booted) return std::nullopt;
-    if (is_boot) // it does not change after
+    if (is_boot) { // it does not change after
         if (auto d = layout(r.layout, m.layout)) return d;
+        if (auto d = differ("the number of frames that units keep", static_cast<i64>(r.nr_embedded_frames),
+                            static_cast<i64>(m.nr_embedded_frames)))
+            return d;
+    }
     if (auto d = differ("pcpu_nr_empty_pop_pages", r.nr_empty_pop_pages, m.nr_empty_pop_pages)) return d;
     if (auto d = differ("pcpu_nr_populated", r.nr_populated, m.nr_populated)) return d;
     if (auto d = lists(r, m)) return d;

@@ -142,15 +142,30 @@ Held PercpuDriver::held(u8 slot) const {
 
 // Before an operation that is about areas: they are as their owners left them.
 void PercpuDriver::check_contents(const Op& op) {
+    if (op.kind == OpKind::cpu_online) return check_all_contents(op.nid);
     const bool one =
         op.kind == OpKind::pcpu_free || op.kind == OpKind::module_unload || op.kind == OpKind::pcpu_lookup;
-    if (!one && op.kind != OpKind::cpu_online) return;
-    const int cpu = fields_of(op.kind) & f_cpu ? op.nid : -1;
-    for (std::size_t slot = one ? op.folio : 0; slot < (one ? op.folio + 1u : max_areas); ++slot) {
+    if (!one || !pcpu_->areas[op.folio].live) return;
+    if (const auto what = contents_.changed(held(op.folio), -1))
+        monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what);
+}
+
+void PercpuDriver::check_all_contents(int cpu) {
+    for (u8 slot = 0; slot < max_areas; ++slot) {
         if (!pcpu_->areas[slot].live) continue;
-        if (const auto what = contents_.changed(held(static_cast<u8>(slot)), cpu))
+        if (const auto what = contents_.changed(held(slot), cpu))
             monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what);
     }
+}
+
+// After boot: every possible CPU has a copy of the static image.
+void PercpuDriver::check_static_data(const Op& op) {
+    for_each_possible_cpu(*pcpu_, [&](int cpu) {
+        const u64 unit = pcpu_->base_addr + pcpu_->layout.unit_offsets[static_cast<std::size_t>(cpu)];
+        if (std::memcmp(reinterpret_cast<const void*>(to_host(unit)), static_image_.data(), op.bytes))
+            monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
+                           "CPU " + std::to_string(cpu) + " has no copy of the static data");
+    });
 }
 
 // After an area was handed out: it is zeroed, and from now on somebody's.
@@ -239,6 +254,9 @@ void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const
     if (!is_clean()) return;
     sync();
     fill_contents(op, step.ran.outcome);
+    if (op.kind == OpKind::pcpu_balance) check_all_contents(-1);
+    if (op.kind == OpKind::pcpu_boot && !step.ran.outcome.disabled && step.ran.outcome.err == Errno::ok)
+        check_static_data(op);
     if (objects_.was_written_after_free())
         monitor_->fail(spec::Inv::kernel_code_touches_only_what_is_mapped, nullptr,
                        "an object was written to after it was freed");

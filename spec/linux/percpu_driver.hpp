@@ -73,6 +73,8 @@ private:
     void prepare_static_image(u64 bytes);
     [[nodiscard]] Held held(u8 slot) const;
     void check_contents(const Op& op);
+    void check_all_contents(int cpu);
+    void check_static_data(const Op& op);
     void fill_contents(const Op& op, const Outcome& outcome);
 
     // percpu_sync.cpp: what the kernel file's state says, into pcpu_.
