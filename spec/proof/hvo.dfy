@@ -244,6 +244,7 @@ class Machine {
       mem := mem[f := mem[was[0]]];
       memmap := memmap + 1;
     }
+    assert flag && key > 0;
     assert mem[reuse] == old(mem)[was[0]];
     var nr_walked := remap_range(reuse);
     if nr_walked == |pte| {
@@ -285,6 +286,7 @@ class Machine {
     if !got { return false; }
     restore_range(list, |pte|, reuse);
     flush_tlb();
+    assert tlb == {};
     assert forall f :: f in list[1..] ==> exists b :: 1 <= b < |pte| && list[b] == f;
     assert inv_no_page_is_leaked();
     flag := false;
