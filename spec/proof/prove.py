@@ -49,7 +49,7 @@ def dafny(run, top):
     """What is wrong, the proofs done and CPU seconds."""
     path = pathlib.Path(top) / (run["name"] + "." + run["file"])
     path.write_text(text_of(run))
-    cmd = ["dafny", "/compile:0", "/timeLimit:60", str(path)]
+    cmd = ["dafny", "/compile:0", "/timeLimit:600", str(path)]  # seconds on the clock: generous, for a busy machine
     if "method" in run: cmd.insert(1, "/proc:*.%s" % run["method"].replace("_", "__"))
     out, status, cpu = call(cmd, path.with_suffix(".log"))
     m = re.search(r"finished with (\d+) verified, (\d+) errors?(.*)", out)
