@@ -223,6 +223,24 @@ class Machine {
     assert forall g :: g in used ==> g == head || g in was[1..];
   }
 
+  // All pages map the reuse page: flush, and only then free what was mapped.
+  method finish(was: seq<int>, reuse: int, new_head: bool)
+    requires |pte| == |ro| == |was| >= 1 && buddy !! used && flag && key > 0
+    requires (!new_head ==> reuse == was[0]) && (new_head ==> reuse !in was)
+    requires forall i, j :: 0 <= i < j < |was| ==> was[i] != was[j]
+    requires forall f :: f in used <==> f == reuse || f in was
+    requires reuse in mem && head_page(mem[reuse])
+    requires forall a :: 0 <= a < |pte| ==> pte[a] == reuse && (ro[a] <==> a >= 1)
+    modifies this`tlb, this`mem, this`buddy, this`used, this`memmap
+    ensures optimised() && mem[reuse] == old(mem)[reuse] && buddy + used == old(buddy) + old(used)
+    ensures |buddy| == |old(buddy)| + |was| - (if new_head then 0 else 1) && memmap + |buddy| == old(memmap + |buddy|)
+  {
+    flush_tlb();
+    assert forall g :: g in was ==> g == was[0] || g in was[1..];
+    free_vmemmap_page_list(if new_head then was else was[1..]);
+    assert forall g :: g in used ==> g == reuse;
+  }
+
   // hugetlb_vmemmap_optimize_folio(). A failure leaves what every reader sees as it was.
   method optimize() returns (ok: bool)
     requires whole() && key >= 0
@@ -244,13 +262,11 @@ class Machine {
       mem := mem[f := mem[was[0]]];
       memmap := memmap + 1;
     }
+    assert flag && key > 0;
     assert mem[reuse] == old(mem)[was[0]];
     var nr_walked := remap_range(reuse);
     if nr_walked == |pte| {
-      flush_tlb();
-      assert forall g :: g in was ==> g == was[0] || g in was[1..];
-      free_vmemmap_page_list(if new_head then was else was[1..]);
-      assert forall g :: g in used ==> g == reuse;
+      finish(was, reuse, new_head);
       ok := true;
     } else {
       roll_back(was, nr_walked, reuse, new_head);
@@ -285,11 +301,13 @@ class Machine {
     if !got { return false; }
     restore_range(list, |pte|, reuse);
     flush_tlb();
+    assert tlb == {};
     assert forall f :: f in list[1..] ==> exists b :: 1 <= b < |pte| && list[b] == f;
     assert inv_no_page_is_leaked();
     flag := false;
     key := key - 1;
     ok := true;
+    assert ok == !flag;                         // an error leaves the folio optimised
   }
 
   // Restore undoes optimise, for every reader, whatever fails on the way.
