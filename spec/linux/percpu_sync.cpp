@@ -161,7 +161,7 @@ void PercpuDriver::adopt_boot(const pcpu::BootParams& b) {
     *pcpu_ = std::move(p);
 }
 
-// Before flush_cache_vmap_early() (6.8) there was nothing to flush a page-mapped first chunk with; a FIXME
+// Before flush_cache_vmap_early() (6.8) there was nothing to flush a page-mapped first chunk with; a comment
 // said so. It is done for the tree, or none of what follows such a boot could be judged.
 void PercpuDriver::flush_what_nobody_flushes() {
     if (unit_->flushes_early) return;
