@@ -97,7 +97,7 @@ void check(const Chunk& c, const Dumb& d) {
         RC_ASSERT((b.contig_hint == 0) == (d.nr_free(start, end) == 0));
         RC_ASSERT(d.is_free(start + b.contig_hint_start, start + b.contig_hint_start + b.contig_hint));
         RC_ASSERT(d.is_free(start, start + b.left_free) && d.is_free(end - b.right_free, end));
-        RC_ASSERT(b.left_free == b.nr_bits || !d.is_free(start, start + b.left_free + 1));
+        RC_ASSERT((b.left_free == b.nr_bits || !d.is_free(start, start + b.left_free + 1)));
         RC_ASSERT(c.populated.test(p) == d.is_populated(p));
         nr_populated += d.is_populated(p);
         nr_empty += d.is_populated(p) && d.is_empty(p);
