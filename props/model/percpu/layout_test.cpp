@@ -96,9 +96,9 @@ void groups_fit(const Drawn& d) {
         RC_ASSERT(g.nr_units % upa == 0 && at(g.nr_units) == g.cpu_map.size());
         const int opener = g.cpu_map[0];
         for (const int cpu : g.cpu_map)
-            RC_ASSERT(cpu == no_cpu || cpu == opener ||
-                      (d.cpus.distance(opener, cpu) == local_distance &&
-                       d.cpus.distance(cpu, opener) == local_distance));
+            RC_ASSERT((cpu == no_cpu || cpu == opener ||
+                       (d.cpus.distance(opener, cpu) == local_distance &&
+                        d.cpus.distance(cpu, opener) == local_distance)));
         // No group is opened by a CPU that an earlier one would have taken.
         for (const auto& earlier : d.ai.groups)
             if (&earlier < &g)
