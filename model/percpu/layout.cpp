@@ -150,11 +150,10 @@ int CpuMap::nr_possible() const {
 }
 
 CpuMap cpus_on_nodes(std::vector<int> node_of_cpu) {
-    constexpr u8 remote_distance = 20; // REMOTE_DISTANCE
     CpuMap m{.node_of_cpu = std::move(node_of_cpu)};
     for (std::size_t a = 0; a < max_nodes; ++a)
         for (std::size_t b = 0; b < max_nodes; ++b)
-            m.node_distance[a][b] = a == b ? u8{local_distance} : remote_distance;
+            m.node_distance[a][b] = a == b ? local_distance : remote_distance;
     return m;
 }
 

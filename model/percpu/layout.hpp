@@ -13,8 +13,7 @@
 
 namespace mmodel::pcpu {
 
-inline constexpr int local_distance = 10; // LOCAL_DISTANCE
-inline constexpr int no_cpu = -1;         // NR_CPUS in a cpu_map: a surplus unit
+inline constexpr int no_cpu = -1; // NR_CPUS in a cpu_map: a surplus unit
 
 // The possible CPUs and their nodes.
 struct CpuMap {
