@@ -72,6 +72,17 @@ std::optional<Pfn> Buddy::alloc_contig(Area a, Order order) {
     return std::nullopt;
 }
 
+bool Buddy::alloc_exactly(Area a, Pfn pfn) {
+    if (!is_free(a, pfn)) return false;
+    if (pfn >= frontier_[a] && pfn < untouched_end_[a])
+        touch_until(a, align_down(pfn, pages(max_order_)) + pages(max_order_));
+    u8 o = 0;
+    while (!holds(a, align_down(pfn, pages(o)), o)) ++o;
+    take(a, align_down(pfn, pages(o)), o);
+    while (o-- > 0) put(a, align_down(Pfn{pfn.value ^ pages(o)}, pages(o)), o);
+    return true;
+}
+
 void Buddy::free(Area a, Pfn pfn, Order order) {
     u8 o = order.value;
     for (; o < max_order_; ++o) {

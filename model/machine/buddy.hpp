@@ -35,6 +35,8 @@ public:
     // 2^order contiguous aligned pages made of whole blocks (alloc_contig_pages()). Needs: order past
     // max_order.
     [[nodiscard]] std::optional<Pfn> alloc_contig(Area a, Order order);
+    // That page, out of whatever block holds it; false when it is not free.
+    [[nodiscard]] bool alloc_exactly(Area a, Pfn pfn);
     // Gives back a block and merges it with its free buddies. Needs: none of it is free.
     void free(Area a, Pfn pfn, Order order);
 

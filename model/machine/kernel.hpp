@@ -4,7 +4,9 @@
 // runs.
 //
 // A Watch has `void before(const Machine&, const Event&)` and `void after(const Machine&, const Event&)`. It
-// may throw to end the operation at the event. NoWatch costs nothing.
+// may throw to end the operation at the event. NoWatch costs nothing. It may also have
+// `std::optional<Pfn> pick_frame(const Machine&)`: then it, not the buddy allocator, chooses among free
+// frames.
 #pragma once
 
 #include <bit>
@@ -44,9 +46,7 @@ public:
     // `highmem`: gfp has __GFP_HIGHMEM.
     std::optional<Pfn> alloc_pages_node(const char* where, Nid nid, bool this_node, bool highmem = false) {
         const bool fail = next_allocation_fails();
-        const auto p = fail      ? std::nullopt
-                       : highmem ? m_.alloc_highmem_page(nid, this_node)
-                                 : m_.alloc_page(nid, this_node);
+        const auto p = fail ? std::nullopt : take_page(nid, this_node, highmem);
         if (!p) ++nr_failed_;
         emit({.kind = EventKind::alloc_pages_node,
               .ok = p.has_value(),
@@ -60,7 +60,7 @@ public:
 
     std::optional<Pfn> pte_alloc_one_kernel(const char* where) {
         const bool fail = next_allocation_fails();
-        const auto p = fail ? std::nullopt : m_.alloc_table(Nid{0});
+        const auto p = fail ? std::nullopt : take_table();
         if (!p) ++nr_failed_;
         emit({.kind = EventKind::pte_alloc_one_kernel,
               .ok = p.has_value(),
@@ -309,6 +309,24 @@ public:
     }
 
 private:
+    // A watch may say which frame it is that the page allocator has to give (nothing: there is none).
+    static constexpr bool watch_picks = requires(Watch w, const Machine& m) { w.pick_frame(m); };
+    std::optional<Pfn> take_page(Nid nid, bool this_node, bool highmem) {
+        if constexpr (watch_picks) {
+            const std::optional<Pfn> p = watch_.pick_frame(m_);
+            return p ? m_.alloc_this_page(*p) : p;
+        } else {
+            return highmem ? m_.alloc_highmem_page(nid, this_node) : m_.alloc_page(nid, this_node);
+        }
+    }
+    std::optional<Pfn> take_table() {
+        if constexpr (watch_picks) {
+            const std::optional<Pfn> p = watch_.pick_frame(m_);
+            return p ? m_.alloc_this_table(*p) : p;
+        } else {
+            return m_.alloc_table(Nid{0});
+        }
+    }
     // mm/vmalloc.c: lazy_max_pages().
     [[nodiscard]] u64 lazy_max_pages() const {
         return std::bit_width(u64{m_.config().nr_cpu_ids()}) * (32ull << 20) / geometry().page_bytes;

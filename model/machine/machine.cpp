@@ -179,16 +179,16 @@ Contents Machine::freshly_initialised(Vpage v) const {
     return out;
 }
 
-Contents Machine::read(Pfn p) const {
+Contents Machine::as_kept(Pfn p) const {
     const Contents& c = contents_[p.value];
-    switch (c.kind) {
-    case Contents::Kind::copy:
-    case Contents::Kind::junk: return c;
-    case Contents::Kind::fresh: return freshly_initialised(Vpage{c.subject});
-    case Contents::Kind::implicit: break;
-    }
+    if (c.kind != Contents::Kind::implicit) return c;
     const auto v = boot_vpage(p);
-    return v && !frame(p).released ? freshly_initialised(*v) : Contents::junk();
+    return v && !frame(p).released ? Contents::fresh(*v) : Contents::junk();
+}
+
+Contents Machine::read(Pfn p) const {
+    const Contents c = as_kept(p);
+    return c.kind == Contents::Kind::fresh ? freshly_initialised(Vpage{c.subject}) : c;
 }
 
 void Machine::write(Pfn p, const Contents& c) { contents_.set(p.value, c); }

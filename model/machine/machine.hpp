@@ -120,6 +120,8 @@ public:
     // ---- struct pages
     // The contents of a frame, as `copy` or `junk`: what a reader who maps it would find.
     [[nodiscard]] Contents read(Pfn p) const;
+    // The same, said as it is kept: `fresh` follows whoever has the described memory, `copy` does not.
+    [[nodiscard]] Contents as_kept(Pfn p) const;
     // What initialisation leaves in vmemmap page v for the compound page that has it now (or none), as
     // `copy`.
     [[nodiscard]] Contents freshly_initialised(Vpage v) const;
@@ -144,6 +146,9 @@ public:
     void give_range(Pfn start, u64 nr); // [start, start + nr), in the largest blocks that fit
     // A single frame for kernel use: detached, contents junk. `order` is 0.
     [[nodiscard]] std::optional<Pfn> alloc_page(Nid nid, bool this_node);
+    // The same, but of that frame, which is free: for who enumerates what the allocator may choose.
+    [[nodiscard]] std::optional<Pfn> alloc_this_page(Pfn p);
+    [[nodiscard]] std::optional<Pfn> alloc_this_table(Pfn p);
     void free_page(Pfn p);
     void free_bootmem_page(Pfn p);
     void split_page(Pfn p);

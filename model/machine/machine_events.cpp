@@ -85,6 +85,16 @@ std::optional<Pfn> Machine::detach(std::optional<Pfn> p) {
     return p;
 }
 
+std::optional<Pfn> Machine::alloc_this_page(Pfn p) {
+    return buddy_.alloc_exactly(area_of(p), p) ? detach(p) : std::nullopt;
+}
+
+std::optional<Pfn> Machine::alloc_this_table(Pfn p) {
+    if (!buddy_.alloc_exactly(area_of(p), p)) return std::nullopt;
+    frames_.modify(p.value, [&](Frame& f) { set_owner(p, f, Owner::page_table); });
+    return p;
+}
+
 // A zone list: the node's highmem, its other memory, then the other nodes' in order.
 std::optional<Pfn> Machine::alloc_highmem_page(Nid nid, bool this_node) {
     auto from = [&](Nid n) -> std::optional<Pfn> {

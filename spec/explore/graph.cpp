@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/explore/graph.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <stdexcept>
+#include <unordered_map>
+
+namespace mmodel::explore {
+namespace {
+
+constexpr u64 max_events_of_an_operation = 20'000;
+
+// One allocation of an operation: it fails, or gets one of its choices.
+struct Decision {
+    bool fails{};
+    u16 choice{};
+};
+
+// What CPUs may hold of a page, in order.
+struct May {
+    std::array<Pte, max_may> pte{};
+    u8 nr{};
+    bool mapped{};
+
+    void add(Pte p) {
+        const auto end = pte.begin() + nr;
+        if (!p.present() || std::find(pte.begin(), end, p) != end) return;
+        if (nr == max_may) throw std::length_error("more translations of a page may be held than fit");
+        pte[nr++] = p;
+    }
+    [[nodiscard]] u8 index_of(Pte p) const { // 0: not among them
+        const auto end = pte.begin() + nr;
+        const auto at = std::find(pte.begin(), end, p);
+        return at == end ? 0 : static_cast<u8>(1 + (at - pte.begin()));
+    }
+};
+using Mays = std::vector<May>;
+
+May may_hold(const Machine& m, Tracked t) {
+    May out;
+    const Pte now = t.vmalloc ? m.vmalloc().pte(Vmap{t.page}) : m.translate(Vpage{t.page});
+    out.mapped = now.present();
+    out.add(now);
+    if (t.vmalloc)
+        for (const Pte& p : m.vmalloc().stale(Vmap{t.page}).pte) out.add(p);
+    else
+        m.for_each_stale(Vpage{t.page}, [&](Pte p) { out.add(p); });
+    return out;
+}
+
+bool is_flushed(const Event& e, Tracked t) {
+    switch (e.kind) {
+    case EventKind::flush_tlb_all: return true;
+    case EventKind::flush_tlb_kernel_range:
+        return !t.vmalloc && t.page >= e.vpage.value && t.page < e.vpage.value + e.n;
+    case EventKind::flush_tlb_vmalloc:
+        return t.vmalloc && t.page >= e.vmap.value && t.page < e.vmap.value + e.n;
+    default: return false;
+    }
+}
+
+class Builder {
+public:
+    Builder(const Space& space, const GraphOptions& options, const GraphLimits& limits)
+        : space_(space), options_(options), limits_(limits) {}
+
+    Graph build();
+
+    // ---- called while an operation runs
+    std::optional<Pfn> pick(const Machine& m);
+    void note_event(const Machine& m, const Event& e);
+
+private:
+    struct Draft { // an edge while the graph grows
+        u32 to{};
+        u64 outcome{}; // tells siblings apart
+        u32 label{};
+        bool waits{}, ends{};
+        std::vector<Remap> remaps{};
+    };
+
+    u32 add_node(const Machine& m, const hvo::Pool& pool, const Mays& mays);
+    u8 becomes(std::size_t page, Pte pte, const May& after, const Event& e) const;
+    std::vector<Remap> remaps(const Mays& before, const Mays& after, const Event& e) const;
+    u32 rest_of(World w, u32 from, const Op& op);
+    void expand(u32 rest);
+    void try_operation(u32 rest, u16 op_idx);
+    u64 run(u32 rest, u16 op_idx);
+    void follow(u64 outcome, const Machine& m, const Mays& mays, const Event& e);
+    void finish_run(u32 rest, World w, const Op& op, const Ran& ran);
+    void note_broken(u32 rest, const Op& op, spec::Violation v);
+    [[nodiscard]] Mays mays_of(const Machine& m) const;
+    u32 label_of(const Event& e);
+    u32 end_of(const Op& op);
+    void flatten();
+    Op op_of(u16 op_idx) const;
+
+    const Space& space_;
+    const GraphOptions& options_;
+    const GraphLimits& limits_;
+    Graph g_;
+    std::vector<std::vector<Draft>> out_;         // by node
+    std::unordered_map<std::string, u32> known_;  // key -> index of rests
+    std::unordered_map<std::string, u32> labels_; // text -> index
+    std::map<Op, u32> end_labels_;
+    std::deque<std::optional<World>> worlds_; // by index of rests; dropped once expanded
+    std::vector<Mays> rest_mays_;             // by index of rests
+    std::vector<u32> depths_;
+
+    // The run that is under way.
+    std::vector<Decision> script_;
+    std::vector<u16> nr_choices_; // by allocation so far
+    u16 nr_picked_{};
+    const hvo::Pool* pool_{};
+    u32 at_{};
+    Mays mays_;
+    u16 op_idx_{}, event_idx_{};
+    u32 rest_idx_{};
+};
+
+// A watch for one run: judged, and followed through the graph.
+struct RunWatch {
+    Builder& b;
+    spec::Monitor* monitor;
+
+    void before(const Machine& m, const Event& e) {
+        if (monitor) monitor->before(m, e);
+    }
+    void after(const Machine& m, const Event& e) {
+        if (monitor) monitor->after(m, e);
+        b.note_event(m, e);
+    }
+    std::optional<Pfn> pick_frame(const Machine& m) { return b.pick(m); }
+};
+
+std::optional<Pfn> Builder::pick(const Machine& m) {
+    const std::vector<Pfn> from = choices(m, space_, options_.symmetry);
+    const std::size_t at = nr_choices_.size();
+    nr_picked_ = static_cast<u16>(from.size());
+    if (from.empty()) return std::nullopt;
+    return from[at < script_.size() ? script_[at].choice : 0];
+}
+
+bool is_allocation(EventKind k) {
+    return k == EventKind::alloc_pages_node || k == EventKind::pte_alloc_one_kernel ||
+           k == EventKind::kzalloc || k == EventKind::pcpu_get_vm_areas;
+}
+
+void Builder::note_event(const Machine& m, const Event& e) {
+    if (is_allocation(e.kind)) nr_choices_.push_back(std::exchange(nr_picked_, 0));
+    if (++event_idx_ > max_events_of_an_operation)
+        throw spec::Violated{{spec::Inv::every_operation_ends, event_idx_, e.where, print_event(e), ""}};
+    u64 outcome = hash_combine(static_cast<u64>(e.kind), u64{e.ok} << 1 | u64{e.on});
+    for (const u64 n : {e.pfn.value, e.from.value, e.ref.table.value << 8 | e.ref.idx, e.pte.raw,
+                        e.vpage.value, e.vmap.value, e.n, static_cast<u64>(e.delta)})
+        outcome = hash_combine(outcome, n);
+    follow(outcome, m, mays_of(m), e);
+}
+
+// Along an edge that exists, or along a new one.
+void Builder::follow(u64 outcome, const Machine& m, const Mays& now, const Event& e) {
+    for (const Draft& d : out_[at_])
+        if (d.outcome == outcome) {
+            at_ = d.to;
+            mays_ = now;
+            return;
+        }
+    Draft d{.to = add_node(m, *pool_, now),
+            .outcome = outcome,
+            .label = label_of(e),
+            .waits = e.kind == EventKind::synchronize_rcu,
+            .remaps = remaps(mays_, now, e)};
+    const u32 to = d.to;
+    out_[at_].push_back(std::move(d));
+    at_ = to;
+    mays_ = now;
+}
+
+// What an event makes of an entry that holds `pte`, the i-th of before. A frame behind the vmemmap may not be
+// freed under it; a percpu page's is, and the flush comes later.
+u8 Builder::becomes(std::size_t page, Pte pte, const May& after, const Event& e) const {
+    const Tracked t = space_.pages[page];
+    const bool frees = e.kind == EventKind::free_page || e.kind == EventKind::free_bootmem_page;
+    if (frees && !t.vmalloc && e.pfn == pte.pfn()) return Remap::freed;
+    if (is_flushed(e, t)) return 0;
+    const u8 to = after.index_of(pte);
+    if (to == 0) return Remap::impossible;
+    return t.vmalloc && after.mapped && to > 1 ? u8{Remap::alias} : to;
+}
+
+std::vector<Remap> Builder::remaps(const Mays& before, const Mays& after, const Event& e) const {
+    std::vector<Remap> out;
+    for (u8 p = 0; p < before.size(); ++p) {
+        Remap r{.page = p};
+        bool changes = false;
+        for (u8 i = 0; i < before[p].nr; ++i) {
+            r.to[i + 1u] = becomes(p, before[p].pte[i], after[p], e);
+            changes |= r.to[i + 1u] != i + 1;
+        }
+        if (changes) out.push_back(r);
+    }
+    return out;
+}
+
+Mays Builder::mays_of(const Machine& m) const {
+    Mays out;
+    for (const Tracked t : space_.pages) out.push_back(may_hold(m, t));
+    return out;
+}
+
+u32 Builder::label_of(const Event& e) {
+    const auto [it, fresh] = labels_.try_emplace(std::string(e.where) + "(): " + print_event(e),
+                                                 static_cast<u32>(g_.texts.size()));
+    if (fresh) g_.texts.push_back(it->first);
+    return it->second;
+}
+
+u32 Builder::end_of(const Op& op) {
+    const auto [it, fresh] = end_labels_.try_emplace(op, static_cast<u32>(g_.ends.size()));
+    if (fresh) g_.ends.push_back(op);
+    return it->second;
+}
+
+u32 Builder::add_node(const Machine& m, const hvo::Pool& pool, const Mays& mays) {
+    Node n{.rest = rest_idx_, .op = op_idx_, .event = event_idx_};
+    std::array<u8, max_tracked> may{};
+    for (std::size_t p = 0; p < mays.size(); ++p) {
+        n.mapped = static_cast<u16>(n.mapped | u16{mays[p].mapped} << p);
+        may[p] = mays[p].nr;
+    }
+    for (std::size_t w = 0; w < space_.walkers.size(); ++w) {
+        const hvo::FolioSlot& s = pool.slots[space_.walkers[w].folio];
+        if (s.state == hvo::SlotState::none) continue;
+        const Vpage v = m.geometry().vpage_of(s.head + space_.walkers[w].page);
+        n.exists = static_cast<u8>(n.exists | 1u << w);
+        n.in_use = static_cast<u8>(n.in_use | u8{s.state == hvo::SlotState::lru} << w);
+        n.writable = static_cast<u16>(n.writable | u16{m.translate(v).writable()} << w);
+    }
+    g_.nodes.push_back(n);
+    g_.may.push_back(may);
+    out_.emplace_back();
+    return static_cast<u32>(g_.nodes.size() - 1);
+}
+
+// The node at rest with this world's key, made if there is none.
+u32 Builder::rest_of(World w, u32 from, const Op& op) {
+    forget_the_dead(w);
+    const auto [it, fresh] =
+        known_.try_emplace(key_of(w, space_, options_.symmetry), static_cast<u32>(g_.rests.size()));
+    if (!fresh) return it->second;
+    const u32 idx = it->second;
+    rest_idx_ = idx;
+    op_idx_ = no_op;
+    event_idx_ = 0;
+    Mays mays = mays_of(w.machine());
+    g_.rests.push_back(add_node(w.machine(), w.pool(), mays));
+    g_.origins.push_back({from, op});
+    depths_.push_back(idx ? depths_[from] + 1 : 0);
+    g_.depth = std::max(g_.depth, depths_.back());
+    g_.nr_worlds += options_.symmetry == Symmetry::pool ? orbit(w, space_) : 1;
+    g_.classes.push_back(std::hash<std::string>()(
+        options_.symmetry == Symmetry::frames ? it->first : key_of(w, space_, Symmetry::frames)));
+    rest_mays_.push_back(std::move(mays));
+    worlds_.emplace_back(std::move(w));
+    return idx;
+}
+
+Op Builder::op_of(u16 op_idx) const {
+    Op op = space_.alphabet[op_idx];
+    std::size_t nth = 0;
+    for (std::size_t i = 0; i < script_.size(); ++i)
+        if (script_[i].fails) op.fail.nth[nth++] = static_cast<u16>(i);
+    return op;
+}
+
+// Runs the script once. Returns how many allocations the operation tried.
+u64 Builder::run(u32 rest, u16 op_idx) {
+    const Op op = op_of(op_idx);
+    World w = *worlds_[rest];
+    nr_choices_.clear();
+    at_ = g_.rests[rest];
+    mays_ = rest_mays_[rest];
+    rest_idx_ = rest;
+    op_idx_ = op_idx;
+    event_idx_ = 0;
+    std::optional<spec::Monitor> monitor;
+    if (options_.judged) monitor.emplace(w, op);
+    RunWatch watch{*this, monitor ? &*monitor : nullptr};
+    pool_ = &w.own().pool;
+    ++g_.nr_runs;
+    try {
+        const Ran ran = advance(w, op, watch, options_.sabotage);
+        if (ran.outcome.disabled) return 0;
+        if (monitor) monitor->finish(w, ran);
+        g_.nr_events += event_idx_;
+        finish_run(rest, std::move(w), op, ran);
+        return ran.nr_allocs;
+    } catch (const spec::Violated& v) {
+        g_.nr_events += event_idx_;
+        note_broken(rest, op, v.violation);
+        return nr_choices_.size();
+    }
+}
+
+// The operation is over: from its last event to the node at rest that the world is now.
+void Builder::finish_run(u32 rest, World w, const Op& op, const Ran& ran) {
+    const u32 last = at_;
+    // Memory that is added changes what pages translate to, and is no event.
+    const Mays now = mays_of(w.machine());
+    std::vector<Remap> moved = remaps(mays_, now, Event{.kind = EventKind::smp_wmb});
+    const u32 next = rest_of(std::move(w), rest, op);
+    const u64 outcome = hash_combine(~u64{0}, hash_combine(next, static_cast<u64>(ran.outcome.err)));
+    for (const Draft& d : out_[last])
+        if (d.outcome == outcome) return;
+    // Equal keys list a page's translations in the same order.
+    for (std::size_t p = 0; p < now.size(); ++p)
+        if (now[p].nr != rest_mays_[next][p].nr)
+            throw std::logic_error("equal keys, but other translations: " + print_config(space_.config));
+    out_[last].push_back({.to = g_.rests[next],
+                          .outcome = outcome,
+                          .label = end_of(op),
+                          .ends = true,
+                          .remaps = std::move(moved)});
+}
+
+// Every decision that can be taken differently from where the script ends, depth first.
+void Builder::try_operation(u32 rest, u16 op_idx) {
+    const std::size_t budget = space_.pairs ? 2 : 1;
+    std::vector<std::vector<Decision>> todo{{}};
+    while (!todo.empty()) {
+        script_ = std::move(todo.back());
+        todo.pop_back();
+        const std::vector<Decision> script = script_;
+        const u64 nr_allocs = run(rest, op_idx);
+        const std::vector<u16> nr_choices = nr_choices_;
+        const auto failed = static_cast<std::size_t>(
+            std::ranges::count_if(script, [](const Decision& d) { return d.fails; }));
+        std::vector<Decision> next = script;
+        for (std::size_t i = script.size(); i < nr_allocs; ++i) {
+            next.resize(i + 1);
+            for (u16 c = 1; i < nr_choices.size() && c < nr_choices[i]; ++c) {
+                next[i] = {false, c};
+                todo.push_back(next);
+            }
+            if (failed < budget) {
+                next[i] = {true, 0};
+                todo.push_back(next);
+            }
+            next[i] = {};
+        }
+    }
+}
+
+void Builder::expand(u32 rest) {
+    for (u16 op = 0; op < space_.alphabet.size(); ++op) try_operation(rest, op);
+    worlds_[rest].reset();
+}
+
+void Builder::note_broken(u32 rest, const Op& op, spec::Violation v) {
+    const auto known = std::ranges::find(g_.broken, v.inv, [](const Broken& b) { return b.violation.inv; });
+    if (known != g_.broken.end()) return void(++known->seen);
+    std::vector<Op> ops = path_to(space_, g_, rest);
+    ops.push_back(op);
+    g_.broken.push_back({.violation = std::move(v), .ops = std::move(ops)});
+}
+
+void Builder::flatten() {
+    for (std::size_t n = 0; n < out_.size(); ++n) {
+        g_.nodes[n].first_edge = static_cast<u32>(g_.edges.size());
+        g_.nodes[n].nr_edges = static_cast<u16>(out_[n].size());
+        for (const Draft& d : out_[n]) {
+            g_.edges.push_back({d.to, static_cast<u32>(g_.remaps.size()), d.label,
+                                static_cast<u8>(d.remaps.size()), d.waits, d.ends});
+            g_.remaps.insert(g_.remaps.end(), d.remaps.begin(), d.remaps.end());
+        }
+        std::vector<Draft>().swap(out_[n]);
+    }
+    g_.bytes = g_.nodes.size() * (sizeof(Node) + sizeof g_.may[0]) + g_.edges.size() * sizeof(Edge) +
+               g_.remaps.size() * sizeof(Remap);
+}
+
+Graph Builder::build() {
+    World w(space_.config);
+    for (const Op& op : space_.boot) {
+        spec::Checked c = spec::checked_advance(w, op, options_.sabotage);
+        if (!c.violation) continue;
+        g_.broken.push_back({.violation = std::move(*c.violation), .ops = space_.boot});
+        return std::move(g_);
+    }
+    rest_of(std::move(w), 0, {});
+    u32 next = 0;
+    for (; next < g_.rests.size() && g_.cut_by.empty(); ++next) {
+        expand(next);
+        if (g_.nodes.size() >= limits_.nodes) g_.cut_by = "nodes";
+        if (limits_.stop && limits_.stop()) g_.cut_by = "time";
+        if (limits_.progress) limits_.progress(g_.rests.size(), g_.nodes.size());
+    }
+    g_.complete = next == g_.rests.size() && g_.cut_by.empty();
+    flatten();
+    return std::move(g_);
+}
+
+} // namespace
+
+Graph build_graph(const Space& space, const GraphOptions& options, const GraphLimits& limits) {
+    return Builder(space, options, limits).build();
+}
+
+std::vector<Op> path_to(const Space& space, const Graph& g, u32 rest) {
+    std::vector<Op> ops;
+    for (; rest; rest = g.origins[rest].from) ops.push_back(g.origins[rest].op);
+    std::ranges::reverse(ops);
+    ops.insert(ops.begin(), space.boot.begin(), space.boot.end());
+    return ops;
+}
+
+} // namespace mmodel::explore

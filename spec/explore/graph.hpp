@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// The machine's part of a space, as a graph. A node is a point in an operation: at rest, or after one of its
+// events; an edge is the next event. Every node at rest is tried with every operation, every choice of frames
+// and every failing allocation, on the model's own code under the whole specification. Nodes at rest are one
+// if their keys are equal (key.hpp); a point inside an operation is its node at rest and the events since.
+//
+// What a CPU's TLB may hold of a page there is listed with the node, so that the hardware's part of a state
+// (search.hpp) is a few bits a page, and an event's effect on it a table.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "spec/check.hpp"
+#include "spec/explore/key.hpp"
+
+namespace mmodel::explore {
+
+// Translations of a page that a CPU may hold at a node, as the machine says: the present one first (if there
+// is one), then stale ones, newest first. A TLB entry is 0, empty, or 1 + an index into this list.
+inline constexpr u8 max_may = 7;
+
+// What becomes of a TLB entry over an edge, when it does not stay what it is. Values of `to` from 8 on are
+// ends: what no CPU may come to hold.
+struct Remap {
+    enum End : u8 {
+        freed = 8,      // its frame was freed
+        impossible = 9, // the machine says that no CPU can hold it
+        alias = 10,     // the page is mapped again, to something else
+    };
+    u8 page{}; // which of the space's pages
+    std::array<u8, 8> to{};
+};
+
+struct Edge {
+    u32 to{};
+    u32 first_remap{};
+    u32 label{}; // the event: index into texts; the end of an operation: index into ends
+    u8 nr_remaps{};
+    bool waits{}; // synchronize_rcu(): no walker is inside
+    bool ends{};
+};
+
+struct Node {
+    u32 first_edge{};
+    u16 nr_edges{};
+    u16 mapped{};   // mask of pages: there is a present translation, its index 1 (else stale ones begin at 1)
+    u16 writable{}; // mask of walkers' pages: the present translation may be written through
+    u8 in_use{};    // mask of walkers: the struct page they look at has a refcount that is not zero
+    u8 exists{};    // mask of walkers: there is a folio in the slot
+    u32 rest{};     // the node at rest it is, or comes from
+    u16 op{};       // index into the alphabet; at rest: no_op
+    u16 event{};    // how many events of the operation have happened
+};
+inline constexpr u16 no_op = 0xffff;
+
+// How a node at rest was first reached.
+struct Origin {
+    u32 from{}; // the node at rest before
+    Op op{};
+};
+
+// An invariant that some operation broke, and the shortest way there.
+struct Broken {
+    spec::Violation violation{};
+    std::vector<Op> ops{}; // of the space's boot, then of its alphabet
+    u64 seen{1};
+};
+
+struct Graph {
+    std::vector<Node> nodes{};
+    std::vector<Edge> edges{};
+    std::vector<Remap> remaps{};
+    std::vector<std::array<u8, max_tracked>> may{}; // by node: how many translations CPUs may hold of a page
+    std::vector<std::string> texts{};               // events, as printed, with the kernel function
+    std::vector<Op> ends{};                         // operations, with the allocations that failed
+    std::vector<u32> rests{};                       // nodes at rest, in the order found
+    std::vector<Origin> origins{};                  // by the same order
+    std::vector<Broken> broken{};
+    u64 nr_runs{}, nr_events{}; // operations run, and their events
+    std::vector<u64> classes{}; // by the same order: a hash of the key with Symmetry::frames
+    u64 nr_worlds{};            // Symmetry::pool: how many the nodes at rest stand for without symmetry
+    u32 depth{};                // operations from boot to the node at rest that is farthest
+    bool complete{};
+    std::string cut_by{};
+    u64 bytes{};
+};
+
+struct GraphLimits {
+    u64 nodes{20'000'000};
+    std::function<bool()> stop{}; // asked now and then; true: out of time, or interrupted
+    std::function<void(u64 rests, u64 nodes)> progress{};
+};
+
+struct GraphOptions {
+    Symmetry symmetry{Symmetry::frames};
+    Sabotage sabotage{};
+    bool judged{true}; // by the specification; else only TLBs and walkers are there to find what is wrong
+};
+
+[[nodiscard]] Graph build_graph(const Space& space, const GraphOptions& options, const GraphLimits& limits);
+
+// The operations from boot to a node at rest (an index of `rests`).
+[[nodiscard]] std::vector<Op> path_to(const Space& space, const Graph& g, u32 rest);
+
+} // namespace mmodel::explore

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/explore/key.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mmodel::explore {
+namespace {
+
+bool is_in_pool(const Space& space, Pfn p) {
+    return std::ranges::any_of(space.pool, [&](const FrameRange& r) { return p >= r.start && p < r.end; });
+}
+
+bool is_interchangeable(const Machine& m, const Space& space, Pfn p, Symmetry symmetry) {
+    if (symmetry == Symmetry::none || !is_in_pool(space, p)) return false;
+    return symmetry == Symmetry::pool ? !m.boot_vpage(p) : !m.is_reserved(p);
+}
+
+// Writes numbers as bytes, seven bits each, and frames by their names.
+class Writer {
+public:
+    Writer(const Machine& m, const Space& space, Symmetry symmetry)
+        : m_(m), space_(space), symmetry_(symmetry) {}
+
+    void put(u64 n) {
+        for (; n >= 0x80; n >>= 7) out_.push_back(static_cast<char>(n | 0x80));
+        out_.push_back(static_cast<char>(n));
+    }
+    void put_signed(i64 n) { put(static_cast<u64>(n) << 1 ^ static_cast<u64>(n >> 63)); }
+    void put_pte(const Pte& p) {
+        put(p.raw & 3);
+        if (p.present()) put_frame(p.pfn());
+    }
+    void put_frame(Pfn p) {
+        const auto known = std::ranges::find(named_, p);
+        const bool by_place = is_interchangeable(m_, space_, p, symmetry_);
+        put(by_place ? static_cast<u64>(known - named_.begin()) << 1 | 1 : p.value << 1);
+        if (known != named_.end()) return;
+        named_.push_back(p);
+        put_what_it_carries(p);
+    }
+    [[nodiscard]] std::string take() { return std::move(out_); }
+    [[nodiscard]] const std::vector<Pfn>& named() const { return named_; }
+
+private:
+    void put_what_it_carries(Pfn p) {
+        const Frame& f = m_.frame(p);
+        put(u64{m_.is_reserved(p)} | u64{m_.is_under_unsplit_block(p)} << 1 | u64{m_.is_unordered(p)} << 2 |
+            u64{m_.is_free(p)} << 3 | u64{m_.is_self_hosted(p)} << 4 | static_cast<u64>(f.owner) << 5);
+        put(m_.tag(p));
+        const Contents c = m_.as_kept(p);
+        put(static_cast<u64>(c.kind));
+        if (c.kind == Contents::Kind::junk) return;
+        put(c.subject);
+        if (c.kind != Contents::Kind::copy) return;
+        put(c.optimised);
+        put(c.rest);
+        for (const u8 s : c.slots) put(s);
+    }
+
+    const Machine& m_;
+    const Space& space_;
+    Symmetry symmetry_;
+    std::string out_;
+    std::vector<Pfn> named_;
+};
+
+void put_vmemmap(Writer& w, const Machine& m) {
+    const Geometry& g = m.geometry();
+    const u64 nr_pmds = g.vpage_of(Pfn{m.config().nr_frames()}).value / g.ptrs_per_pte;
+    for (u64 i = 0; i < nr_pmds; ++i) {
+        const Pmd pmd = m.pmd(i);
+        w.put(static_cast<u64>(pmd.kind));
+        if (pmd.kind != Pmd::Kind::table) continue;
+        w.put_frame(pmd.pfn);
+        for (u32 e = 0; e < g.ptrs_per_pte; ++e) w.put_pte(m.pte({pmd.pfn, e}));
+    }
+    // There is none at rest, unless something is broken.
+    for (u64 v = 0; m.has_stale() && v < nr_pmds * g.ptrs_per_pte; ++v)
+        m.for_each_stale(Vpage{v}, [&](const Pte& p) { w.put(v), w.put_pte(p); });
+}
+
+// Addresses before the areas come out as they lie; a page that was never used writes one byte.
+void put_vmalloc(Writer& w, const Machine& m) {
+    const Vmalloc& v = m.vmalloc();
+    for (const VmapArea& a : v.areas()) w.put(a.start.value << 1 | u64{a.lazy}), w.put(a.end.value);
+    w.put(v.areas().size());
+    const u64 per_table = m.geometry().ptrs_per_pte;
+    for (u64 i = 0; i < v.nr_pages(); ++i) {
+        const Vmap page{i};
+        if (i % per_table == 0) w.put_pte(v.table(page));
+        w.put_pte(v.pte(page));
+        // A stale translation is compared with nothing but the page's own next one, which a flush has to come
+        // before: that there is one is all that matters.
+        u64 nr_stale = 0;
+        for (const Pte& p : v.stale(page).pte) nr_stale += p.present();
+        w.put(nr_stale);
+        w.put(u64{v.cache(page).unflushed} << 1 | u64{v.cache(page).cached});
+    }
+}
+
+void put_pool(Writer& w, const hvo::Pool& pool) {
+    w.put(pool.enabled);
+    for (const hvo::FolioSlot& s : pool.slots) {
+        w.put(static_cast<u64>(s.state));
+        if (s.state == hvo::SlotState::none) continue;
+        w.put(static_cast<u64>(s.from) << 4 | s.size);
+        w.put(s.head.value);
+    }
+    for (const u8 n : pool.boot_taken) w.put(n);
+}
+
+void put_bitmap(Writer& w, const pcpu::Bitmap& b) {
+    for (const u64 word : b.words) w.put(word);
+}
+
+void put_block(Writer& w, const pcpu::BlockMd& b) {
+    for (const int n : {b.scan_hint, b.scan_hint_start, b.contig_hint, b.contig_hint_start, b.left_free,
+                        b.right_free, b.first_free})
+        w.put_signed(n);
+}
+
+void put_chunk(Writer& w, const pcpu::Chunk& c) {
+    w.put(c.base_addr);
+    put_block(w, c.chunk_md);
+    for (const pcpu::BlockMd& b : c.md_blocks) put_block(w, b);
+    put_bitmap(w, c.alloc_map);
+    put_bitmap(w, c.bound_map);
+    put_bitmap(w, c.populated);
+    w.put(u64{c.immutable} | u64{c.isolated} << 1);
+    for (const int n :
+         {c.free_bytes, c.start_offset, c.end_offset, c.nr_pages, c.nr_populated, c.nr_empty_pop_pages})
+        w.put_signed(n);
+}
+
+void put_pcpu(Writer& w, const pcpu::Pcpu& p) {
+    w.put(p.booted);
+    if (!p.booted) return;
+    w.put(p.chunks.end_id());
+    for (pcpu::ChunkId id = 0; id < p.chunks.end_id(); ++id) {
+        w.put(p.chunks.is_live(id));
+        if (p.chunks.is_live(id)) put_chunk(w, p.chunks[id]);
+    }
+    for (int list = 0; list < p.chunks.nr_lists(); ++list) {
+        for (pcpu::ChunkId id = p.chunks.first(list); id != pcpu::no_chunk; id = p.chunks.next(id))
+            w.put(u64{id} + 1);
+        w.put(0);
+    }
+    for (const pcpu::Area& a : p.areas) {
+        w.put(a.live);
+        if (a.live) w.put(a.chunk), w.put_signed(a.off), w.put_signed(a.bytes);
+    }
+    for (const pcpu::ChunkId id : p.slots) w.put(u64{id} + 1 & 0xff);
+    w.put(u64{p.atomic_alloc_failed} | u64{p.balance_scheduled} << 1 | u64{p.pages.empty()} << 2);
+    w.put_signed(p.nr_empty_pop_pages);
+    w.put_signed(p.nr_populated);
+}
+
+void put_counters(Writer& w, const Machine& m) {
+    for (const i64 n : {m.counters.static_key, m.counters.memmap, m.counters.memmap_boot, m.tally.objects})
+        w.put_signed(n);
+    for (u8 cpu = 0; cpu < m.config().nr_cpu_ids(); ++cpu) w.put(m.is_online(cpu));
+    for (u8 b = 0; b < max_hot_blocks; ++b) {
+        const HotBlock& h = m.hot_block(b);
+        w.put(u64{h.present} | u64{h.self_hosted} << 1 | u64{h.nid.value} << 2);
+        w.put(h.vmemmap.value);
+    }
+    for (u8 n = 0; n < m.config().nr_nodes; ++n) w.put(m.pressure(Nid{n}));
+}
+
+// Free memory: of what is interchangeable how much, of the rest which.
+void put_free(Writer& w, const Machine& m, const Space& space, Symmetry symmetry) {
+    u64 nr = 0;
+    for (Pfn p{0}; p.value < m.config().nr_frames(); ++p) {
+        const bool is_free = m.is_free(p);
+        if (is_interchangeable(m, space, p, symmetry))
+            nr += is_free;
+        else
+            w.put(is_free);
+    }
+    w.put(nr);
+}
+
+void write(Writer& out, const World& w, const Space& space, Symmetry symmetry) {
+    const Machine& m = w.machine();
+    put_pool(out, w.pool());
+    put_vmemmap(out, m);
+    put_vmalloc(out, m);
+    put_pcpu(out, w.pcpu());
+    put_counters(out, m);
+    put_free(out, m, space, symmetry);
+}
+
+} // namespace
+
+void forget_the_dead(World& w) {
+    const pcpu::Pcpu& now = w.pcpu();
+    const bool areas =
+        std::ranges::any_of(now.areas, [](const pcpu::Area& a) { return !a.live && a != pcpu::Area{}; });
+    const bool pages = std::ranges::any_of(now.pages, [](Pfn p) { return p != Pfn{0}; });
+    if (!areas && !pages) return;
+    pcpu::Pcpu& p = w.own().pcpu.own();
+    for (pcpu::Area& a : p.areas)
+        if (!a.live) a = {};
+    std::ranges::fill(p.pages, Pfn{0});
+}
+
+std::string key_of(const World& w, const Space& space, Symmetry symmetry) {
+    Writer out(w.machine(), space, symmetry);
+    write(out, w, space, symmetry);
+    return out.take();
+}
+
+std::vector<Pfn> free_frames(const Machine& m, const Space& space) {
+    std::vector<Pfn> found;
+    for (const FrameRange& r : space.pool)
+        for (Pfn p = r.start; p < r.end; ++p)
+            if (m.is_free(p)) found.push_back(p);
+    return found;
+}
+
+std::vector<Pfn> choices(const Machine& m, const Space& space, Symmetry symmetry) {
+    std::vector<Pfn> all = free_frames(m, space);
+    // Of frames that nothing tells apart, the first. One that a TLB may still hold is told apart.
+    bool plain = false;
+    std::erase_if(all, [&](Pfn p) {
+        return is_interchangeable(m, space, p, symmetry) && !m.may_be_cached(p) && std::exchange(plain, true);
+    });
+    return all;
+}
+
+u64 orbit(const World& w, const Space& space) {
+    const Machine& m = w.machine();
+    Writer out(m, space, Symmetry::pool);
+    write(out, w, space, Symmetry::pool);
+    auto counts = [&](Pfn p) { return is_interchangeable(m, space, p, Symmetry::pool); };
+    u64 all = 0, ways = 1;
+    for (const FrameRange& r : space.pool)
+        for (Pfn p = r.start; p < r.end; ++p) all += counts(p);
+    for (const Pfn p : out.named())
+        if (counts(p)) ways *= all--;
+    return ways;
+}
+
+} // namespace mmodel::explore

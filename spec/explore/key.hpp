@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What a world at rest is, as bytes: two worlds with equal keys do the same under every operation, up to the
+// names of interchangeable frames.
+//
+// Frames that the page allocator hands out singly are interchangeable: nothing in the machine depends on
+// which it gave. An interchangeable frame is named by where it first occurs, in a fixed order of places; what
+// it carries with it (contents, reserved mark, owner) is written beside its first occurrence. All others are
+// named by their pfn.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "spec/explore/space.hpp"
+
+namespace mmodel::explore {
+
+enum class Symmetry : u8 {
+    none, // every frame is told from every other
+    pool, // those of the pool that boot left free are interchangeable: permuting them changes nothing at all
+    frames, // ... and those from behind the vmemmap, once freed: from then on they are like any other
+};
+
+// Drops from a world at rest what no operation ever reads: areas that were freed (their slot keeps where they
+// were) and the entries of percpu-vm's array of pages. An entry left over becomes frame 0, which is always
+// somebody's: using it breaks an invariant.
+void forget_the_dead(World& w);
+
+// Needs: the world is at rest and forget_the_dead() was called.
+[[nodiscard]] std::string key_of(const World& w, const Space& space, Symmetry symmetry);
+
+// Free frames of the space's pool.
+[[nodiscard]] std::vector<Pfn> free_frames(const Machine& m, const Space& space);
+
+// The frames that an allocation may get, one of each kind that makes a difference. Without symmetry: every
+// free frame.
+[[nodiscard]] std::vector<Pfn> choices(const Machine& m, const Space& space, Symmetry symmetry);
+
+// How many worlds without symmetry one with this key stands for, with Symmetry::pool: in how many ways the
+// interchangeable frames in it can be named.
+[[nodiscard]] u64 orbit(const World& w, const Space& space);
+
+} // namespace mmodel::explore

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/explore/search.hpp"
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <cmath>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "spec/explore/state.hpp"
+#include "spec/explore/table.hpp"
+
+namespace mmodel::explore {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr u64 claim = 256;             // states that a thread takes from the frontier at once
+constexpr std::size_t batch_size = 64; // successors whose places are fetched before the first is looked at
+
+// Levels of the search, each expanded by all threads together. Between two stretches of a level one thread
+// decides what comes next: go on, grow the table, begin the next level, end.
+class Search {
+public:
+    Search(const Packing& packing, const SearchLimits& limits)
+        : packing_(packing), limits_(limits), jobs_(std::max(1u, limits.jobs)),
+          margin_(jobs_ * claim * packing.max_successors()),
+          table_(new WordSet(static_cast<unsigned>(std::bit_width(8 * margin_)))), workers_(jobs_) {}
+
+    Searched run();
+    [[nodiscard]] const std::array<u64, 4>& wrong() const { return wrong_; } // how often, by kind
+
+private:
+    struct alignas(128) Worker {
+        std::vector<u64> next, batch;
+        u64 transitions{}, unfolded{};
+        std::array<u64, 4> wrong{};
+    };
+    enum class Phase : u8 { expand, grow, done };
+
+    void expand(Worker& w);
+    void expand_claim(Worker& w, u64 start, u64 end);
+    void flush(Worker& w);
+    void grow(unsigned id);
+    void decide() noexcept;
+    [[nodiscard]] bool is_over();
+    [[nodiscard]] u64 bytes_now() const;
+
+    const Packing& packing_;
+    const SearchLimits& limits_;
+    unsigned jobs_;
+    u64 margin_; // so many states may be found before anybody looks at the table's size again
+    Clock::time_point start_{Clock::now()};
+    std::unique_ptr<WordSet> table_, larger_;
+    std::vector<Worker> workers_;
+    std::vector<u64> frontier_;
+    std::atomic<u64> claimed_{}, nr_states_{};
+    Phase phase_{Phase::expand};
+    Searched out_;
+    std::array<u64, 4> wrong_{};
+};
+
+u64 Search::bytes_now() const {
+    u64 n = table_->bytes() + frontier_.capacity() * sizeof(u64);
+    for (const Worker& w : workers_) n += w.next.capacity() * sizeof(u64);
+    return n;
+}
+
+bool Search::is_over() {
+    if (nr_states_ >= limits_.states)
+        out_.cut_by = "states";
+    else if (bytes_now() > limits_.bytes)
+        out_.cut_by = "memory";
+    else if (limits_.stop && limits_.stop())
+        out_.cut_by = "time";
+    return !out_.cut_by.empty();
+}
+
+// Runs while all threads wait.
+void Search::decide() noexcept {
+    if (larger_) {
+        table_ = std::move(larger_);
+        phase_ = Phase::expand;
+    }
+    out_.peak_bytes = std::max(out_.peak_bytes, bytes_now());
+    if (limits_.progress) limits_.progress(nr_states_, frontier_.size());
+    if (is_over()) return void(phase_ = Phase::done);
+    const bool full = nr_states_ > table_->limit() - margin_;
+    if (full) {
+        if (table_->bytes() * 3 > limits_.bytes) {
+            out_.cut_by = "memory";
+            phase_ = Phase::done;
+            return;
+        }
+        larger_.reset(new (std::nothrow) WordSet(static_cast<unsigned>(std::bit_width(table_->size()))));
+        out_.peak_bytes = std::max(out_.peak_bytes, bytes_now() + larger_->bytes());
+        phase_ = Phase::grow;
+        return;
+    }
+    if (claimed_ < frontier_.size()) return;
+    frontier_.clear();
+    for (Worker& w : workers_) {
+        frontier_.insert(frontier_.end(), w.next.begin(), w.next.end());
+        w.next.clear();
+    }
+    claimed_ = 0;
+    if (frontier_.empty()) {
+        out_.complete = true;
+        phase_ = Phase::done;
+    } else {
+        ++out_.depth;
+    }
+}
+
+void Search::grow(unsigned id) {
+    const u64 part = table_->size() / jobs_;
+    const u64 end = id + 1 == jobs_ ? table_->size() : (id + 1) * part;
+    std::array<u64, 32> batch;
+    std::size_t n = 0;
+    auto put = [&] {
+        for (std::size_t i = 0; i < n; ++i) larger_->insert(batch[i]);
+        n = 0;
+    };
+    table_->for_each(id * part, end, [&](u64 word) {
+        larger_->prefetch(word);
+        batch[n++] = word;
+        if (n == batch.size()) put();
+    });
+    put();
+}
+
+void Search::flush(Worker& w) {
+    u64 fresh = 0;
+    for (const u64 s : w.batch)
+        if (table_->insert(s)) {
+            ++fresh;
+            w.unfolded += packing_.orbit(s);
+            w.next.push_back(s);
+        }
+    w.batch.clear();
+    nr_states_.fetch_add(fresh, std::memory_order_relaxed);
+}
+
+void Search::expand_claim(Worker& w, u64 start, u64 end) {
+    for (u64 i = start; i < end; ++i) {
+        packing_.successors(
+            frontier_[i],
+            [&](u64 s, const Step&) {
+                ++w.transitions;
+                table_->prefetch(s);
+                w.batch.push_back(s);
+            },
+            [&](Wrong kind, const Step&) {
+                ++w.transitions;
+                ++w.wrong[static_cast<std::size_t>(kind)];
+            });
+        if (w.batch.size() >= batch_size) flush(w);
+    }
+    flush(w);
+}
+
+void Search::expand(Worker& w) {
+    const u64 limit = table_->limit() - margin_;
+    while (nr_states_.load(std::memory_order_relaxed) <= limit) {
+        const u64 start = claimed_.fetch_add(claim);
+        if (start >= frontier_.size()) return;
+        expand_claim(w, start, std::min<u64>(start + claim, frontier_.size()));
+    }
+}
+
+Searched Search::run() {
+    table_->insert(packing_.initial());
+    nr_states_ = 1;
+    frontier_.push_back(packing_.initial());
+    std::barrier together(static_cast<std::ptrdiff_t>(jobs_), [this]() noexcept { decide(); });
+    auto work = [&](unsigned id) {
+        while (phase_ != Phase::done) {
+            if (phase_ == Phase::grow)
+                grow(id);
+            else
+                expand(workers_[id]);
+            together.arrive_and_wait();
+        }
+    };
+    std::vector<std::jthread> threads;
+    for (unsigned id = 1; id < jobs_; ++id) threads.emplace_back(work, id);
+    work(0);
+    threads.clear();
+    out_.states = nr_states_;
+    out_.unfolded = packing_.orbit(packing_.initial());
+    for (const Worker& w : workers_) {
+        out_.transitions += w.transitions;
+        out_.unfolded += w.unfolded;
+        for (std::size_t k = 0; k < w.wrong.size(); ++k) wrong_[k] += w.wrong[k];
+    }
+    out_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    return std::move(out_);
+}
+
+// ---- the way to what is wrong
+
+// The search once more, on one thread, until the first thing wrong of that kind; who was found from whom is
+// kept.
+class Backward {
+public:
+    Backward(const Space& space, const Graph& g, const Packing& packing)
+        : space_(space), g_(g), packing_(packing) {}
+
+    Counterexample find(Wrong kind);
+
+private:
+    [[nodiscard]] std::string line(u64 s, const Step& step) const;
+    void tell(Counterexample& out, u64 end, const Step& last) const;
+    [[nodiscard]] Step step_between(u64 from, u64 to) const;
+    [[nodiscard]] Op some_end(u32 node) const;
+
+    const Space& space_;
+    const Graph& g_;
+    const Packing& packing_;
+    std::unordered_map<u64, u64> from_;
+};
+
+Counterexample Backward::find(Wrong kind) {
+    std::vector<u64> level{packing_.initial()}, next;
+    from_.emplace(packing_.initial(), packing_.initial());
+    Counterexample out{.wrong = kind};
+    std::optional<Step> last;
+    u64 at = 0;
+    while (!last && !level.empty()) {
+        for (const u64 s : level) {
+            packing_.successors(
+                s,
+                [&](u64 to, const Step&) {
+                    if (from_.emplace(to, s).second) next.push_back(to);
+                },
+                [&](Wrong found, const Step& step) {
+                    if (found == kind && !last) last = step, at = s;
+                });
+            if (last) break;
+        }
+        level.swap(next);
+        next.clear();
+    }
+    if (last) tell(out, at, *last);
+    return out;
+}
+
+Step Backward::step_between(u64 from, u64 to) const {
+    std::optional<Step> found;
+    packing_.successors(
+        from,
+        [&](u64 s, const Step& step) {
+            if (s == to && !found) found = step;
+        },
+        [](Wrong, const Step&) {});
+    return *found;
+}
+
+// An operation that goes on from this node, as it ends one way or another.
+Op Backward::some_end(u32 node) const {
+    for (;;) {
+        const Edge& e = g_.edges[g_.nodes[node].first_edge];
+        if (e.ends) return g_.ends[e.label];
+        node = e.to;
+    }
+}
+
+std::string Backward::line(u64 s, const Step& step) const {
+    auto page = [&] {
+        const Tracked t = space_.pages[step.page];
+        return std::string(t.vmalloc ? "vmalloc page " : "vmemmap page ") + std::to_string(t.page);
+    };
+    const std::string cpu = "CPU " + std::to_string(step.cpu),
+                      walker = "walker " + std::to_string(step.walker);
+    switch (step.kind) {
+    case Step::Kind::fill: return cpu + " fills its translation of " + page();
+    case Step::Kind::evict: return cpu + " drops its translation of " + page();
+    case Step::Kind::enter: return walker + " enters an RCU read section";
+    case Step::Kind::write: return walker + " writes to the refcount it saw";
+    case Step::Kind::leave: return walker + " leaves its RCU read section";
+    case Step::Kind::event: break;
+    }
+    (void)s;
+    const Edge& e = g_.edges[step.edge];
+    return e.ends ? "returns" : g_.texts[e.label];
+}
+
+void Backward::tell(Counterexample& out, u64 end, const Step& last) const {
+    std::vector<u64> states{end};
+    while (states.back() != packing_.initial()) states.push_back(from_.at(states.back()));
+    std::ranges::reverse(states);
+    auto walker_op = [&](const Step& s) {
+        const WalkerAt& at = space_.walkers[s.walker];
+        Op op{.kind = s.kind == Step::Kind::enter   ? OpKind::walker_enter
+                      : s.kind == Step::Kind::write ? OpKind::walker_try_get
+                                                    : OpKind::walker_leave,
+              .walker = s.walker};
+        if (s.kind == Step::Kind::enter) op.folio = at.folio, op.page = at.page;
+        return op;
+    };
+    out.ops = space_.boot;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        const Step step = i + 1 < states.size() ? step_between(states[i], states[i + 1]) : last;
+        out.steps.push_back(line(states[i], step));
+        const bool rest = g_.nodes[packing_.node(states[i])].op == no_op;
+        const bool walks = step.kind == Step::Kind::enter || step.kind == Step::Kind::write ||
+                           step.kind == Step::Kind::leave;
+        if (walks && rest) out.ops.push_back(walker_op(step));
+        if (step.kind == Step::Kind::event && g_.edges[step.edge].ends)
+            out.ops.push_back(g_.ends[g_.edges[step.edge].label]);
+    }
+    if (const Node& n = g_.nodes[packing_.node(end)]; n.op != no_op)
+        out.ops.push_back(some_end(packing_.node(end)));
+}
+
+} // namespace
+
+Estimate estimate(const Space& space, const Graph& g) {
+    Estimate out{.bits = Packing(space, g, false).bits()};
+    double states = 0;
+    for (const auto& may : g.may) {
+        double row = 1;
+        for (std::size_t p = 0; p < space.pages.size(); ++p) row *= 1 + may[p];
+        // Rows are interchangeable: multisets of them.
+        double rows = row;
+        for (unsigned i = 1; i < space.nr_tlbs; ++i) rows *= (row + i) / (i + 1);
+        states += rows * std::pow(3, space.walkers.size());
+    }
+    out.states = states < 1e18 ? static_cast<u64>(states) : u64{1'000'000'000'000'000'000};
+    out.bytes = out.states * 24;
+    return out;
+}
+
+Searched search(const Space& space, const Graph& g, const SearchLimits& limits) {
+    const Packing packing(space, g, limits.symmetry);
+    Search s(packing, limits);
+    Searched out = s.run();
+    for (std::size_t k = 0; k < s.wrong().size(); ++k) {
+        if (!s.wrong()[k]) continue;
+        out.found.push_back(Backward(space, g, packing).find(static_cast<Wrong>(k)));
+        out.found.back().seen = s.wrong()[k];
+    }
+    return out;
+}
+
+} // namespace mmodel::explore

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/explore/space.hpp"
+
+#include <cassert>
+
+namespace mmodel::explore {
+namespace {
+
+Config config_of(std::string_view text) {
+    const auto c = parse_config(text);
+    assert(c);
+    return *c;
+}
+
+void track(Space& s, bool vmalloc, std::initializer_list<u64> pages) {
+    for (const u64 page : pages) s.pages.push_back({vmalloc, page});
+}
+
+// ---- HVO, on two nodes: folios take all memory of node 0, single frames come from node 1 and from behind
+// the vmemmap. A small folio has two vmemmap pages, a gigantic one eight; a table has four.
+
+constexpr u8 small = 0, gigantic = 1;
+constexpr u64 first_vpage = 4; // of the first folio: its head is frame 16
+
+Op alloc(u8 folio, u8 size = small, From from = From::buddy) {
+    return {.kind = OpKind::alloc_folio, .folio = folio, .size = size, .from = from};
+}
+
+Space hvo_space(std::string name, std::string sentence, u64 nr_frames) {
+    Space s{.name = std::move(name), .sentence = std::move(sentence)};
+    s.config = config_of("tiny nodes=2 memory=16K");
+    s.pool = {{Pfn{0}, Pfn{16}}, {Pfn{80}, Pfn{80 + nr_frames}}};
+    s.pairs = true;
+    return s;
+}
+
+void one_by_one(Space& s, u8 folio) {
+    s.alphabet.push_back({.kind = OpKind::optimise, .folio = folio});
+    s.alphabet.push_back({.kind = OpKind::restore, .folio = folio});
+}
+
+void lists(Space& s, std::initializer_list<u16> masks) {
+    for (const u16 mask : masks)
+        for (const OpKind kind : {OpKind::optimise_list, OpKind::restore_list})
+            s.alphabet.push_back({.kind = kind, .folios = mask});
+}
+
+void sysctl(Space& s) {
+    for (const bool on : {false, true}) s.alphabet.push_back({.kind = OpKind::sysctl, .on = on});
+}
+
+// Three small folios: the first two share a PMD, the third has the next one.
+Space three_folios(u8 nr_tlbs) {
+    Space s = hvo_space(nr_tlbs == 1 ? "hvo-three" : "hvo-three-tlbs",
+                        "three small folios over two PMDs, one by one and in every list", 8);
+    for (u8 i = 0; i < 3; ++i) s.boot.push_back(alloc(i));
+    for (u8 i = 0; i < 3; ++i) one_by_one(s, i);
+    lists(s, {3, 5, 6, 7});
+    track(s, false, {4, 5, 6, 7, 8, 9});
+    s.nr_tlbs = nr_tlbs;
+    return s;
+}
+
+// The second PMD's split can fail when PTEs below the first have changed.
+Space gigantic_folio() {
+    Space s = hvo_space("hvo-gigantic", "a gigantic folio over two PMDs, the sysctl", 12);
+    s.boot.push_back(alloc(0, gigantic));
+    one_by_one(s, 0);
+    lists(s, {1});
+    sysctl(s);
+    track(s, false, {8, 9, 10, 11, 12, 13, 14, 15});
+    return s;
+}
+
+// A folio's memory is given back and used as ordinary pages while a walker looks at it.
+Space walker() {
+    Space s = hvo_space("hvo-walker", "a small folio that comes and goes, a PFN walker", 4);
+    s.alphabet = {
+        alloc(0), {.kind = OpKind::free_folio}, {.kind = OpKind::alloc_lru}, {.kind = OpKind::free_lru}};
+    one_by_one(s, 0);
+    lists(s, {1});
+    sysctl(s);
+    track(s, false, {first_vpage, first_vpage + 1});
+    s.nr_tlbs = 2;
+    s.walkers = {{.folio = 0, .page = 4}};
+    return s;
+}
+
+// Memory that is added: its vmemmap lies in a block of the page allocator's, or in itself.
+Space hotplug() {
+    Space s = hvo_space("hvo-hotplug", "a small folio in memory that is added, self-hosted or not", 4);
+    for (const bool self_hosted : {false, true})
+        s.alphabet.push_back({.kind = OpKind::hot_add, .on = self_hosted});
+    s.alphabet.push_back(alloc(0, small, From::hot));
+    s.alphabet.push_back({.kind = OpKind::free_folio});
+    one_by_one(s, 0);
+    lists(s, {1});
+    track(s, false, {32, 33, 34, 35});
+    return s;
+}
+
+// ---- percpu, on two CPUs of one node
+
+// Units of so many pages; the first chunk holds static data and a few bytes.
+Op percpu_boot(u32 pages) {
+    return {.kind = OpKind::pcpu_boot, .to = 256 * (pages - 1), .bytes = 100, .align = 256};
+}
+
+Space percpu_space(std::string name, std::string sentence, u32 unit_pages) {
+    Space s{.name = std::move(name), .sentence = std::move(sentence)};
+    s.config = config_of("tiny memory=16K vmalloc=4K cpus=0*2");
+    s.boot = {percpu_boot(unit_pages)};
+    s.pool = {{Pfn{32}, Pfn{64}}};
+    s.pairs = true;
+    return s;
+}
+
+// Chunks that only percpu-vm knows: every run of pages populated and depopulated.
+void chunks(Space& s, u8 nr, u32 pages) {
+    for (u8 i = 0; i < nr; ++i) {
+        for (const OpKind kind : {OpKind::vm_create, OpKind::vm_destroy, OpKind::vm_should_reclaim})
+            s.alphabet.push_back({.kind = kind, .folio = i});
+        for (u32 from = 0; from < pages; ++from)
+            for (u32 to = from + 1; to <= pages; ++to)
+                for (const OpKind kind : {OpKind::vm_populate, OpKind::vm_depopulate})
+                    s.alphabet.push_back({.kind = kind, .folio = i, .page = from, .to = to});
+    }
+}
+
+// A chunk's units lie one behind the other, the first chunk's at the end of the range.
+Space two_chunks(bool all_pages) {
+    Space s = percpu_space(all_pages ? "percpu-vm-two-all" : "percpu-vm-two",
+                           "two chunks of three pages, every run populated and depopulated", 3);
+    chunks(s, 2, 3);
+    if (all_pages)
+        track(s, true, {4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
+    else
+        track(s, true, {4, 10, 11, 13});
+    return s;
+}
+
+// The allocator: areas of a page and of a unit, taken by who may sleep and by who may not; the worker.
+Space allocator(bool all_pages) {
+    Space s = percpu_space(all_pages ? "percpu-all" : "percpu",
+                           "two areas, taken asleep or not, the balance worker", 2);
+    s.alphabet.push_back({.kind = OpKind::pcpu_balance});
+    for (u8 i = 0; i < 2; ++i) {
+        for (const bool atomic : {false, true})
+            s.alphabet.push_back(
+                {.kind = OpKind::pcpu_alloc, .folio = i, .on = atomic, .bytes = i ? 512u : 256u, .align = 4});
+        s.alphabet.push_back({.kind = OpKind::pcpu_free, .folio = i});
+    }
+    if (all_pages)
+        track(s, true, {8, 9, 10, 11, 12, 13, 14, 15});
+    else
+        track(s, true, {12, 14});
+    return s;
+}
+
+// What the small part of the allocator does that needs no populating.
+Space reserved() {
+    Space s = percpu_space("percpu-reserved", "a module's area, a CPU that comes and goes, lookups", 2);
+    s.boot[0].page = 64;
+    s.alphabet = {{.kind = OpKind::module_load, .bytes = 16, .align = 8},
+                  {.kind = OpKind::module_unload},
+                  {.kind = OpKind::pcpu_alloc, .folio = 1, .bytes = 512, .align = 4},
+                  {.kind = OpKind::pcpu_free, .folio = 1}};
+    for (const bool on : {false, true})
+        s.alphabet.push_back({.kind = OpKind::cpu_online, .nid = 1, .on = on});
+    for (const u8 area : {0, 1})
+        for (const u8 cpu : {0, 1})
+            s.alphabet.push_back({.kind = OpKind::pcpu_lookup, .folio = area, .nid = cpu, .page = 3});
+    track(s, true, {12, 13, 14, 15});
+    return s;
+}
+
+// Both on one machine: they share the page allocator and nothing else.
+Space both() {
+    Space s = percpu_space("hvo-and-percpu-vm", "a small folio, and a chunk of two pages", 2);
+    s.config = config_of("tiny nodes=2 memory=16K vmalloc=4K cpus=0*2");
+    s.boot.push_back(alloc(0));
+    s.pool = {{Pfn{0}, Pfn{16}}, {Pfn{80}, Pfn{96}}};
+    one_by_one(s, 0);
+    lists(s, {1});
+    chunks(s, 1, 2);
+    track(s, true, {12, 14});
+    return s;
+}
+
+} // namespace
+
+std::vector<Space> default_spaces() {
+    return {walker(),          hotplug(),        gigantic_folio(), three_folios(1),
+            two_chunks(false), allocator(false), reserved(),       both()};
+}
+
+std::vector<Space> large_spaces() { return {three_folios(2), allocator(true), two_chunks(true)}; }
+
+} // namespace mmodel::explore
