@@ -225,10 +225,10 @@ u32 Builder::end_of(const Op& op) {
 
 u32 Builder::add_node(const Machine& m, const hvo::Pool& pool, const Mays& mays) {
     Node n{.rest = rest_idx_, .op = op_idx_, .event = event_idx_};
-    std::array<u8, max_tracked> may{};
+    u64 may = 0;
     for (std::size_t p = 0; p < mays.size(); ++p) {
         n.mapped = static_cast<u16>(n.mapped | u16{mays[p].mapped} << p);
-        may[p] = mays[p].nr;
+        may |= u64{mays[p].nr} << 4 * p;
     }
     for (std::size_t w = 0; w < space_.walkers.size(); ++w) {
         const hvo::FolioSlot& s = pool.slots[space_.walkers[w].folio];
@@ -385,6 +385,9 @@ Graph Builder::build() {
     World w(space_.config);
     for (const Op& op : space_.boot) {
         spec::Checked c = spec::checked_advance(w, op, options_.sabotage);
+        if (!c.violation && (c.ran.outcome.disabled || c.ran.outcome.err != Errno::ok))
+            throw std::logic_error(space_.name +
+                                   ": its boot does not succeed: " + std::string(name(op.kind)));
         if (!c.violation) continue;
         g_.broken.push_back({.violation = std::move(*c.violation), .ops = space_.boot});
         return std::move(g_);
@@ -394,6 +397,7 @@ Graph Builder::build() {
     for (; next < g_.rests.size() && g_.cut_by.empty(); ++next) {
         expand(next);
         if (g_.nodes.size() >= limits_.nodes) g_.cut_by = "nodes";
+        if (options_.stop_at_first && !g_.broken.empty()) g_.cut_by = "violation";
         if (limits_.stop && limits_.stop()) g_.cut_by = "time";
         if (limits_.progress) limits_.progress(g_.rests.size(), g_.nodes.size());
     }

@@ -71,18 +71,18 @@ struct Graph {
     std::vector<Node> nodes{};
     std::vector<Edge> edges{};
     std::vector<Remap> remaps{};
-    std::vector<std::array<u8, max_tracked>> may{}; // by node: how many translations CPUs may hold of a page
-    std::vector<std::string> texts{};               // events, as printed, with the kernel function
-    std::vector<Op> ends{};                         // operations, with the allocations that failed
-    std::vector<u32> rests{};                       // nodes at rest, in the order found
-    std::vector<Origin> origins{};                  // by the same order
+    std::vector<u64> may{};           // by node: how many translations CPUs may hold, four bits a page
+    std::vector<std::string> texts{}; // events, as printed, with the kernel function
+    std::vector<Op> ends{};           // operations, with the allocations that failed
+    std::vector<u32> rests{};         // nodes at rest, in the order found
+    std::vector<Origin> origins{};    // by the same order
     std::vector<Broken> broken{};
     u64 nr_runs{}, nr_events{}; // operations run, and their events
     std::vector<u64> classes{}; // by the same order: a hash of the key with Symmetry::frames
     u64 nr_worlds{};            // Symmetry::pool: how many the nodes at rest stand for without symmetry
     u32 depth{};                // operations from boot to the node at rest that is farthest
     bool complete{};
-    std::string cut_by{};
+    std::string cut_by{}; // not complete: "nodes", "time" or "violation"
     u64 bytes{};
 };
 
@@ -95,8 +95,14 @@ struct GraphLimits {
 struct GraphOptions {
     Symmetry symmetry{Symmetry::frames};
     Sabotage sabotage{};
-    bool judged{true}; // by the specification; else only TLBs and walkers are there to find what is wrong
+    bool stop_at_first{}; // at the first violation
+    bool judged{true};    // by the specification; else only TLBs and walkers are there to find what is wrong
 };
+
+// How many translations of a page CPUs may hold at a node.
+[[nodiscard]] inline unsigned nr_may(const Graph& g, u32 node, std::size_t page) {
+    return g.may[node] >> (4 * page) & 15;
+}
 
 [[nodiscard]] Graph build_graph(const Space& space, const GraphOptions& options, const GraphLimits& limits);
 

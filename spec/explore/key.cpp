@@ -219,9 +219,25 @@ std::vector<Pfn> free_frames(const Machine& m, const Space& space) {
     return found;
 }
 
+namespace {
+// Free frames that some CPU may still reach through an address of the vmalloc range.
+std::vector<Pfn> stale_in_vmalloc(const Machine& m) {
+    std::vector<Pfn> found;
+    for (u64 v = 0; m.vmalloc().nr_stale() && v < m.vmalloc().nr_pages(); ++v)
+        for (const Pte& p : m.vmalloc().stale(Vmap{v}).pte)
+            if (p.present()) found.push_back(p.pfn());
+    return found;
+}
+} // namespace
+
 std::vector<Pfn> choices(const Machine& m, const Space& space, Symmetry symmetry) {
     std::vector<Pfn> all = free_frames(m, space);
-    // Of frames that nothing tells apart, the first. One that a TLB may still hold is told apart.
+    // Of frames that nothing tells apart, the first: one that no TLB may hold if there is such a one, for
+    // then an address that is mapped anew means another frame than before.
+    const std::vector<Pfn> stale = stale_in_vmalloc(m);
+    std::ranges::sort(all, {}, [&](Pfn p) {
+        return std::pair(std::ranges::find(stale, p) != stale.end(), p);
+    });
     bool plain = false;
     std::erase_if(all, [&](Pfn p) {
         return is_interchangeable(m, space, p, symmetry) && !m.may_be_cached(p) && std::exchange(plain, true);

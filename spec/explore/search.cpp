@@ -320,9 +320,9 @@ void Backward::tell(Counterexample& out, u64 end, const Step& last) const {
 Estimate estimate(const Space& space, const Graph& g) {
     Estimate out{.bits = Packing(space, g, false).bits()};
     double states = 0;
-    for (const auto& may : g.may) {
+    for (u32 n = 0; n < g.nodes.size(); ++n) {
         double row = 1;
-        for (std::size_t p = 0; p < space.pages.size(); ++p) row *= 1 + may[p];
+        for (std::size_t p = 0; p < space.pages.size(); ++p) row *= 1 + nr_may(g, n, p);
         // Rows are interchangeable: multisets of them.
         double rows = row;
         for (unsigned i = 1; i < space.nr_tlbs; ++i) rows *= (row + i) / (i + 1);

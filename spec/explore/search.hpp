@@ -47,9 +47,10 @@ struct Estimate {
     u64 states{};
     u64 bytes{}; // for as many: table and frontier
 };
+inline constexpr unsigned max_state_bits = 63;
 [[nodiscard]] Estimate estimate(const Space& space, const Graph& g);
 
-// Needs: estimate().bits <= 63.
+// Needs: estimate().bits <= max_state_bits.
 [[nodiscard]] Searched search(const Space& space, const Graph& g, const SearchLimits& limits);
 
 } // namespace mmodel::explore

@@ -157,10 +157,44 @@ Space allocator(bool all_pages) {
     return s;
 }
 
-// What the small part of the allocator does that needs no populating.
+Op take(u8 area, u32 bytes, u32 align) {
+    return {.kind = OpKind::pcpu_alloc, .folio = area, .bytes = bytes, .align = align};
+}
+
+// Areas stay in every chunk but one, so that chunks are not free as a whole: what is free of them is
+// reclaimed.
+Space reclaim() {
+    Space s = percpu_space("percpu-reclaim", "chunks that cannot be destroyed, reclaimed page by page", 3);
+    s.config = config_of("tiny memory=16K vmalloc=7K cpus=0*2");
+    s.pairs = false;
+    const Op balance{.kind = OpKind::pcpu_balance};
+    const Op take_half = take(0, 494, 16), take_page = take(1, 112, 256);
+    Op atomic = take(4, 15, 4);
+    atomic.on = true;
+    s.boot = {{.kind = OpKind::pcpu_boot, .on = true, .to = 256, .bytes = 398, .align = 1024},
+              take(2, 130, 8),
+              take_half,
+              atomic,
+              {.kind = OpKind::module_load, .folio = 3, .bytes = 68, .align = 32},
+              take(5, 487, 256),
+              take(6, 123, 128),
+              balance};
+    s.alphabet = {balance,
+                  take_half,
+                  {.kind = OpKind::pcpu_free, .folio = 0},
+                  take_page,
+                  {.kind = OpKind::pcpu_free, .folio = 1}};
+    track(s, true, {16, 18});
+    return s;
+}
+
+// What the small part of the allocator does, on two nodes.
 Space reserved() {
     Space s = percpu_space("percpu-reserved", "a module's area, a CPU that comes and goes, lookups", 2);
+    s.config = config_of("tiny nodes=2 memory=16K vmalloc=32K cpus=0,1*2");
     s.boot[0].page = 64;
+    s.boot[0].align = 1024; // two units: one of node 0 is without a CPU
+    s.pool = {{Pfn{40}, Pfn{64}}, {Pfn{104}, Pfn{128}}};
     s.alphabet = {{.kind = OpKind::module_load, .bytes = 16, .align = 8},
                   {.kind = OpKind::module_unload},
                   {.kind = OpKind::pcpu_alloc, .folio = 1, .bytes = 512, .align = 4},
@@ -170,7 +204,7 @@ Space reserved() {
     for (const u8 area : {0, 1})
         for (const u8 cpu : {0, 1})
             s.alphabet.push_back({.kind = OpKind::pcpu_lookup, .folio = area, .nid = cpu, .page = 3});
-    track(s, true, {12, 13, 14, 15});
+    track(s, true, {60, 61, 124, 126});
     return s;
 }
 
@@ -190,8 +224,8 @@ Space both() {
 } // namespace
 
 std::vector<Space> default_spaces() {
-    return {walker(),          hotplug(),        gigantic_folio(), three_folios(1),
-            two_chunks(false), allocator(false), reserved(),       both()};
+    return {walker(),         hotplug(), gigantic_folio(), three_folios(1), two_chunks(false),
+            allocator(false), reclaim(), reserved(),       both()};
 }
 
 std::vector<Space> large_spaces() { return {three_folios(2), allocator(true), two_chunks(true)}; }

@@ -26,8 +26,8 @@ public:
         : g_(g), nr_pages_(static_cast<unsigned>(space.pages.size())), nr_tlbs_(space.nr_tlbs),
           nr_walkers_(static_cast<unsigned>(space.walkers.size())), symmetry_(symmetry) {
         unsigned most = 1;
-        for (const auto& may : g.may)
-            for (unsigned p = 0; p < nr_pages_; ++p) most = std::max<unsigned>(most, may[p]);
+        for (u32 n = 0; n < g.nodes.size(); ++n)
+            for (unsigned p = 0; p < nr_pages_; ++p) most = std::max(most, nr_may(g, n, p));
         entry_bits_ = static_cast<unsigned>(std::bit_width(most));
         row_bits_ = entry_bits_ * nr_pages_;
         walker_shift_ = row_bits_ * nr_tlbs_;

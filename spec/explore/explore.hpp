@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// A space explored: its graph, then its states. One call for the command line, the tests and the benchmarks.
+#pragma once
+
+#include <string_view>
+
+#include "spec/explore/search.hpp"
+
+namespace mmodel::explore {
+
+// What was found wrong: a fact of the specification, or one of the hardware's part.
+struct Finding {
+    std::string_view name{}, sentence{}; // "inv_..."
+    spec::Violation violation{};         // of the specification; else its name and sentence are all it has
+    std::vector<Op> ops{};               // from boot; no shorter sequence of the space shows it
+    std::vector<std::string> steps{};    // of the hardware's part: everything that happens, a line each
+    u64 seen{1};
+};
+
+struct Limits {
+    double seconds{3600};
+    u64 states{~u64{0}};
+    u64 bytes{~u64{0}};
+    unsigned jobs{1};
+    std::function<bool()> interrupted{};
+    // Told now and then: "graph", 1,234 or "states", 1,234,567.
+    std::function<void(std::string_view what, u64 n)> progress{};
+    // Told before the search starts: bits of a state, how many there can be, what they would need.
+    std::function<void(const Estimate&)> estimated{};
+};
+
+struct Explored {
+    u64 states{}, transitions{}; // of the whole space
+    u64 nodes{}, rests{};        // of the machine's part: points inside operations, and worlds at rest
+    u64 runs{}, events{};        // operations run under the specification, and their events
+    u32 depth{};                 // steps to the farthest state
+    u32 ops_depth{};             // operations to the farthest world at rest
+    u64 worlds{};                // what the worlds at rest stand for without symmetry, where that is counted
+    u64 unfolded{};              // states without the symmetry of CPUs
+    bool complete{};
+    std::string cut_by{}; // not complete: "time", "states", "memory", "interrupt", "nodes", "violation"
+    double seconds{}, graph_seconds{};
+    double bytes_per_state{};
+    std::vector<Finding> found{};
+};
+
+struct Options {
+    GraphOptions graph{};
+    bool cpu_symmetry{true};
+};
+
+[[nodiscard]] Explored explore(const Space& space, const Options& options, const Limits& limits);
+
+// The name and the sentence of what the hardware's part can show.
+struct Meaning {
+    std::string_view name, sentence;
+};
+[[nodiscard]] Meaning meaning(Wrong w);
+
+} // namespace mmodel::explore
