@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fuzz/cli.hpp"
+#include "spec/explore/explore.hpp"
 
 namespace mmodel::cli {
 
@@ -21,5 +22,11 @@ struct SpacesOptions {
     bool list{};
 };
 [[nodiscard]] int explore_spaces(const SpacesOptions& o);
+
+// One space on all CPUs, for as long as it is given; for `mmodel run`.
+[[nodiscard]] explore::Explored explore_for(const explore::Space& s, double seconds, Progress& progress);
+// {"kind":"explore","space":...}
+[[nodiscard]] Json explored_json(const explore::Space& s, const explore::Explored& e,
+                                 const std::string& sabotage = {});
 
 } // namespace mmodel::cli

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/cli_explore.hpp"
+
 namespace mmodel::cli {
 namespace {
 
@@ -116,6 +118,29 @@ void check_in_full(Job& job, double keep) {
                enumerate(a, {.seconds = job.budget.share(alphabets.size() - i, keep),
                              .stop = interrupted,
                              .progress = tell}));
+    }
+}
+
+// ---- every state, with what TLBs and walkers are at
+
+void report(Job& job, const explore::Space& s, const explore::Explored& e) {
+    if (!e.found.empty()) job.worsen(exit_violation);
+    if (job.options.json) return print_json(explored_json(s, e));
+    Row row{
+        s.name,
+        {grouped(e.rests), grouped(e.states), grouped(e.transitions), e.complete ? "all states" : e.cut_by},
+        e.found.empty() ? "holds" : fmt::format("violates {}", e.found.size())};
+    for (const explore::Finding& f : e.found)
+        row.beneath.push_back(fmt::format("violates {}; see {} explore --space {}", f.name, program, s.name));
+    job.add_row(std::move(row));
+}
+
+void check_every_state(Job& job, double keep) {
+    job.begin_part("every state", {"worlds at rest", "states", "transitions", "reach"});
+    const std::vector<explore::Space> spaces = explore::default_spaces();
+    for (std::size_t i = 0; i < spaces.size() && !interrupted(); ++i) {
+        Progress progress;
+        report(job, spaces[i], explore_for(spaces[i], job.budget.share(spaces.size() - i, keep), progress));
     }
 }
 
@@ -324,7 +349,8 @@ int run(const RunOptions& o) {
     Job job{.options = o, .budget = Budget(o.seconds)};
     if (const auto why = prepare(job)) return complain(*why);
     const double for_trees = o.no_linux ? 0 : 1.0 / 3;
-    check_in_full(job, o.no_linux ? 0.5 : 2.0 / 3);
+    check_in_full(job, o.no_linux ? 0.7 : 0.8);
+    if (!interrupted()) check_every_state(job, o.no_linux ? 0.35 : 0.5);
     if (!interrupted()) check_all_at_random(job, for_trees);
     if (!o.no_linux && !interrupted()) check_trees(job);
     print_results(job);

@@ -27,6 +27,9 @@ struct Setting {
     explore::Limits limits{};
 };
 
+unsigned nr_cpus() { return std::max(1u, std::thread::hardware_concurrency()); }
+u64 most_bytes() { return bytes_of_memory() / 4 * 3; }
+
 std::vector<Space> all_spaces() {
     std::vector<Space> all = explore::default_spaces();
     for (Space& s : explore::large_spaces()) all.push_back(std::move(s));
@@ -61,8 +64,8 @@ int list_spaces() {
     return exit_holds;
 }
 
-Trace trace_of(const Space& s, const Finding& f, const SpacesOptions& o) {
-    return {.config = s.config, .sabotage = o.sabotage, .ops = f.ops, .expect = std::string(f.name)};
+Trace trace_of(const Space& s, const Finding& f, const std::string& sabotage) {
+    return {.config = s.config, .sabotage = sabotage, .ops = f.ops, .expect = std::string(f.name)};
 }
 
 // Whether a replay of the operations alone shows it; else only the steps do.
@@ -72,7 +75,7 @@ bool is_replayable(const Trace& t, const Setting& s) {
 }
 
 void print_finding(const Space& s, const Finding& f, const Setting& setting) {
-    const Trace t = trace_of(s, f, setting.options);
+    const Trace t = trace_of(s, f, setting.options.sabotage);
     fmt::print("\n{}: {}\n", f.name, f.sentence);
     if (f.steps.empty()) {
         const spec::Violation& v = f.violation;
@@ -94,36 +97,6 @@ void print_finding(const Space& s, const Finding& f, const Setting& setting) {
                    "the hardware acts)\n",
                    shell_quoted(program), s.name,
                    setting.options.sabotage.empty() ? "" : " --sabotage " + setting.options.sabotage);
-}
-
-Json json_of(const Space& s, const Explored& e, const Setting& setting) {
-    Json violations = Json::array();
-    for (const Finding& f : e.found) {
-        const Trace t = trace_of(s, f, setting.options);
-        Json v{{"invariant", f.name},
-               {"meaning", f.sentence},
-               {"operations", t.ops.size()},
-               {"trace", print_trace(t)},
-               {"seen", f.seen}};
-        if (!f.steps.empty()) v["steps"] = f.steps;
-        violations.push_back(std::move(v));
-    }
-    Json out{{"kind", "explore"},
-             {"space", s.name},
-             {"states", e.states},
-             {"transitions", e.transitions},
-             {"depth", e.depth},
-             {"complete", e.complete},
-             {"seconds", e.seconds},
-             {"bytes_per_state", e.bytes_per_state},
-             {"violations", std::move(violations)},
-             {"nodes", e.nodes},
-             {"worlds_at_rest", e.rests},
-             {"operations_run", e.runs},
-             {"events", e.events},
-             {"states_without_cpu_symmetry", e.unfolded}};
-    if (!e.complete) out["cut_by"] = e.cut_by;
-    return out;
 }
 
 void print_head() {
@@ -154,11 +127,13 @@ void warn_if_too_large(const Space& s, const explore::Estimate& e, const explore
                         limits.states == ~u64{0} ? "when time is out" : plural(limits.states, "state")));
 }
 
+void show(Progress& progress, const Space& s, std::string_view what, u64 n) {
+    progress.show(fmt::format("{}: {} {}", s.name, grouped(n), what));
+}
+
 Explored explore_one(const Space& s, const Setting& setting, Progress& progress) {
     explore::Limits limits = setting.limits;
-    limits.progress = [&](std::string_view what, u64 n) {
-        progress.show(fmt::format("{}: {} {}", s.name, grouped(n), what));
-    };
+    limits.progress = [&](std::string_view what, u64 n) { show(progress, s, what, n); };
     limits.estimated = [&](const explore::Estimate& e) { warn_if_too_large(s, e, limits); };
     explore::Options options{.graph = {.sabotage = setting.sabotage, .stop_at_first = setting.options.first}};
     if (setting.options.no_symmetry) {
@@ -169,6 +144,45 @@ Explored explore_one(const Space& s, const Setting& setting, Progress& progress)
 }
 
 } // namespace
+
+Json explored_json(const Space& s, const Explored& e, const std::string& sabotage) {
+    Json violations = Json::array();
+    for (const Finding& f : e.found) {
+        const Trace t = trace_of(s, f, sabotage);
+        Json v{{"invariant", f.name},
+               {"meaning", f.sentence},
+               {"operations", t.ops.size()},
+               {"trace", print_trace(t)},
+               {"seen", f.seen}};
+        if (!f.steps.empty()) v["steps"] = f.steps;
+        violations.push_back(std::move(v));
+    }
+    Json out{{"kind", "explore"},
+             {"space", s.name},
+             {"states", e.states},
+             {"transitions", e.transitions},
+             {"depth", e.depth},
+             {"complete", e.complete},
+             {"seconds", e.seconds},
+             {"bytes_per_state", e.bytes_per_state},
+             {"violations", std::move(violations)},
+             {"nodes", e.nodes},
+             {"worlds_at_rest", e.rests},
+             {"operations_run", e.runs},
+             {"events", e.events},
+             {"states_without_cpu_symmetry", e.unfolded}};
+    if (!e.complete) out["cut_by"] = e.cut_by;
+    return out;
+}
+
+Explored explore_for(const Space& s, double seconds, Progress& progress) {
+    return explore::explore(s, {},
+                            {.seconds = seconds,
+                             .bytes = most_bytes(),
+                             .jobs = nr_cpus(),
+                             .interrupted = interrupted,
+                             .progress = [&](std::string_view what, u64 n) { show(progress, s, what, n); }});
+}
 
 int explore_spaces(const SpacesOptions& o) {
     if (o.list) return list_spaces();
@@ -184,9 +198,8 @@ int explore_spaces(const SpacesOptions& o) {
     }
     setting.limits = {.seconds = o.seconds,
                       .states = o.states ? o.states : ~u64{0},
-                      .bytes = o.megabytes ? o.megabytes << 20 : bytes_of_memory() / 4 * 3,
-                      .jobs = o.jobs ? static_cast<unsigned>(o.jobs)
-                                     : std::max(1u, std::thread::hardware_concurrency()),
+                      .bytes = o.megabytes ? o.megabytes << 20 : most_bytes(),
+                      .jobs = o.jobs ? static_cast<unsigned>(o.jobs) : nr_cpus(),
                       .interrupted = interrupted};
     int status = exit_holds;
     std::vector<std::pair<const Space*, Explored>> broken;
@@ -198,7 +211,7 @@ int explore_spaces(const SpacesOptions& o) {
         Explored e = explore_one(s, setting, progress);
         if (!e.found.empty()) status = exit_violation;
         if (o.json)
-            print_json(json_of(s, e, setting));
+            print_json(explored_json(s, e, o.sabotage));
         else
             print_line(s, e);
         if (!e.found.empty()) broken.emplace_back(&s, std::move(e));

@@ -27,13 +27,18 @@ TEST_CASE("no arguments: help on standard output and exit status 2") {
     const Said s = run_mmodel({});
     CHECK(s.status == 2);
     CHECK(s.err.empty());
-    for (const char* part : {"run", "replay", "linux", "Exit status:", "--help"}) CHECK(has(s.out, part));
+    for (const char* part : {"run", "replay", "linux", "explore", "Exit status:", "--help"})
+        CHECK(has(s.out, part));
 }
 
 TEST_CASE("help of the command and of each subcommand goes to standard output, lists the exit statuses and "
           "exits 0") {
-    for (const Args& args : std::vector<Args>{
-             {"--help"}, {"-h"}, {"run", "--help"}, {"replay", "--help"}, {"linux", "--help"}}) {
+    for (const Args& args : std::vector<Args>{{"--help"},
+                                              {"-h"},
+                                              {"run", "--help"},
+                                              {"replay", "--help"},
+                                              {"linux", "--help"},
+                                              {"explore", "--help"}}) {
         const Said s = run_mmodel(args);
         INFO(args.front());
         CHECK(s.status == 0);

@@ -150,8 +150,11 @@ TEST_CASE("a limit ends a space, and what was found until then is told") {
     }
     Space wide = named("hvo-gigantic");
     wide.nr_tlbs = 3;
-    const Explored r = explore::explore(wide, {}, {.states = 1000});
+    for (u64 v = 0; v < 8; ++v) wide.pages.push_back({.vmalloc = false, .page = v});
+    const Explored r = explore::explore(wide, {}, {});
     CHECK_FALSE(r.complete);
+    CHECK(r.cut_by == "bits");
+    CHECK(r.states == 0);
 }
 
 TEST_CASE("the table is a set, however many threads fill it") {

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel explore as its users meet it.
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "props/cli/command.hpp"
+
+using namespace mmodel::test;
+
+TEST_CASE("explore says of a space what it reached, as a line and as JSON") {
+    const Said s = run_mmodel({"explore", "--space", "hvo-walker", "--space", "hvo-hotplug", "--json"});
+    CHECK(s.status == 0);
+    const auto lines = json_lines(s.out);
+    REQUIRE(lines.size() == 2);
+    for (const Json& j : lines) {
+        CHECK(j["kind"] == "explore");
+        CHECK(j["complete"] == true);
+        CHECK(j["violations"].empty());
+        CHECK(j["states"].get<std::uint64_t>() > 10'000);
+        CHECK(j["transitions"].get<std::uint64_t>() > j["states"].get<std::uint64_t>());
+        for (const char* key : {"space", "depth", "seconds", "bytes_per_state"}) CHECK(j.contains(key));
+    }
+    CHECK(lines[0]["space"] == "hvo-walker");
+    const Said text = run_mmodel({"explore", "--space", "hvo-walker"});
+    CHECK(text.status == 0);
+    CHECK(has(text.out, "complete"));
+    CHECK(has(text.out, "10,608"));
+    CHECK(text.err.empty());
+}
+
+TEST_CASE("a break that explore finds is shown by the shortest way, and replays") {
+    const TempDir dir;
+    const Said s = run_mmodel({"explore", "--space", "hvo-walker", "--sabotage", "no_flush", "--json"});
+    CHECK(s.status == 1);
+    const auto lines = json_lines(s.out);
+    REQUIRE(lines.size() == 1);
+    REQUIRE(lines[0]["violations"].size() == 1);
+    const Json v = lines[0]["violations"][0];
+    CHECK(v["invariant"] == "inv_no_frame_is_freed_while_a_tlb_may_hold_it");
+    CHECK(v["operations"] == 2);
+    const Said again = run_mmodel({"replay", dir.put("found.trace", v["trace"].get<std::string>())});
+    CHECK(again.status == 0);
+    CHECK(has(again.out, "as expected"));
+}
+
+TEST_CASE("what only the hardware shows is told step by step") {
+    const Said s = run_mmodel({"explore", "--space", "hvo-walker", "--sabotage", "no_rcu"});
+    CHECK(s.status == 1);
+    for (const char* part : {"inv_no_write_through_a_read_only_pte", "walker 0 enters an RCU read section",
+                             ">>>", "walker 0 writes to the refcount it saw", "again"})
+        CHECK(has(s.out, part));
+}
+
+TEST_CASE("explore refuses what makes no sense, in one line") {
+    for (const Args& args : {Args{"explore", "--space", "nowhere"},
+                             {"explore", "--sabotage", "none_such"},
+                             {"explore", "--tlbs", "9"},
+                             {"explore", "--states", "many"}}) {
+        const Said s = run_mmodel(args);
+        CHECK(s.status == 2);
+        CHECK(s.out.empty());
+        CHECK(has(s.err, "mmodel: "));
+    }
+    CHECK(has(run_mmodel({"explore", "--space", "nowhere"}).err, "hvo-three"));
+}
+
+TEST_CASE("a space too large for its limit says so before it starts, and keeps what it has") {
+    const Said s = run_mmodel({"explore", "--space", "hvo-three", "--megabytes", "20", "--json"});
+    CHECK(s.status == 0);
+    CHECK(has(s.err, "there may be"));
+    CHECK(has(s.err, "20 MiB"));
+    const auto lines = json_lines(s.out);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0]["complete"] == false);
+    CHECK(lines[0]["cut_by"] == "memory");
+    CHECK(lines[0]["states"].get<std::uint64_t>() > 10'000);
+}
+
+TEST_CASE("an interrupted exploration says what it has and that it does not resume") {
+    Running r({"explore", "--space", "percpu-all"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    r.signal(SIGINT);
+    const Said s = r.wait();
+    CHECK(s.status == 128 + SIGINT);
+    CHECK(has(s.out, "interrupt"));
+    CHECK(has(s.err, "starts from boot"));
+}
