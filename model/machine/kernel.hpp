@@ -5,6 +5,9 @@
 //
 // A Watch has `void before(const Machine&, const Event&)` and `void after(const Machine&, const Event&)`. It
 // may throw to end the operation at the event. NoWatch costs nothing.
+//
+// The machine is a parameter, and so is what says which allocations fail: spec/symbolic runs these same lines
+// on a machine of formulas.
 #pragma once
 
 #include <bit>
@@ -23,14 +26,14 @@ struct NoWatch {
     void after(const Machine&, const Event&) {}
 };
 
-template <class Watch>
+template <class Watch, class M = Machine, class F = Faults>
 class Kernel {
 public:
-    Kernel(Machine& m, Watch& w, const Faults& faults = {}, Sabotage sabotage = Sabotage::none)
+    Kernel(M& m, Watch& w, const F& faults = {}, Sabotage sabotage = Sabotage::none)
         : m_(m), watch_(w), faults_(faults), sabotage_(sabotage) {}
 
-    [[nodiscard]] const Machine& machine() const { return m_; }
-    [[nodiscard]] Machine& machine() { return m_; }
+    [[nodiscard]] const M& machine() const { return m_; }
+    [[nodiscard]] M& machine() { return m_; }
     [[nodiscard]] const Geometry& geometry() const { return m_.geometry(); }
     [[nodiscard]] bool does(Sabotage s) const { return sabotage_ == s; }
     [[nodiscard]] u64 nr_events() const { return nr_events_; }
@@ -336,9 +339,9 @@ private:
         watch_.after(m_, e);
     }
 
-    Machine& m_;
+    M& m_;
     Watch& watch_;
-    Faults faults_;
+    F faults_;
     Sabotage sabotage_;
     u64 nr_events_{};
     u32 nr_allocs_{}, nr_failed_{};

@@ -133,6 +133,12 @@ public:
     // A frame that v maps and that reads as v's initialisation leaves it is from now on just that, whoever
     // has v later.
     void settle(Pfn p, Vpage v);
+    // Whether it is.
+    [[nodiscard]] bool is_settled(Pfn p, Vpage v) const {
+        const Contents& c = contents_[p.value];
+        if (c.kind == Contents::Kind::implicit) return !frame(p).released && boot_vpage(p) == v;
+        return c == Contents::fresh(v);
+    }
 
     // ---- events
     // A block from node nid, else (unless this_node) from the others in order; nothing if there is none. Not
