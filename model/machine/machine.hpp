@@ -86,7 +86,7 @@ public:
     first_detached() const; // the lowest frame that is nobody's. O(frames ever touched)
     [[nodiscard]] std::optional<Vpage>
     boot_vpage(Pfn p) const; // the vmemmap page it was populated for, if it was
-    [[nodiscard]] u64 pmd_idx(Vpage v) const { return v.value >> pmd_shift_; }
+    [[nodiscard]] u64 pmd_idx(Vpage v) const { return arithmetic::pmd_of(v.value, pmd_shift_); }
     [[nodiscard]] Pmd pmd(u64 idx) const;
     [[nodiscard]] PteRef pte_ref(Vpage v) const; // needs: the PMD is a table
     [[nodiscard]] Pte pte(PteRef r) const { return ptes_[r.table.value << pmd_shift_ | r.idx]; }

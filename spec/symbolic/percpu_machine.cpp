@@ -23,8 +23,9 @@ std::vector<u64> up_to(u64 n) {
 
 } // namespace
 
-PercpuShape percpu_shape(const char* name, u64 chunks, std::vector<int> cpu_of_unit, u64 pages, u64 frames) {
-    PercpuShape s{name, chunks, frames, pages, cpu_of_unit};
+PercpuShape percpu_shape(const char* name, u64 chunks, std::vector<int> cpu_of_unit, u64 pages, u64 ptrs,
+                         u64 frames) {
+    PercpuShape s{name, chunks, frames, pages, cpu_of_unit, ptrs};
     const pcpu::Sizes sizes = pcpu::sizes_of(parse_config("tiny")->geometry);
     std::vector<int> nodes;
     for (const int cpu : cpu_of_unit)
@@ -48,7 +49,7 @@ PercpuState::PercpuState(z3::context& ctx, const PercpuShape& s)
       present(named(c, "present", s.nr_vmaps(), 0)), frame_of(named(c, "pte", s.nr_vmaps(), bits)),
       writable(named(c, "rw", s.nr_vmaps(), 0)), stale(named(c, "stale", s.nr_vmaps(), 0)),
       unflushed(named(c, "unflushed", s.nr_vmaps(), 0)), cached(named(c, "cached", s.nr_vmaps(), 0)),
-      has_table_at(named(c, "table", s.nr_vmaps() / ptrs + 1, 0)), place(named(c, "place", s.nr_frames, 3)),
+      has_table_at(named(c, "table", s.nr_vmaps() / s.ptrs + 1, 0)), place(named(c, "place", s.nr_frames, 3)),
       tag(named(c, "tag", s.nr_frames, 4)), live(named(c, "live", s.nr_chunks, 0)),
       area(named(c, "area", s.nr_chunks, 2)), populated(named(c, "populated", s.nr_chunks * s.unit_pages, 0)),
       array(c.bool_const("array")), populated_drift(c.bv_const("populated_drift", 8)),
@@ -153,7 +154,7 @@ Pte PercpuVmalloc::pte(Vmap v) const {
 }
 
 Pte PercpuVmalloc::table(Vmap v) const {
-    return m_.paths_.decide(m_.now.has_table_at[v.value / PercpuState::ptrs]) ? Pte::map(Pfn{0}, true) : Pte{};
+    return m_.paths_.decide(m_.now.has_table_at[v.value / m_.shape_.ptrs]) ? Pte::map(Pfn{0}, true) : Pte{};
 }
 
 std::vector<Vmap> PercpuVmalloc::mapped(Vmap start, Vmap end) const {

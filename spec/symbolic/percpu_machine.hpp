@@ -18,6 +18,7 @@ struct PercpuShape {
     u64 nr_frames;
     u64 unit_pages;
     std::vector<int> cpu_of_unit; // pcpu::no_cpu: surplus
+    u64 ptrs;                     // entries of a page table: some unit lies across two, so that it can be mapped in part
     pcpu::Pcpu pcpu{};            // layout and sizes; no chunk yet
 
     [[nodiscard]] u64 span() const { return cpu_of_unit.size() * unit_pages; } // pages of a chunk's area
@@ -27,14 +28,12 @@ struct PercpuShape {
 };
 
 [[nodiscard]] PercpuShape percpu_shape(const char* name, u64 chunks, std::vector<int> cpu_of_unit, u64 pages,
-                                       u64 frames);
+                                       u64 ptrs, u64 frames);
 
 // What is there at rest. Also the view that invariant.hpp asks.
 struct PercpuState {
     enum Place : u64 { other, vmalloc, table, detached, free };
     enum Area : u64 { none, reserved, lazy };
-    static constexpr u64 ptrs = 4; // entries of a page table
-
     PercpuState(z3::context& c, const PercpuShape& s);
     static PercpuState booted(z3::context& c, const PercpuShape& s);
 
@@ -65,7 +64,7 @@ struct PercpuState {
         return !cached[shape.vmap(k, u, i)] && !unflushed[shape.vmap(k, u, i)];
     }
     [[nodiscard]] Term is_stale(u64 k, u64 u, u64 i) const { return stale[shape.vmap(k, u, i)]; }
-    [[nodiscard]] Term has_table(u64 k, u64 u, u64 i) const { return has_table_at[shape.vmap(k, u, i) / ptrs]; }
+    [[nodiscard]] Term has_table(u64 k, u64 u, u64 i) const { return has_table_at[shape.vmap(k, u, i) / shape.ptrs]; }
     [[nodiscard]] Term is_alone(u64 k, u64 u, u64 i) const;
     [[nodiscard]] Term names_chunk(u64 k, u64 u, u64 i) const;
     [[nodiscard]] Term is_live(u64 k) const { return live[k]; }
@@ -123,7 +122,7 @@ public:
     [[nodiscard]] std::optional<Pfn> alloc_table(Nid) { return alloc(PercpuState::table); }
     void free_page(Pfn p);
     void set_vmalloc_pte(Vmap v, Pte pte);
-    void install_vmalloc_table(Vmap v, Pfn) { now.has_table_at[v.value / PercpuState::ptrs] = now.c.bool_val(true); }
+    void install_vmalloc_table(Vmap v, Pfn) { now.has_table_at[v.value / shape_.ptrs] = now.c.bool_val(true); }
     void set_tag(Pfn p, u64 tag) { store(now.tag, frame(p), number(now.c, tag, 4)); }
     void set_lock(Lock, bool held) { depth_ += held ? 1 : -1; }
 

@@ -97,12 +97,12 @@ std::vector<Claim> invariant(const PercpuState& s) {
 
 const PercpuShape& small() {
     static const PercpuShape s =
-        percpu_shape("2 chunks, 2 CPUs and a surplus unit, 2 pages", 2, {0, pcpu::no_cpu, 1}, 2, 11);
+        percpu_shape("2 chunks, 2 CPUs and a surplus unit, 2 pages", 2, {0, 1, pcpu::no_cpu}, 2, 3, 12);
     return s;
 }
 const PercpuShape& larger() {
     static const PercpuShape s =
-        percpu_shape("2 chunks, 3 CPUs and a surplus unit, 3 pages", 2, {0, pcpu::no_cpu, 1, 2}, 3, 22);
+        percpu_shape("2 chunks, 3 CPUs and a surplus unit, 3 pages", 2, {0, pcpu::no_cpu, 1, 2}, 3, 4, 24);
     return s;
 }
 

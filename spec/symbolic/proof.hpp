@@ -19,6 +19,7 @@ struct Result {
     bool proved{true};
     std::string broken{};  // what does not hold: an inv_ name, or a conjunct
     std::string example{}; // the state before, the operation, its path, as text
+    std::string note{};    // what a wrong variant was refuted by
     u64 nr_paths{}, nr_checks{};
     double seconds{};
 };

@@ -59,6 +59,7 @@ bool report(const Theorem& t, const Result& r, std::string_view sabotage, const 
         std::printf("%-8s %-44s %6llu paths %7llu checks %7.1f s  %s\n", r.proved ? "proved" : "REFUTED", what.c_str(),
                     static_cast<unsigned long long>(r.nr_paths), static_cast<unsigned long long>(r.nr_checks),
                     r.seconds, r.proved ? t.what.c_str() : r.broken.c_str());
+        if (r.proved && !r.note.empty()) std::printf("%s", r.note.c_str());
         if (!r.proved && (!good || !o.sabotage.empty())) std::printf("%s", r.example.c_str());
     }
     std::fflush(stdout);
