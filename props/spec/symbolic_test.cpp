@@ -42,7 +42,8 @@ std::string first_broken(const Trace& t, Sabotage sabotage) {
 
 } // namespace
 
-TEST_CASE("the inductive invariants hold after every operation of every trace without a break", "[symbolic]") {
+TEST_CASE("the inductive invariants hold after every operation of every trace without a break",
+          "[symbolic]") {
     for (const auto& [name, t] : corpus()) {
         if (!t.sabotage.empty()) continue;
         INFO(name);
@@ -50,7 +51,8 @@ TEST_CASE("the inductive invariants hold after every operation of every trace wi
     }
 }
 
-TEST_CASE("the inductive invariants can fail: breaks that last until an operation has ended are seen", "[symbolic]") {
+TEST_CASE("the inductive invariants can fail: breaks that last until an operation has ended are seen",
+          "[symbolic]") {
     int nr_broken = 0, nr = 0;
     for (const auto& [name, t] : corpus()) {
         if (t.sabotage.empty()) continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// model/machine/arithmetic.hpp for every 64-bit input, on every geometry. Each theorem also has a wrong variant
-// of its own, which has to be refuted: a claim that holds of anything would not be.
+// model/machine/arithmetic.hpp for every 64-bit input, on every geometry. Each theorem also has a wrong
+// variant of its own, which has to be refuted: a claim that holds of anything would not be.
 #include <functional>
 
 #include "model/machine/geometry.hpp"
@@ -70,7 +70,8 @@ struct Claims {
     std::vector<Term> in_range{};
     Term assumed, claim;
 
-    Claims(z3::context& ctx, const Geometry& geo) : c(ctx), g(geo), assumed(ctx.bool_val(true)), claim(assumed) {}
+    Claims(z3::context& ctx, const Geometry& geo)
+        : c(ctx), g(geo), assumed(ctx.bool_val(true)), claim(assumed) {}
     Word any(const char* name) {
         inputs.emplace_back(name, Word{c.bv_const(name, 64)});
         return inputs.back().second;
@@ -137,7 +138,8 @@ void disjoint_folios_have_disjoint_vmemmap(Claims& x) {
     for (u8 i = 0; i < x.g.nr_hstates(); ++i)
         for (u8 j = 0; j < x.g.nr_hstates(); ++j) {
             const u64 na = u64{1} << x.g.folio_order[i], nb = u64{1} << x.g.folio_order[j];
-            if (!x.g.optimizable_pages(x.g.folio_order[i]) || !x.g.optimizable_pages(x.g.folio_order[j])) continue;
+            if (!x.g.optimizable_pages(x.g.folio_order[i]) || !x.g.optimizable_pages(x.g.folio_order[j]))
+                continue;
             const Term apart = a % na == 0 && b % nb == 0 && a + na <= b;
             const Term in_a = x.vpage(a) <= v && v < x.vpage(a) + x.g.vmemmap_pages(x.g.folio_order[i]);
             x.follows(!(apart && in_a) || v < x.vpage(b));
@@ -154,7 +156,8 @@ void pmd_and_entry_are_a_page(Claims& x) {
     x.follows(!(v <= w) || x.f.pmd_of(v, s) <= x.f.pmd_of(w, s));
 }
 
-// A chunk in the vmalloc range, below 2^62; units of less than 2 GiB (an int measures them) within 2^45 bytes.
+// A chunk in the vmalloc range, below 2^62; units of less than 2 GiB (an int measures them) within 2^45
+// bytes.
 struct Chunk {
     Word base, unit_pages;
 };
@@ -222,7 +225,8 @@ void page_idx_is_injective(Claims& x) {
 }
 
 void units_of_a_group_lie_side_by_side(Claims& x) {
-    const Word group = any_offset(x, "group_offset"), i = x.any_whole("i"), j = x.any_whole("j"), nr = x.any_whole("nr_units");
+    const Word group = any_offset(x, "group_offset"), i = x.any_whole("i"), j = x.any_whole("j"),
+               nr = x.any_whole("nr_units");
     const Word size = x.any_whole("unit_size");
     x.assume(i < j && j < nr && nr <= 256 && size >= x.g.page_bytes && size < (u64{1} << 31));
     x.follows(x.f.unit_offset(group, i, size) + size <= x.f.unit_offset(group, j, size));
@@ -244,12 +248,16 @@ const Property properties[] = {
      [](Claims& x) { x.f.vpage_of = [](Word p, u64 n, int s) { return exact::vpage_of(p, n, s - 1); }; }},
     {"vpage_is_monotone", "vmemmap pages are in the order of the pages that they describe", vpage_is_monotone,
      "the page number is cut to 32 bits",
-     [](Claims& x) { x.f.vpage_of = [](Word p, u64 n, int s) { return exact::vpage_of(p & 0xffffffff, n, s); }; }},
-    {"folio_has_whole_pages", "a folio's vmemmap is [start, end): whole pages, aligned, in one PMD or whole ones",
+     [](Claims& x) {
+         x.f.vpage_of = [](Word p, u64 n, int s) { return exact::vpage_of(p & 0xffffffff, n, s); };
+     }},
+    {"folio_has_whole_pages",
+     "a folio's vmemmap is [start, end): whole pages, aligned, in one PMD or whole ones",
      folio_has_whole_pages, "the page after is taken",
      [](Claims& x) { x.f.vpage_of = [](Word p, u64 n, int s) { return exact::vpage_of(p + 1, n, s) + 1; }; }},
     {"disjoint_folios", "disjoint folios have disjoint vmemmap", disjoint_folios_have_disjoint_vmemmap,
-     "the product is cut to 36 bits", [](Claims& x) {
+     "the product is cut to 36 bits",
+     [](Claims& x) {
          x.f.vpage_of = [](Word p, u64 n, int s) { return (p * n & ((u64{1} << 36) - 1)) >> s; };
      }},
     {"pmd_and_entry", "PMD and entry split a page number, and join to it again", pmd_and_entry_are_a_page,
@@ -258,21 +266,23 @@ const Property properties[] = {
     {"chunk_page_and_address", "an address of a chunk is that of its page of the vmalloc range, and back",
      chunk_page_and_address_agree, "the direct map's beginning is taken for the range's",
      [](Claims& x) { x.f.range_page = [](Word a, u64, u64 n) { return exact::range_page(a, 0, n); }; }},
-    {"units_do_not_share_addresses", "units that do not overlap have no page in common, and one has each once",
-     units_do_not_share_addresses, "the unit's offset is left out",
+    {"units_do_not_share_addresses",
+     "units that do not overlap have no page in common, and one has each once", units_do_not_share_addresses,
+     "the unit's offset is left out",
      [](Claims& x) {
          x.f.chunk_addr = [](Word b, Word, Word p, u64 n) { return exact::chunk_addr(b, b - b, p, n); };
      }},
     {"span_covers_every_unit", "a span covers the pages of every unit, and nothing beyond the outer ones",
-     span_covers_every_unit, "the page is left out of an address", [](Claims& x) {
+     span_covers_every_unit, "the page is left out of an address",
+     [](Claims& x) {
          x.f.chunk_addr = [](Word b, Word o, Word p, u64 n) { return exact::chunk_addr(b, o, p - p, n); };
      }},
     {"page_idx_is_injective", "an index of the array of pages is one unit's page", page_idx_is_injective,
-     "a unit has one page less", [](Claims& x) {
-         x.f.page_idx = [](Word u, Word n, Word p) { return exact::page_idx(u, n - 1, p); };
-     }},
-    {"units_of_a_group", "a group's units lie side by side within the group", units_of_a_group_lie_side_by_side,
-     "the last unit is numbered from 1", [](Claims& x) {
+     "a unit has one page less",
+     [](Claims& x) { x.f.page_idx = [](Word u, Word n, Word p) { return exact::page_idx(u, n - 1, p); }; }},
+    {"units_of_a_group", "a group's units lie side by side within the group",
+     units_of_a_group_lie_side_by_side, "the last unit is numbered from 1",
+     [](Claims& x) {
          x.f.unit_offset = [](Word g, Word i, Word n) { return exact::unit_offset(g, i + 1, n); };
      }},
 };
@@ -316,7 +326,8 @@ Result prove_property(const Theorem& t, Sabotage) {
         const bool says_nothing = wrong.claim.simplify().is_true(); // a size that HVO leaves alone
         if (!example && !says_nothing) {
             out.proved = false;
-            out.broken = std::string("holds too when ") + p->wrong_what + " (" + std::string(config.geometry.arch) + ")";
+            out.broken = std::string("holds too when ") + p->wrong_what + " (" +
+                         std::string(config.geometry.arch) + ")";
         }
         if (example) out.note = std::string("  when ") + p->wrong_what + ", refuted on" + *example;
     }

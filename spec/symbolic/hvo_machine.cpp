@@ -25,7 +25,8 @@ Pmd HvoMachine::pmd(u64 idx) const {
 }
 
 PteRef HvoMachine::pte_ref(Vpage v) const {
-    return {Pfn{table_handle + now.pmd_of(v.value)}, static_cast<u32>(v.value % shape_.geometry.ptrs_per_pte)};
+    return {Pfn{table_handle + now.pmd_of(v.value)},
+            static_cast<u32>(v.value % shape_.geometry.ptrs_per_pte)};
 }
 
 std::optional<Vpage> HvoMachine::installed_at(PteRef r) const {
@@ -227,9 +228,7 @@ void HvoMachine::Walkers::fill(const Walker&) {
     m.now.walker_inside = m.now.walker_may = m.now.c.bool_val(false);
 }
 
-hvo::SlotState HvoMachine::slot_state(u8 i) {
-    return static_cast<hvo::SlotState>(paths_.pick(now.slot[i]));
-}
+hvo::SlotState HvoMachine::slot_state(u8 i) { return static_cast<hvo::SlotState>(paths_.pick(now.slot[i])); }
 
 void HvoMachine::end(const hvo::Pool& pool, u16 known_slots) {
     for (u8 i = 0; i < shape_.folios.size(); ++i)
@@ -237,7 +236,8 @@ void HvoMachine::end(const hvo::Pool& pool, u16 known_slots) {
     if (walker_) {
         now.walker_inside = now.c.bool_val(walker_->inside);
         now.walker_may = now.c.bool_val(walker_->may_write);
-        now.walker_at = number(now.c, geometry().vpage_of(walker_->page).value, now.walker_at.get_sort().bv_size());
+        now.walker_at =
+            number(now.c, geometry().vpage_of(walker_->page).value, now.walker_at.get_sort().bv_size());
     }
     for (const Stale& s : stale_) now.stale = now.stale || s.when;
     for (const bool b : stale_leaf_) now.stale = now.stale || now.c.bool_val(b);

@@ -34,9 +34,7 @@ public:
     [[nodiscard]] static u64 fresh(u64 v) { return 1 + v; }
     [[nodiscard]] u64 flagged_head(int k) const { return 1 + nr_vpages_ + static_cast<u64>(k); }
     [[nodiscard]] u64 of(const Contents& c);
-    [[nodiscard]] const Contents& operator[](u64 code) const {
-        return all_[code < all_.size() ? code : 0];
-    }
+    [[nodiscard]] const Contents& operator[](u64 code) const { return all_[code < all_.size() ? code : 0]; }
     [[nodiscard]] u64 size() const { return all_.size(); }
 
 private:
@@ -46,7 +44,7 @@ private:
 
 // What is there at rest. Also the view that invariant.hpp asks.
 struct HvoState {
-    enum Kind : u64 { boot, hot, self_hosted };   // where a PMD's vmemmap came from
+    enum Kind : u64 { boot, hot, self_hosted };                 // where a PMD's vmemmap came from
     enum Place : u64 { other, vmemmap, table, detached, free }; // who has a frame
     enum Slot : u64 { none, lru, hugetlb };
 
@@ -58,11 +56,11 @@ struct HvoState {
     z3::context& c;
     const HvoShape& shape;
     const ContentsCodes& codes;
-    unsigned bits; // of a frame number
-    Terms leaf, split, table_of, kind; // by PMD
-    Terms frame_of, writable;          // by vmemmap page: its entry, where the PMD is a table
-    Terms place, released, contents;   // by frame
-    Terms slot;                        // by folio
+    unsigned bits;                       // of a frame number
+    Terms leaf, split, table_of, kind;   // by PMD
+    Terms frame_of, writable;            // by vmemmap page: its entry, where the PMD is a table
+    Terms place, released, contents;     // by frame
+    Terms slot;                          // by folio
     Count key, memmap_drift, boot_drift; // counters; the last two: by how much they differ from the truth
     Term enabled, walker_inside, walker_may, walker_at;
     // What is only there while an operation runs.

@@ -22,9 +22,8 @@ using spec::Inv;
 
 std::vector<Claim> invariant(const HvoState& s) {
     std::vector<Claim> out;
-    hvo_invariant<Term>(s, [&](const char* name, const Term& holds) {
-        out.push_back({holds.simplify(), name, "at rest"});
-    });
+    hvo_invariant<Term>(
+        s, [&](const char* name, const Term& holds) { out.push_back({holds.simplify(), name, "at rest"}); });
     return out;
 }
 
@@ -43,8 +42,12 @@ Geometry tiny(u32 ptrs, std::array<u8, max_hstates> orders) {
 const HvoShape& three() {
     static const HvoShape s = [] {
         const Geometry g = tiny(4, {3});
-        return HvoShape{"three small folios over 2 PMDs", g, 2,
-                        {folio_at(g, 0, 0), folio_at(g, 2, 0), folio_at(g, 4, 0)}, {0, 0, 0}, 6,
+        return HvoShape{"three small folios over 2 PMDs",
+                        g,
+                        2,
+                        {folio_at(g, 0, 0), folio_at(g, 2, 0), folio_at(g, 4, 0)},
+                        {0, 0, 0},
+                        6,
                         {0b101, 0b011}};
     }();
     return s;
@@ -62,8 +65,8 @@ const HvoShape& gigantic() {
 const HvoShape& two() {
     static const HvoShape s = [] {
         const Geometry g = tiny(4, {3});
-        return HvoShape{"two small folios in one PMD", g, 1,
-                        {folio_at(g, 0, 0), folio_at(g, 2, 0)}, {0, 0}, 4, {0b11}};
+        return HvoShape{
+            "two small folios in one PMD", g, 1, {folio_at(g, 0, 0), folio_at(g, 2, 0)}, {0, 0}, 4, {0b11}};
     }();
     return s;
 }
@@ -71,8 +74,12 @@ const HvoShape& two() {
 const HvoShape& larger() {
     static const HvoShape s = [] {
         const Geometry g = tiny(4, {3, 5});
-        return HvoShape{"two small folios and a gigantic one over 3 PMDs", g, 3,
-                        {folio_at(g, 0, 0), folio_at(g, 2, 0), folio_at(g, 4, 1)}, {0, 0, 1}, 10,
+        return HvoShape{"two small folios and a gigantic one over 3 PMDs",
+                        g,
+                        3,
+                        {folio_at(g, 0, 0), folio_at(g, 2, 0), folio_at(g, 4, 1)},
+                        {0, 0, 1},
+                        10,
                         {0b011}};
     }();
     return s;
@@ -229,7 +236,8 @@ void prove_step(z3::context& c, const HvoShape& s, ContentsCodes& codes, const S
         out.broken = broken ? broken->name : "?";
         out.example = "  before:\n" + before.show(*model) + "  " + step.name;
         for (const std::string& n : paths.notes()) out.example += ", " + n;
-        out.example += o.disabled ? " is disabled\n" : std::string(" returns ") + name(o.err) + "\n" + watch.show(*model);
+        out.example += o.disabled ? " is disabled\n"
+                                  : std::string(" returns ") + name(o.err) + "\n" + watch.show(*model);
         out.example += "  broken: " + out.broken + " (" + (broken ? broken->where : "") + ")\n  after:\n" +
                        m.now.show(*model);
         paths.stop();
@@ -292,14 +300,18 @@ Result prove_inhabited(const Theorem&, Sabotage) {
         all = all && s.is_optimised(k);
         none = none && !s.is_optimised(k) && s.is_hugetlb(k) && !s.is_leaf(s.pmd_of(s.start(k)));
         for (u64 v = s.start(k); v < s.end(k); ++v)
-            strangers = strangers || (s.is_optimised(k) && s.frame_of[v] == number(c, shape().nr_frames() - 1, s.bits));
+            strangers = strangers ||
+                        (s.is_optimised(k) && s.frame_of[v] == number(c, shape().nr_frames() - 1, s.bits));
     }
     const std::pair<const char*, Term> probes[] = {
         {"every folio optimised", all},
         {"every folio plain, under tables", none},
         {"one optimised in a frame from elsewhere", strangers},
         {"a walker that may write", s.walker_inside && s.walker_may},
-        {"self-hosted and optimised side by side", shape().nr_pmds < 3 || shape().folios.size() < 2 ? c.bool_val(true) : s.is_self_hosted(shape().nr_pmds - 1) && s.is_optimised(0)},
+        {"self-hosted and optimised side by side",
+         shape().nr_pmds < 3 || shape().folios.size() < 2
+             ? c.bool_val(true)
+             : s.is_self_hosted(shape().nr_pmds - 1) && s.is_optimised(0)},
     };
     Paths paths(c);
     paths.each(base, [&] {

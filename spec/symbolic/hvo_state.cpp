@@ -124,9 +124,7 @@ Term HvoState::is_optimised(int k) const {
     return out;
 }
 
-Term HvoState::maps_vmemmap_frame(u64 v) const {
-    return select(place, frame(v)) == number(c, vmemmap, 3);
-}
+Term HvoState::maps_vmemmap_frame(u64 v) const { return select(place, frame(v)) == number(c, vmemmap, 3); }
 
 Term HvoState::is_alone(u64 v, u64 lo, u64 hi) const {
     Term out = c.bool_val(true);
@@ -214,9 +212,11 @@ std::string HvoState::show(const z3::model& m) const {
             if (n(place[f]) == at) list += " " + std::to_string(f) + (yes(is_reserved(f)) ? "*" : "");
         if (!list.empty()) out += std::string("    frames ") + places[at] + ":" + list + "\n";
     }
-    out += "    static key " + std::to_string(n(key.term())) + "; optimising is " + (yes(enabled) ? "on" : "off");
+    out += "    static key " + std::to_string(n(key.term())) + "; optimising is " +
+           (yes(enabled) ? "on" : "off");
     if (yes(walker_inside))
-        out += "; a walker is at vmemmap " + std::to_string(n(walker_at)) + (yes(walker_may) ? ", may write" : "");
+        out += "; a walker is at vmemmap " + std::to_string(n(walker_at)) +
+               (yes(walker_may) ? ", may write" : "");
     return out + "   (*: reserved)\n";
 }
 

@@ -43,7 +43,9 @@ int HvoWatch::subject_of(const HvoMachine& m, u64 v) const {
 }
 
 void HvoWatch::before(const HvoMachine& m, const Event& e) {
-    auto term = [&](Pfn p) { return p == no_pfn || p.value >= 1u << 29 ? number(m.now.c, 0, m.now.bits) : m.frame(p); };
+    auto term = [&](Pfn p) {
+        return p == no_pfn || p.value >= 1u << 29 ? number(m.now.c, 0, m.now.bits) : m.frame(p);
+    };
     seen_.push_back({e, term(e.pfn), term(e.from), term(e.pte.pfn())});
     switch (e.kind) {
     case EventKind::free_page:
@@ -73,7 +75,8 @@ void HvoWatch::after(const HvoMachine& m, const Event& e) {
 
 void HvoWatch::judge_free(const HvoMachine& m, const Event& e) {
     require(!m.is_mapped(e.pfn), Inv::no_frame_is_freed_while_mapped, e);
-    require(m.at(m.now.place, e.pfn) == number(m.now.c, HvoState::detached, 3), Inv::no_page_is_freed_twice, e);
+    require(m.at(m.now.place, e.pfn) == number(m.now.c, HvoState::detached, 3), Inv::no_page_is_freed_twice,
+            e);
     require(!m.may_be_cached(e.pfn), Inv::no_frame_is_freed_while_a_tlb_may_hold_it, e);
     require(m.reserved(e.pfn) == yes(m, e.kind == EventKind::free_bootmem_page),
             Inv::page_goes_back_to_its_own_allocator, e);
@@ -158,7 +161,8 @@ void HvoWatch::judge_compound_heads(const HvoMachine& m, const Event& e) {
     const Term off = m.now.key.term() == 0;
     for (const int k : subjects_)
         for (u64 v = m.now.start(k); v < m.now.end(k); ++v) {
-            require(!off || reads_well(m, v, m.now.frame(v)), Inv::compound_head_of_every_tail_is_its_head, e);
+            require(!off || reads_well(m, v, m.now.frame(v)), Inv::compound_head_of_every_tail_is_its_head,
+                    e);
             Term well = yes(m, true);
             for (const auto& s : m.stale())
                 if (s.v == v) well = well && (!s.when || reads_well(m, v, s.frame));
@@ -173,7 +177,8 @@ std::string HvoWatch::show(const z3::model& model) const {
     for (const Seen& s : seen_) {
         Event e = s.event;
         auto pfn = [&](const Term& t) { return Pfn{model.eval(t, true).get_numeral_uint64()}; };
-        if (e.kind == EventKind::lock || e.kind == EventKind::unlock || e.kind == EventKind::smp_wmb) continue;
+        if (e.kind == EventKind::lock || e.kind == EventKind::unlock || e.kind == EventKind::smp_wmb)
+            continue;
         if (e.kind == EventKind::set_pte_at && !is_live(e)) continue;
         if (e.pfn != no_pfn) e.pfn = pfn(s.pfn);
         if (e.from != no_pfn) e.from = pfn(s.from);

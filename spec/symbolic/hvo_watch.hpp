@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The discipline of spec/discipline.cpp, judge by judge, as formulas: collected while a path runs, proved when
-// it has ended.
+// The discipline of spec/discipline.cpp, judge by judge, as formulas: collected while a path runs, proved
+// when it has ended.
 #pragma once
 
 #include "spec/symbolic/hvo_machine.hpp"

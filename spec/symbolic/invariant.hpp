@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The inductive invariants, each a text that is read twice: as formulas over every state of a symbolic machine
-// (the proof: prove.cpp), and as plain truth values over a real World (world_view.hpp; the explorer and the
-// tests assert it in every state at rest). Stronger than what spec/ demands at rest: every conjunct is one
-// that the proof of a step needs.
+// The inductive invariants, each a text that is read twice: as formulas over every state of a symbolic
+// machine (the proof: prove.cpp), and as plain truth values over a real World (world_view.hpp; the explorer
+// and the tests assert it in every state at rest). Stronger than what spec/ demands at rest: every conjunct
+// is one that the proof of a step needs.
 //
 // A view answers in B, bool or z3::expr: only !, && and || are used on answers, and no answer decides which
 // conjuncts there are. `say(name, holds)` is called for every one of them.

@@ -33,7 +33,8 @@ public:
                 try {
                     code();
                     ++nr_paths_;
-                } catch (const Infeasible&) {}
+                } catch (const Infeasible&) {
+                }
             } while (next());
         while (!taken_.empty()) drop();
         solver_.pop();

@@ -31,8 +31,12 @@ PercpuShape percpu_shape(const char* name, u64 chunks, std::vector<int> cpu_of_u
     for (const int cpu : cpu_of_unit)
         if (cpu != pcpu::no_cpu) nodes.push_back(static_cast<int>(nodes.size()) % 2);
     const u64 unit = pages * sizes.page_bytes;
-    const pcpu::AllocInfo ai{.static_size = 4, .reserved_size = 0, .dyn_size = unit - 4, .unit_size = unit,
-                             .atom_size = sizes.page_bytes, .alloc_size = unit,
+    const pcpu::AllocInfo ai{.static_size = 4,
+                             .reserved_size = 0,
+                             .dyn_size = unit - 4,
+                             .unit_size = unit,
+                             .atom_size = sizes.page_bytes,
+                             .alloc_size = unit,
                              .groups = {{static_cast<int>(cpu_of_unit.size()), 0, cpu_of_unit}}};
     s.pcpu.sizes = sizes;
     s.pcpu.cpus = pcpu::cpus_on_nodes(nodes);
@@ -57,7 +61,8 @@ PercpuState::PercpuState(z3::context& ctx, const PercpuShape& s)
 
 PercpuState PercpuState::booted(z3::context& c, const PercpuShape& s) {
     PercpuState b(c, s);
-    for (Terms* cells : {&b.present, &b.stale, &b.unflushed, &b.cached, &b.has_table_at, &b.live, &b.populated})
+    for (Terms* cells :
+         {&b.present, &b.stale, &b.unflushed, &b.cached, &b.has_table_at, &b.live, &b.populated})
         for (Term& t : *cells) t = c.bool_val(false);
     for (Term& t : b.place) t = number(c, free, 3);
     for (Term& t : b.area) t = number(c, none, 2);
@@ -204,7 +209,8 @@ void PercpuVmalloc::purge() {
 }
 
 void PercpuVmalloc::flush_tlb(Vmap start, Vmap end) {
-    for (u64 v = start.value; v < end.value && v < nr_pages(); ++v) m_.now.stale[v] = m_.now.c.bool_val(false);
+    for (u64 v = start.value; v < end.value && v < nr_pages(); ++v)
+        m_.now.stale[v] = m_.now.c.bool_val(false);
 }
 void PercpuVmalloc::flush_cache_vmap(Vmap start, Vmap end) {
     for (u64 v = start.value; v < end.value && v < nr_pages(); ++v) {

@@ -18,8 +18,8 @@ struct PercpuShape {
     u64 nr_frames;
     u64 unit_pages;
     std::vector<int> cpu_of_unit; // pcpu::no_cpu: surplus
-    u64 ptrs;                     // entries of a page table: some unit lies across two, so that it can be mapped in part
-    pcpu::Pcpu pcpu{};            // layout and sizes; no chunk yet
+    u64 ptrs;          // entries of a page table: some unit lies across two, so that it can be mapped in part
+    pcpu::Pcpu pcpu{}; // layout and sizes; no chunk yet
 
     [[nodiscard]] u64 span() const { return cpu_of_unit.size() * unit_pages; } // pages of a chunk's area
     [[nodiscard]] u64 nr_vmaps() const { return nr_chunks * span(); }
@@ -43,8 +43,8 @@ struct PercpuState {
     Terms present, frame_of, writable, stale, unflushed, cached; // by page of the range
     Terms has_table_at;                                          // by PMD of the range
     Terms place, tag;                                            // by frame
-    Terms live, area, populated; // by chunk; populated: by chunk and page
-    Term array;                  // the array of page pointers exists
+    Terms live, area, populated;                                 // by chunk; populated: by chunk and page
+    Term array;                                                  // the array of page pointers exists
     Count populated_drift, objects_drift; // counters: by how much they differ from the truth
     bool locked{};
 
@@ -64,7 +64,9 @@ struct PercpuState {
         return !cached[shape.vmap(k, u, i)] && !unflushed[shape.vmap(k, u, i)];
     }
     [[nodiscard]] Term is_stale(u64 k, u64 u, u64 i) const { return stale[shape.vmap(k, u, i)]; }
-    [[nodiscard]] Term has_table(u64 k, u64 u, u64 i) const { return has_table_at[shape.vmap(k, u, i) / shape.ptrs]; }
+    [[nodiscard]] Term has_table(u64 k, u64 u, u64 i) const {
+        return has_table_at[shape.vmap(k, u, i) / shape.ptrs];
+    }
     [[nodiscard]] Term is_alone(u64 k, u64 u, u64 i) const;
     [[nodiscard]] Term names_chunk(u64 k, u64 u, u64 i) const;
     [[nodiscard]] Term is_live(u64 k) const { return live[k]; }
@@ -122,7 +124,9 @@ public:
     [[nodiscard]] std::optional<Pfn> alloc_table(Nid) { return alloc(PercpuState::table); }
     void free_page(Pfn p);
     void set_vmalloc_pte(Vmap v, Pte pte);
-    void install_vmalloc_table(Vmap v, Pfn) { now.has_table_at[v.value / shape_.ptrs] = now.c.bool_val(true); }
+    void install_vmalloc_table(Vmap v, Pfn) {
+        now.has_table_at[v.value / shape_.ptrs] = now.c.bool_val(true);
+    }
     void set_tag(Pfn p, u64 tag) { store(now.tag, frame(p), number(now.c, tag, 4)); }
     void set_lock(Lock, bool held) { depth_ += held ? 1 : -1; }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// One step of percpu-vm: from every state that satisfies the invariant, creating, populating, depopulating and
-// destroying a chunk, on every path, with any allocations failing.
+// One step of percpu-vm: from every state that satisfies the invariant, creating, populating, depopulating
+// and destroying a chunk, on every path, with any allocations failing.
 #include <map>
 
 #include "spec/symbolic/invariant.hpp"
@@ -89,9 +89,8 @@ using K = Kernel<PercpuWatch, PercpuMachine, AnyFaults>;
 
 std::vector<Claim> invariant(const PercpuState& s) {
     std::vector<Claim> out;
-    percpu_invariant<Term>(s, [&](const char* name, const Term& holds) {
-        out.push_back({holds.simplify(), name, "at rest"});
-    });
+    percpu_invariant<Term>(
+        s, [&](const char* name, const Term& holds) { out.push_back({holds.simplify(), name, "at rest"}); });
     return out;
 }
 
@@ -119,9 +118,11 @@ std::vector<Step> steps(const PercpuShape& s) {
         for (u32 from = 0; from < s.unit_pages; ++from)
             for (u32 to = from + 1; to <= s.unit_pages; ++to) {
                 const std::string pages = of + " page=" + std::to_string(from) + " to=" + std::to_string(to);
-                out.push_back({"vm_populate" + pages, k,
+                out.push_back({"vm_populate" + pages,
+                               k,
                                {.kind = OpKind::vm_populate, .folio = k, .page = from, .to = to}});
-                out.push_back({"vm_depopulate" + pages, k,
+                out.push_back({"vm_depopulate" + pages,
+                               k,
                                {.kind = OpKind::vm_depopulate, .folio = k, .page = from, .to = to}});
             }
         out.push_back({"vm_destroy" + of, k, {.kind = OpKind::vm_destroy, .folio = k}});
@@ -153,7 +154,8 @@ void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Sabotage
         for (Claim& x : invariant(m.now)) claims.push_back(std::move(x));
         const bool excused = o.err == Errno::ok || k.nr_failed_allocs() > 0;
         claims.push_back({c.bool_val(excused),
-                          std::string(spec::fact(Inv::outcome_is_what_the_operation_promises).name), "outcome"});
+                          std::string(spec::fact(Inv::outcome_is_what_the_operation_promises).name),
+                          "outcome"});
         const auto model = refuter.refute(paths, claims);
         if (!model) return;
         const Claim* broken = first_broken(claims, *model);
@@ -235,12 +237,14 @@ Result prove_inhabited(const Theorem&, Sabotage) {
 template <ShapeOf shape>
 void add(std::vector<Theorem>& out, const std::string& name, bool is_long) {
     const std::string of = std::string(" (") + shape().name + ")";
-    out.push_back({"percpu_" + name + "_init", is_long, prove_init<shape>, "boot satisfies the invariant" + of});
+    out.push_back(
+        {"percpu_" + name + "_init", is_long, prove_init<shape>, "boot satisfies the invariant" + of});
     out.push_back({"percpu_" + name + "_inhabited", is_long, prove_inhabited<shape>,
                    "states of every kind satisfy it" + of});
     out.push_back({"percpu_" + name + "_step", is_long, prove_steps<shape, true>,
                    "every operation on the first chunk keeps the discipline and the invariant" + of, true});
-    out.push_back({"percpu_" + name + "_others", true, prove_steps<shape, false>, "... and on the others" + of, true});
+    out.push_back(
+        {"percpu_" + name + "_others", true, prove_steps<shape, false>, "... and on the others" + of, true});
 }
 
 } // namespace

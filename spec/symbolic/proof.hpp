@@ -47,8 +47,8 @@ inline Term all_hold(z3::context& c, const std::vector<Claim>& claims) {
     return z3::mk_and(v);
 }
 
-// An input of this path that breaks a claim; those that the base assumes word for word are left out. A few at a
-// time: Z3 refutes many small disjunctions sooner than one large one.
+// An input of this path that breaks a claim; those that the base assumes word for word are left out. A few at
+// a time: Z3 refutes many small disjunctions sooner than one large one.
 class Refuter {
 public:
     explicit Refuter(const std::vector<Claim>& assumed) {

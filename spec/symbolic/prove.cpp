@@ -15,7 +15,8 @@ namespace {
 constexpr const char* usage =
     "usage: mmodel_prove [OPTIONS]\n"
     "\n"
-    "Proves with Z3 that the model's own steps keep an inductive invariant, and its address arithmetic for all\n"
+    "Proves with Z3 that the model's own steps keep an inductive invariant, and its address arithmetic for "
+    "all\n"
     "64-bit inputs. With no options: all theorems that are quick.\n"
     "\n"
     "  --list            the theorems, and those that --long adds\n"
@@ -49,16 +50,19 @@ std::string quoted(const std::string& s) {
 bool report(const Theorem& t, const Result& r, std::string_view sabotage, const Options& o) {
     const bool good = r.proved == sabotage.empty();
     if (o.json) {
-        std::printf("{\"kind\":\"theorem\",\"name\":%s,\"sabotage\":%s,\"proved\":%s,\"as_expected\":%s,\"broken\":%s,"
+        std::printf("{\"kind\":\"theorem\",\"name\":%s,\"sabotage\":%s,\"proved\":%s,\"as_expected\":%s,"
+                    "\"broken\":%s,"
                     "\"paths\":%llu,\"checks\":%llu,\"seconds\":%.2f,\"example\":%s}\n",
-                    quoted(t.name).c_str(), quoted(std::string(sabotage)).c_str(), r.proved ? "true" : "false",
-                    good ? "true" : "false", quoted(r.broken).c_str(), static_cast<unsigned long long>(r.nr_paths),
-                    static_cast<unsigned long long>(r.nr_checks), r.seconds, quoted(r.example).c_str());
+                    quoted(t.name).c_str(), quoted(std::string(sabotage)).c_str(),
+                    r.proved ? "true" : "false", good ? "true" : "false", quoted(r.broken).c_str(),
+                    static_cast<unsigned long long>(r.nr_paths), static_cast<unsigned long long>(r.nr_checks),
+                    r.seconds, quoted(r.example).c_str());
     } else {
         const std::string what = sabotage.empty() ? t.name : std::string(sabotage) + " in " + t.name;
-        std::printf("%-8s %-44s %6llu paths %7llu checks %7.1f s  %s\n", r.proved ? "proved" : "REFUTED", what.c_str(),
-                    static_cast<unsigned long long>(r.nr_paths), static_cast<unsigned long long>(r.nr_checks),
-                    r.seconds, r.proved ? t.what.c_str() : r.broken.c_str());
+        std::printf("%-8s %-44s %6llu paths %7llu checks %7.1f s  %s\n", r.proved ? "proved" : "REFUTED",
+                    what.c_str(), static_cast<unsigned long long>(r.nr_paths),
+                    static_cast<unsigned long long>(r.nr_checks), r.seconds,
+                    r.proved ? t.what.c_str() : r.broken.c_str());
         if (r.proved && !r.note.empty()) std::printf("%s", r.note.c_str());
         if (!r.proved && (!good || !o.sabotage.empty())) std::printf("%s", r.example.c_str());
     }
@@ -74,9 +78,8 @@ bool is_named(const Theorem& t, const Options& o) {
 bool run_sabotages(const std::vector<Theorem>& all, const Options& o) {
     bool good = true;
     for (const Refuted& r : refuted) {
-        if (!o.theorems.empty() && std::ranges::none_of(o.theorems, [&](const std::string& n) {
-                return r.theorem.starts_with(n);
-            }))
+        if (!o.theorems.empty() &&
+            std::ranges::none_of(o.theorems, [&](const std::string& n) { return r.theorem.starts_with(n); }))
             continue;
         const auto t = std::ranges::find(all, r.theorem, &Theorem::name);
         good &= report(*t, t->prove(*t, *sabotage_named(r.sabotage)), r.sabotage, o);
@@ -144,11 +147,13 @@ int main(int argc, char** argv) {
         else if (a == "--sabotage" && more)
             o.sabotage = argv[++i];
         else
-            return bad_usage(a.starts_with("--theorem") || a.starts_with("--sabotage") ? "a name has to follow"
-                                                                                       : "unknown option",
+            return bad_usage(a.starts_with("--theorem") || a.starts_with("--sabotage")
+                                 ? "a name has to follow"
+                                 : "unknown option",
                              argv[i]);
     }
-    if (!o.sabotage.empty() && !sabotage_named(o.sabotage)) return bad_usage("no sabotage is named", o.sabotage.c_str());
+    if (!o.sabotage.empty() && !sabotage_named(o.sabotage))
+        return bad_usage("no sabotage is named", o.sabotage.c_str());
     try {
         return run(o);
     } catch (const z3::exception& e) {

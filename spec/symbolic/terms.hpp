@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Small helpers over Z3 terms: cells that are indexed by frame numbers which are themselves terms, and
-// frames by handle. The model's algorithms only pass frame numbers on; what they hold here is a handle for the
-// term that says which frame it is.
+// frames by handle. The model's algorithms only pass frame numbers on; what they hold here is a handle for
+// the term that says which frame it is.
 #pragma once
 
 #include <map>

@@ -73,18 +73,22 @@ public:
         for (u8 b = 0; b < max_hot_blocks; ++b) {
             if (!m_.hot_block(b).present || !m_.hot_block(b).self_hosted) continue;
             const Vpage start = m_.geometry().vpage_of(m_.config().hot_block_start(b));
-            if (v >= start && v < start + m_.config().vmemmap_frames(m_.config().hot_block_frames)) return true;
+            if (v >= start && v < start + m_.config().vmemmap_frames(m_.config().hot_block_frames))
+                return true;
         }
         return false;
     }
     [[nodiscard]] bool is_block_split(u64 p) const {
         const u64 ptrs = m_.geometry().ptrs_per_pte;
         for (u64 v = p * ptrs; v < (p + 1) * ptrs; ++v)
-            if (const Pte e = m_.translate(Vpage{v}); e.present() && m_.is_under_unsplit_block(e.pfn())) return false;
+            if (const Pte e = m_.translate(Vpage{v}); e.present() && m_.is_under_unsplit_block(e.pfn()))
+                return false;
         return true;
     }
     [[nodiscard]] bool is_optimised(int k) const { return k >= 0 && hvo::is_optimised(m_, folio(k).head); }
-    [[nodiscard]] bool maps_vmemmap_frame(u64 v) const { return is_vmemmap(m_.translate(Vpage{v}).pfn().value); }
+    [[nodiscard]] bool maps_vmemmap_frame(u64 v) const {
+        return is_vmemmap(m_.translate(Vpage{v}).pfn().value);
+    }
     [[nodiscard]] bool is_writable(u64 v) const { return m_.translate(Vpage{v}).writable(); }
     [[nodiscard]] bool is_alone(u64 v, u64 lo, u64 hi) const {
         const Pfn p = m_.translate(Vpage{v}).pfn();
@@ -92,7 +96,9 @@ public:
         for (u64 w = lo; w < hi; ++w) here += m_.translate(Vpage{w}).pfn() == p;
         return mappers_.at(p.value) == here && m_.frame(p).nr_ptes <= here;
     }
-    [[nodiscard]] bool is_settled(u64 v) const { return m_.is_settled(m_.translate(Vpage{v}).pfn(), Vpage{v}); }
+    [[nodiscard]] bool is_settled(u64 v) const {
+        return m_.is_settled(m_.translate(Vpage{v}).pfn(), Vpage{v});
+    }
     [[nodiscard]] bool walker_may_write(u64 v) const {
         return std::ranges::any_of(m_.walkers, [&](const Walker& x) {
             return x.inside && x.may_write && m_.geometry().vpage_of(x.page) == Vpage{v};
@@ -135,9 +141,13 @@ public:
         return m_.counters.static_key == n;
     }
     [[nodiscard]] bool memmap_is_true() const { return m_.counters.memmap == m_.tally.vmemmap_buddy; }
-    [[nodiscard]] bool memmap_boot_is_true() const { return m_.counters.memmap_boot == m_.tally.vmemmap_boot; }
+    [[nodiscard]] bool memmap_boot_is_true() const {
+        return m_.counters.memmap_boot == m_.tally.vmemmap_boot;
+    }
     [[nodiscard]] bool has_no_stale() const { return !m_.has_stale(); }
-    [[nodiscard]] bool has_no_lock() const { return !m_.is_locked(Lock::page_table) && !m_.is_locked(Lock::mmap_read); }
+    [[nodiscard]] bool has_no_lock() const {
+        return !m_.is_locked(Lock::page_table) && !m_.is_locked(Lock::mmap_read);
+    }
     [[nodiscard]] bool has_no_private_table() const { return m_.tally.private_tables == 0; }
     [[nodiscard]] bool has_no_unordered_store() const {
         return std::ranges::none_of(frames_, [&](u64 f) { return m_.is_unordered(Pfn{f}); });
@@ -159,7 +169,8 @@ class PercpuView {
 public:
     explicit PercpuView(const World& w) : m_(w.machine()), p_(w.pcpu()) {
         for (pcpu::ChunkId id = 0; p_.booted && id < p_.chunks.end_id(); ++id)
-            if (p_.chunks.is_live(id) && id != p_.first_chunk && id != p_.reserved_chunk) chunks_.push_back(id);
+            if (p_.chunks.is_live(id) && id != p_.first_chunk && id != p_.reserved_chunk)
+                chunks_.push_back(id);
         for (int cpu = 0; p_.booted && cpu < p_.nr_cpu_ids(); ++cpu)
             if (p_.is_possible(cpu)) cpus_.push_back(static_cast<u64>(cpu));
         for (const u64 k : chunks_)
@@ -174,14 +185,18 @@ public:
     [[nodiscard]] u64 nr_pages() const { return static_cast<u64>(p_.layout.unit_pages); }
     [[nodiscard]] bool is_mapped(u64 k, u64 u, u64 i) const { return pte(k, u, i).present(); }
     [[nodiscard]] bool is_writable(u64 k, u64 u, u64 i) const { return pte(k, u, i).writable(); }
-    [[nodiscard]] bool is_unflushed(u64 k, u64 u, u64 i) const { return m_.vmalloc().cache(at(k, u, i)).unflushed; }
+    [[nodiscard]] bool is_unflushed(u64 k, u64 u, u64 i) const {
+        return m_.vmalloc().cache(at(k, u, i)).unflushed;
+    }
     [[nodiscard]] bool is_uncached(u64 k, u64 u, u64 i) const {
         return m_.vmalloc().cache(at(k, u, i)) == CacheState{};
     }
     [[nodiscard]] bool is_stale(u64 k, u64 u, u64 i) const {
         return m_.vmalloc().stale(at(k, u, i)).pte.front().present();
     }
-    [[nodiscard]] bool has_table(u64 k, u64 u, u64 i) const { return m_.vmalloc().table(at(k, u, i)).present(); }
+    [[nodiscard]] bool has_table(u64 k, u64 u, u64 i) const {
+        return m_.vmalloc().table(at(k, u, i)).present();
+    }
     [[nodiscard]] bool is_alone(u64 k, u64 u, u64 i) const {
         const Pte e = pte(k, u, i);
         return !e.present() || (is_vmalloc(e.pfn().value) && m_.frame(e.pfn()).nr_ptes == 1);
@@ -191,7 +206,9 @@ public:
         return !e.present() || m_.tag(e.pfn()) == pcpu::tag_of(static_cast<pcpu::ChunkId>(k));
     }
     [[nodiscard]] bool is_live(u64) const { return true; }
-    [[nodiscard]] bool is_populated(u64 k, u64 i) const { return chunk(k).populated.test(static_cast<int>(i)); }
+    [[nodiscard]] bool is_populated(u64 k, u64 i) const {
+        return chunk(k).populated.test(static_cast<int>(i));
+    }
     [[nodiscard]] bool is_lazy(u64) const { return false; }
     [[nodiscard]] bool is_reserved(u64 k) const {
         for (const u64 u : cpus_) {
@@ -213,7 +230,8 @@ public:
     [[nodiscard]] bool populated_is_true() const {
         i64 nr = 0;
         for (const u64 k : chunks_) nr += chunk(k).populated.count(0, static_cast<int>(nr_pages()));
-        const auto first = p_.booted ? pcpu::first_chunk_areas(p_.sizes, p_.layout.ai) : pcpu::FirstChunkAreas{};
+        const auto first =
+            p_.booted ? pcpu::first_chunk_areas(p_.sizes, p_.layout.ai) : pcpu::FirstChunkAreas{};
         return p_.nr_populated == nr + static_cast<i64>(first.nr_populated);
     }
     [[nodiscard]] bool objects_are_true() const {
