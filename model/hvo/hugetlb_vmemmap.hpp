@@ -16,7 +16,8 @@ template <class K>
 }
 
 // folio_test_hugetlb_vmemmap_optimized(): read through the vmemmap, as every reader does.
-[[nodiscard]] inline bool is_optimised(const Machine& m, Pfn head) {
+template <class M>
+[[nodiscard]] bool is_optimised(const M& m, Pfn head) {
     return m.read(m.translate(m.geometry().vpage_of(head)).pfn()).optimised;
 }
 

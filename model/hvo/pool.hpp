@@ -91,7 +91,7 @@ std::vector<Folio> listed_folios(const Pool& pool, const K& k, u16 mask) {
 template <class K>
 std::optional<Pfn> take_folio_memory(K& k, Pool& pool, const Op& op, Order order) {
     if (k.next_allocation_fails()) return std::nullopt;
-    Machine& m = k.machine();
+    auto& m = k.machine();
     switch (op.from) {
     case From::buddy: return m.take_contig(Nid{op.nid}, order);
     case From::hot:
@@ -202,7 +202,7 @@ Outcome walker_leave(K& k, const Op& op) {
 // mm/memory_hotplug.c: add_memory(). Without memmap_on_memory the vmemmap is a block of the page allocator's.
 template <class K, class Calls>
 Outcome hot_add(K& k, Calls& calls, const Op& op) {
-    Machine& m = k.machine();
+    auto& m = k.machine();
     const Config& c = m.config();
     u8 b = 0;
     while (b < max_hot_blocks && m.hot_block(b).present) ++b;
@@ -222,7 +222,7 @@ Outcome hot_add(K& k, Calls& calls, const Op& op) {
 
 template <class K>
 Outcome take_pages(K& k, const Op& op) {
-    Machine& m = k.machine();
+    auto& m = k.machine();
     if (op.nid >= m.config().nr_nodes) return Outcome::disable();
     const u64 free = m.nr_free_pages(Nid{op.nid});
     if (m.pressure(Nid{op.nid}) || free <= op.page) return Outcome::disable();
@@ -232,7 +232,7 @@ Outcome take_pages(K& k, const Op& op) {
 
 template <class K>
 Outcome give_pages(K& k, const Op& op) {
-    Machine& m = k.machine();
+    auto& m = k.machine();
     if (op.nid >= m.config().nr_nodes || !m.pressure(Nid{op.nid})) return Outcome::disable();
     m.set_pressure(Nid{op.nid}, 0);
     return {};

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/machine/arithmetic.hpp"
 #include "model/machine/types.hpp"
 
 namespace mmodel {
@@ -44,7 +45,7 @@ struct Geometry {
     [[nodiscard]] constexpr u64 struct_pages_per_page() const { return page_bytes / struct_page_bytes; }
     // The vmemmap page that holds the first byte of a page's struct page.
     [[nodiscard]] constexpr Vpage vpage_of(Pfn p) const {
-        return Vpage{p.value * struct_page_bytes >> page_shift()};
+        return Vpage{arithmetic::vpage_of(p.value, struct_page_bytes, page_shift())};
     }
     // Vmemmap pages under 2^order pages, rounded up: at least one.
     [[nodiscard]] constexpr u64 vmemmap_pages(u8 order) const {

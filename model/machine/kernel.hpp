@@ -7,6 +7,9 @@
 // may throw to end the operation at the event. NoWatch costs nothing. It may also have
 // `std::optional<Pfn> pick_frame(const Machine&)`: then it, not the buddy allocator, chooses among free
 // frames.
+//
+// The machine is a parameter, and so is what says which allocations fail: spec/symbolic runs these same lines
+// on a machine of formulas.
 #pragma once
 
 #include <bit>
@@ -25,14 +28,14 @@ struct NoWatch {
     void after(const Machine&, const Event&) {}
 };
 
-template <class Watch>
+template <class Watch, class M = Machine, class F = Faults>
 class Kernel {
 public:
-    Kernel(Machine& m, Watch& w, const Faults& faults = {}, Sabotage sabotage = Sabotage::none)
+    Kernel(M& m, Watch& w, const F& faults = {}, Sabotage sabotage = Sabotage::none)
         : m_(m), watch_(w), faults_(faults), sabotage_(sabotage) {}
 
-    [[nodiscard]] const Machine& machine() const { return m_; }
-    [[nodiscard]] Machine& machine() { return m_; }
+    [[nodiscard]] const M& machine() const { return m_; }
+    [[nodiscard]] M& machine() { return m_; }
     [[nodiscard]] const Geometry& geometry() const { return m_.geometry(); }
     [[nodiscard]] bool does(Sabotage s) const { return sabotage_ == s; }
     [[nodiscard]] u64 nr_events() const { return nr_events_; }
@@ -310,7 +313,7 @@ public:
 
 private:
     // A watch may say which frame it is that the page allocator has to give (nothing: there is none).
-    static constexpr bool watch_picks = requires(Watch w, const Machine& m) { w.pick_frame(m); };
+    static constexpr bool watch_picks = requires(Watch w, const M& m) { w.pick_frame(m); };
     std::optional<Pfn> take_page(Nid nid, bool this_node, bool highmem) {
         if constexpr (watch_picks) {
             const std::optional<Pfn> p = watch_.pick_frame(m_);
@@ -354,9 +357,9 @@ private:
         watch_.after(m_, e);
     }
 
-    Machine& m_;
+    M& m_;
     Watch& watch_;
-    Faults faults_;
+    F faults_;
     Sabotage sabotage_;
     u64 nr_events_{};
     u32 nr_allocs_{}, nr_failed_{};

@@ -118,11 +118,11 @@ Pmd Machine::pmd(u64 idx) const {
 }
 
 PteRef Machine::pte_ref(Vpage v) const {
-    return {pmds_[pmd_idx(v)].pfn(), static_cast<u32>(v.value & ((u64{1} << pmd_shift_) - 1))};
+    return {pmds_[pmd_idx(v)].pfn(), static_cast<u32>(arithmetic::entry_of(v.value, pmd_shift_))};
 }
 
 Pte Machine::translate(Vpage v) const {
-    const u64 in_pmd = v.value & ((u64{1} << pmd_shift_) - 1);
+    const u64 in_pmd = arithmetic::entry_of(v.value, pmd_shift_);
     if (const Pte& t = pmds_[pmd_idx(v)]; t.present()) return pte({t.pfn(), static_cast<u32>(in_pmd)});
     const auto head = leaf_head(pmd_idx(v));
     return head ? Pte::map(*head + in_pmd, true) : Pte{};
@@ -148,7 +148,7 @@ bool Machine::is_under_unsplit_block(Pfn p) const {
 
 std::optional<Vpage> Machine::installed_at(PteRef r) const {
     const u64 at = frame(r.table).installed;
-    return at ? std::optional(Vpage{(at - 1) << pmd_shift_ | r.idx}) : std::nullopt;
+    return at ? std::optional(Vpage{arithmetic::page_at(at - 1, u64{r.idx}, pmd_shift_)}) : std::nullopt;
 }
 
 // ---- struct pages

@@ -86,7 +86,7 @@ public:
     first_detached() const; // the lowest frame that is nobody's. O(frames ever touched)
     [[nodiscard]] std::optional<Vpage>
     boot_vpage(Pfn p) const; // the vmemmap page it was populated for, if it was
-    [[nodiscard]] u64 pmd_idx(Vpage v) const { return v.value >> pmd_shift_; }
+    [[nodiscard]] u64 pmd_idx(Vpage v) const { return arithmetic::pmd_of(v.value, pmd_shift_); }
     [[nodiscard]] Pmd pmd(u64 idx) const;
     [[nodiscard]] PteRef pte_ref(Vpage v) const; // needs: the PMD is a table
     [[nodiscard]] Pte pte(PteRef r) const { return ptes_[r.table.value << pmd_shift_ | r.idx]; }
@@ -135,6 +135,12 @@ public:
     // A frame that v maps and that reads as v's initialisation leaves it is from now on just that, whoever
     // has v later.
     void settle(Pfn p, Vpage v);
+    // Whether it is.
+    [[nodiscard]] bool is_settled(Pfn p, Vpage v) const {
+        const Contents& c = contents_[p.value];
+        if (c.kind == Contents::Kind::implicit) return !frame(p).released && boot_vpage(p) == v;
+        return c == Contents::fresh(v);
+    }
 
     // ---- events
     // A block from node nid, else (unless this_node) from the others in order; nothing if there is none. Not

@@ -127,7 +127,9 @@ Error place_units(Layout& l, const CpuMap& cpus) {
         for (std::size_t i = 0; i < g.cpu_map.size(); ++i) {
             if (g.cpu_map[i] == no_cpu) continue;
             const int unit = l.nr_units + static_cast<int>(i);
-            if (auto e = place(l, cpus, g.cpu_map[i], unit, g.base_offset + i * l.ai.unit_size)) return e;
+            if (auto e = place(l, cpus, g.cpu_map[i], unit,
+                               arithmetic::unit_offset(g.base_offset, u64{i}, l.ai.unit_size)))
+                return e;
         }
         l.nr_units += g.nr_units;
     }

@@ -52,17 +52,17 @@ struct Pcpu {
     [[nodiscard]] int nr_possible() const { return cpus.nr_possible(); }
     // mm/percpu.c: pcpu_chunk_addr(). The address of a page of a chunk on a CPU.
     [[nodiscard]] u64 chunk_addr(const Chunk& c, int cpu, int page_idx) const {
-        return c.base_addr + layout.unit_offsets[static_cast<std::size_t>(cpu)] +
-               static_cast<u64>(page_idx) * page_bytes();
+        return arithmetic::chunk_addr(c.base_addr, layout.unit_offsets[static_cast<std::size_t>(cpu)],
+                                      static_cast<u64>(page_idx), page_bytes());
     }
     // ... as a page of the vmalloc range. Needs: the chunk lies there.
     [[nodiscard]] Vmap chunk_vmap(const Chunk& c, int cpu, int page_idx) const {
-        return Vmap{(chunk_addr(c, cpu, page_idx) - vmalloc_start) / page_bytes()};
+        return Vmap{arithmetic::range_page(chunk_addr(c, cpu, page_idx), vmalloc_start, page_bytes())};
     }
     // mm/percpu.c: pcpu_page_idx().
     [[nodiscard]] std::size_t page_idx(int cpu, int page) const {
-        return static_cast<std::size_t>(layout.unit_map[static_cast<std::size_t>(cpu)] * layout.unit_pages +
-                                        page);
+        return static_cast<std::size_t>(
+            arithmetic::page_idx(layout.unit_map[static_cast<std::size_t>(cpu)], layout.unit_pages, page));
     }
     [[nodiscard]] static bool is_vmalloc_addr(u64 addr) { return addr >= vmalloc_start; }
     // Pages from the lowest to the highest unit: pages [start, end) of a chunk span so many addresses.
