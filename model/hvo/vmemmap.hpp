@@ -66,7 +66,7 @@ Errno vmemmap_split_pmd(K& k, u64 pmd, Pfn head, Vpage start, const Walk<K>& wal
     for (u32 i = 0; i < nr; ++i) k.set_pte_at(__func__, PteRef{*pgtable, i}, Pte::map(head + i, true));
 
     k.lock(__func__, Lock::page_table);
-    if (k.machine().pmd(pmd).kind == Pmd::Kind::leaf) {
+    if (k.machine().pmd(pmd).kind == Pmd::Kind::leaf || k.does(Sabotage::no_pmd_recheck)) {
         if (!k.machine().is_reserved(head)) k.split_page(__func__, head, k.geometry().pmd_order());
         k.smp_wmb(__func__, true);
         k.pmd_populate_kernel(__func__, pmd, *pgtable);
