@@ -1,43 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // The command `mmodel`: what it understands. What it does is in cli_*.cpp.
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "fuzz/cli.hpp"
+#include "fuzz/cli_explore.hpp"
+#include "fuzz/cli_options.hpp"
 
 namespace mmodel::cli {
 namespace {
-
-constexpr const char* exit_statuses = "Exit status:\n"
-                                      "  0  holds: no violation, or just those that were expected\n"
-                                      "  1  a violation was found (or an expected one was not)\n"
-                                      "  2  the command line makes no sense, or an input cannot be decoded\n"
-                                      "  3  something is missing: a compiler, a kernel tree, room to write\n";
 
 struct Options {
     RunOptions run;
     ReplayOptions replay;
     LinuxOptions linux_tree;
+    ExploreOptions explore;
 };
-
-CLI::Validator seconds_range() {
-    return CLI::Validator(
-        [](std::string& text) {
-            double s = 0;
-            const bool is_time = CLI::detail::lexical_cast(text, s) && std::isfinite(s) && s >= 0 && s <= 1e6;
-            return is_time ? std::string() : "'" + text + "' is no time: wanted seconds from 0 to 1000000";
-        },
-        "SECONDS");
-}
-
-CLI::Validator whole_number() {
-    return CLI::Validator(
-        [](std::string& text) { return parse_u64(text) ? std::string() : parse_u64(text).error(); }, "N");
-}
 
 void add_run(CLI::App& app, RunOptions& o) {
     CLI::App* sub = app.add_subcommand(
@@ -150,6 +130,7 @@ void set_up(CLI::App& app, Options& o) {
     app.footer(std::string("Each of them has --help.\n\nStart with:\n  mmodel run\n\n") + exit_statuses);
     o.run.findings = MMODEL_FINDINGS_DIR;
     add_run(app, o.run);
+    add_explore(app, o.explore);
     add_replay(app, o.replay);
     add_linux(app, o.linux_tree);
     for (CLI::App* sub : app.get_subcommands({})) sub->set_help_flag("-h,--help", "Print this help and exit");
@@ -177,9 +158,9 @@ int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view firs
     if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(e);
     const auto used = app.get_subcommands();
     if (used.empty())
-        return complain(Failure{
-            fmt::format("unknown command or option '{}'; commands: run, replay, linux; try '{} --help'",
-                        first, program)});
+        return complain(Failure{fmt::format(
+            "unknown command or option '{}'; commands: run, explore, replay, linux; try '{} --help'", first,
+            program)});
     const CLI::App& sub = *used.front();
     // What is missing matters less than an option that does not exist, which may have been meant for it.
     const auto extras = sub.remaining();
@@ -196,6 +177,7 @@ int dispatch(const CLI::App& app, const Options& o) {
     catch_interrupt();
     std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like a full disk
     if (app.got_subcommand("run")) return run(o.run);
+    if (app.got_subcommand("explore")) return explore(o.explore);
     if (app.got_subcommand("replay")) return replay(o.replay);
     return check_linux(o.linux_tree);
 }

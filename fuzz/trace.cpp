@@ -189,7 +189,8 @@ Status Reader::read_statement(Word word, Words words) {
     if (word.text == "expect") return read_expect(word, words);
     if (word.text == "concurrent") return read_tasks(word, words);
     if (!out_.tasks.nr_ops.empty())
-        return stop(word.column, quoted(word.text) + " follows the concurrent line; wanted 'expect' or nothing");
+        return stop(word.column,
+                    quoted(word.text) + " follows the concurrent line; wanted 'expect' or nothing");
     for (const OpKind kind : all_op_kinds) {
         if (word.text != name(kind)) continue;
         if (!has_geometry_)
@@ -246,7 +247,8 @@ Status Reader::read_expect(Word keyword, Words words) {
 }
 
 Status Reader::read_tasks(Word keyword, Words words) {
-    if (!out_.tasks.nr_ops.empty()) return stop(keyword.column, "concurrent is given twice; wanted at most one");
+    if (!out_.tasks.nr_ops.empty())
+        return stop(keyword.column, "concurrent is given twice; wanted at most one");
     const Word sizes = words.next();
     auto nr_ops = parse_task_sizes(sizes.text);
     if (!nr_ops) return stop(sizes.column, "concurrent: " + quoted(sizes.text) + " " + nr_ops.error());

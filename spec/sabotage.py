@@ -8,8 +8,8 @@ Exit status: 0 all is well, 1 not."""
 import pathlib, re, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-HEAD = "# SPDX-License-Identifier: GPL-2.0 OR MIT\n# Where each break is caught: a trace of corpus/sabotage, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt.\n"
-COLUMNS = ["sabotage", "trace", "spin", "proof", "what"]
+HEAD = "# SPDX-License-Identifier: GPL-2.0 OR MIT\n# Where each break is caught: a trace of corpus/sabotage, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt,\n# scenarios of mmodel explore --concurrent (kept by hand: each of them has to catch it).\n"
+COLUMNS = ["sabotage", "trace", "spin", "proof", "concurrent", "what"]
 
 
 def model_names():
@@ -43,6 +43,10 @@ def proof():
     return found
 
 
+def scenarios():
+    return set(re.findall(r'^    add\("(\w+)"', (HERE / "concurrent/scenarios.cpp").read_text(), re.M))
+
+
 def expected():
     names, layers = model_names(), (traces(), spin(), proof())
     order = list(names) + sorted(set().union(*layers) - set(names))
@@ -60,15 +64,20 @@ def main():
     want, words = expected()
     have = read()
     if "--write" in sys.argv[1:]:
-        rows = ["\t".join([n, *places, have[n][3] if n in have else words.get(n, "?")]) for n, places in want.items()]
+        rows = ["\t".join([n, *places, *(have[n][3:] if n in have else ["-", words.get(n, "?")])]) for n, places in want.items()]
         (HERE / "sabotage.tsv").write_text(HEAD + "\t".join(COLUMNS) + "\n" + "\n".join(rows) + "\n")
         return 0
     wrong = ["%s: no row" % n for n in want if n not in have]
     wrong += ["%s: there is no such break" % n for n in have if n not in want]
+    known = scenarios()
+    for n in have:
+        places = have[n][3].split(",")
+        wrong += ["%s: there is no scenario %s" % (n, s) for s in places if s != "-" and s not in known]
+        if places != ["-"] and n not in words: wrong.append("%s: the C++ has no such break, no scenario can catch it" % n)
     for n in want.keys() & have.keys():
-        for column, is_there, said in zip(COLUMNS[1:], want[n], have[n]):
+        for column, is_there, said in zip(COLUMNS[1:4], want[n], have[n]):
             if is_there != said: wrong.append("%s: %s says %s, there is %s" % (n, column, said, is_there))
-        if have[n][:3] == ["-"] * 3: wrong.append("%s: caught nowhere" % n)
+        if have[n][:4] == ["-"] * 4: wrong.append("%s: caught nowhere" % n)
     for w in wrong: print("spec/sabotage.tsv: " + w, file=sys.stderr)
     print("%d breaks, %d with a trace, %d in Promela, %d in proofs; %d rows wrong" % (
         len(want), *(sum(p[k] != "-" for p in want.values()) for k in range(3)), len(wrong)))

@@ -170,8 +170,8 @@ public:
     void set_online(u8 cpu, bool on) { online_ = (online_ & ~(u64{1} << cpu)) | u64{on} << cpu; }
     void set_lock(Lock l, bool held);
     [[nodiscard]] bool is_locked(Lock l) const { return lock_depth_[static_cast<u8>(l)] > 0; }
-    // What belongs to who runs: the locks it holds, its stores that no barrier has ordered yet. Of several tasks
-    // on one machine each has its own, and the machine has those of the one that runs.
+    // What belongs to who runs: the locks it holds, its stores that no barrier has ordered yet. Of several
+    // tasks on one machine each has its own, and the machine has those of the one that runs.
     struct Running {
         std::array<u8, 4> lock_depth{};
         std::vector<Pfn> unordered{};

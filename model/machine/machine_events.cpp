@@ -157,8 +157,8 @@ std::vector<std::pair<u64, Pte>> Machine::entries_of(Pfn table) const {
     return entries;
 }
 
-// An entry of an installed table more or less maps this frame: that decides who has the frame. `stale`: TLBs may
-// hold what the entry was.
+// An entry of an installed table more or less maps this frame: that decides who has the frame. `stale`: TLBs
+// may hold what the entry was.
 void Machine::count_pte(Pfn p, int delta, bool stale) {
     frames_.modify(p.value, [&](Frame& f) {
         f.nr_ptes += static_cast<u32>(delta);

@@ -78,6 +78,7 @@ enum class Sabotage : unsigned char {
     leak_failed_alloc,       // a failed populate frees only the failing CPU's pages
     // Seen only where operations run at the same time (spec/concurrent).
     no_pmd_recheck,       // a PMD is not looked at again once its lock is held: who came first is overwritten
+    lost_race_fails,      // who finds the PMD split by another one returns -ENOMEM
     no_alloc_mutex,       // nobody takes pcpu_alloc_mutex
     mark_before_populate, // the populated bit is set before the page is populated
     reclaim_not_isolated, // a chunk is reclaimed without being isolated first
@@ -156,6 +157,7 @@ inline constexpr std::array sabotage_names{
     SabotageName{Sabotage::remap_without_flush, "remap_without_flush"},
     SabotageName{Sabotage::leak_failed_alloc, "leak_failed_alloc"},
     SabotageName{Sabotage::no_pmd_recheck, "no_pmd_recheck"},
+    SabotageName{Sabotage::lost_race_fails, "lost_race_fails"},
     SabotageName{Sabotage::no_alloc_mutex, "no_alloc_mutex"},
     SabotageName{Sabotage::mark_before_populate, "mark_before_populate"},
     SabotageName{Sabotage::reclaim_not_isolated, "reclaim_not_isolated"},

@@ -129,8 +129,8 @@ template <class K>
 std::optional<Where> find_area(const K& k, Pcpu& p, int bits, int bit_align, bool atomic) {
     const int last_slot =
         k.does(Sabotage::reclaim_not_isolated) ? p.layout.to_depopulate_slot : p.layout.free_slot;
-    for (int slot = pcpu_size_to_slot(p.layout, bits * static_cast<int>(min_alloc_bytes));
-         slot <= last_slot; ++slot) {
+    for (int slot = pcpu_size_to_slot(p.layout, bits * static_cast<int>(min_alloc_bytes)); slot <= last_slot;
+         ++slot) {
         for (ChunkId id = p.chunks.first(slot), next; id != no_chunk; id = next) {
             next = p.chunks.next(id);
             const int start = pcpu_find_block_fit(p.chunks[id], bits, bit_align, atomic);

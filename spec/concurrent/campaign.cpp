@@ -22,13 +22,6 @@ Case with_fault(Case c, const Site& s) {
     return c;
 }
 
-std::optional<spec::Violation> judge_ending(MachineTasks& tasks, const Serial& serial, Ending ending) {
-    if (ending == Ending::broken) return tasks.violation();
-    if (ending == Ending::stuck) return tasks.stuck();
-    if (auto v = tasks.judge_rest()) return v;
-    return judge_order(serial, observe(tasks));
-}
-
 Found in_series(const Case& c, const Serial& serial) {
     Found f{.violation = *serial.violation, .what = c, .schedule = {}};
     f.what.before.insert(f.what.before.end(), serial.order.begin(), serial.order.end());
@@ -47,12 +40,12 @@ public:
     double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
 
     // Whether all of it was run.
-    bool run(const Case& c, const Serial& serial) {
+    bool run(const Case& c, const SerialOrders& orders) {
         ++out_.variants;
         const Make make = [&] { return std::make_unique<MachineTasks>(start_, c); };
         const Judge judge = [&](System& system, const Schedule& schedule, Ending ending) {
             auto& tasks = static_cast<MachineTasks&>(system);
-            if (auto v = judge_ending(tasks, serial, ending))
+            if (auto v = judge_ending(tasks, orders, ending))
                 out_.found.push_back({.violation = *v, .what = c, .schedule = schedule});
             else
                 for (const u64 v : observe(tasks).values) ending_ = hash_combine(ending_, v);
@@ -61,10 +54,11 @@ public:
         };
         u64 runs = 0;
         const Limits limits{.preemptions = options_.preemptions, .reduce = options_.reduce, .stop = [&] {
-                                if (options_.progress && ++runs % 64 == 0) options_.progress(out_.schedules + runs);
+                                if (options_.progress && ++runs % 64 == 0)
+                                    options_.progress(out_.schedules + runs);
                                 return over();
                             }};
-        Knowledge knowledge;
+        Knowledge knowledge; // of one variant: what another one shares would only slow this one down
         const Tally t = options_.random ? draw(make, judge, options_.random, options_.seed, limits)
                                         : search(make, judge, limits, knowledge);
         out_.schedules += t.schedules;
@@ -82,6 +76,13 @@ private:
 };
 
 } // namespace
+
+std::optional<spec::Violation> judge_ending(MachineTasks& tasks, const SerialOrders& orders, Ending ending) {
+    if (ending == Ending::broken) return tasks.violation();
+    if (ending == Ending::stuck) return tasks.stuck();
+    if (auto v = tasks.judge_rest()) return v;
+    return orders.judge(tasks);
+}
 
 std::optional<Found> run_before(const Case& c, World& w) {
     for (std::size_t i = 0; i < c.before.size(); ++i) {
@@ -103,7 +104,7 @@ std::vector<Case> variants_of(const Case& c, const Serial& serial) {
                 sites.push_back({t, i, static_cast<u16>(n)});
     std::vector<Case> out{c};
     for (const Site& s : sites) out.push_back(with_fault(c, s));
-    for (const Site& a : sites)
+    for (const Site& a : c.tasks.size() == 2 ? sites : std::vector<Site>{})
         for (const Site& b : sites)
             if (a.task < b.task) out.push_back(with_fault(with_fault(c, a), b));
     return out;
@@ -116,16 +117,17 @@ Explored explore(const Case& given, const Options& o) {
     World start(c.config);
     if (auto f = run_before(c, start)) return out.found.push_back(std::move(*f)), out;
     Campaign campaign(start, o, out);
-    const Serial plain = serial_runs(start, c);
-    const std::vector<Case> all = o.faults && !plain.violation ? variants_of(c, plain) : std::vector{c};
+    const SerialOrders plain(start, c);
+    const std::vector<Case> all =
+        o.faults && !plain.all().violation ? variants_of(c, plain.all()) : std::vector{c};
     out.complete = true;
     for (const Case& variant : all) {
         if (campaign.over()) break;
-        const Serial serial = serial_runs(start, variant);
-        if (serial.violation)
-            out.found.push_back(in_series(variant, serial));
+        const SerialOrders orders(start, variant);
+        if (orders.all().violation)
+            out.found.push_back(in_series(variant, orders.all()));
         else
-            out.complete = campaign.run(variant, serial) && out.complete;
+            out.complete = campaign.run(variant, orders) && out.complete;
     }
     out.complete = out.complete && out.variants == all.size();
     out.seconds = campaign.seconds();
@@ -136,10 +138,10 @@ Replayed replay(const Case& c, const Schedule& schedule) {
     Replayed out{.schedule = schedule, .world = World(c.config)};
     World start(c.config);
     if (const auto f = run_before(c, start)) return out.violation = f->violation, out;
-    const Serial serial = serial_runs(start, c);
+    const SerialOrders orders(start, c);
     MachineTasks tasks(start, c, true);
     const Ending ending = replay(tasks, out.schedule);
-    out.violation = judge_ending(tasks, serial, ending);
+    out.violation = judge_ending(tasks, orders, ending);
     out.done = tasks.done();
     out.world = tasks.world();
     for (u32 t = 0; t < tasks.nr_tasks(); ++t) out.ran.push_back(tasks.ran(t));

@@ -68,7 +68,8 @@ struct Fiber::Impl {
     std::size_t outside_bytes{};
 
     // What AddressSanitizer has to be told when stacks change. A null `keep` ends the stack that is left.
-    void leave([[maybe_unused]] void** keep, [[maybe_unused]] const void* to, [[maybe_unused]] std::size_t bytes) {
+    void leave([[maybe_unused]] void** keep, [[maybe_unused]] const void* to,
+               [[maybe_unused]] std::size_t bytes) {
 #ifdef MMODEL_ASAN
         __sanitizer_start_switch_fiber(keep, to, bytes);
 #endif

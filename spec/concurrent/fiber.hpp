@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// A function on a stack of its own, which gives up the processor in the middle and goes on later. ucontext(3):
-// no package, no thread. One thread runs a fiber from its first to its last step.
+// A function on a stack of its own, which gives up the processor in the middle and goes on later.
+// ucontext(3): no package, no thread. One thread runs a fiber from its first to its last step.
 #pragma once
 
 #include <functional>

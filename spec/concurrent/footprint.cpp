@@ -33,7 +33,8 @@ public:
     void write(Kind k, u64 n = 0) { out_.push_back({resource(k, n), true}); }
     void own_pmds(bool write) {
         for (const auto& [start, end] : s_.vmemmap)
-            for (u64 i = m_.pmd_idx(start); i <= m_.pmd_idx(end - 1); ++i) out_.push_back({resource(Kind::pmd, i), write});
+            for (u64 i = m_.pmd_idx(start); i <= m_.pmd_idx(end - 1); ++i)
+                out_.push_back({resource(Kind::pmd, i), write});
     }
     void own_tlbs() {
         read(Kind::tlb_all);
@@ -43,7 +44,8 @@ public:
         }
     }
     void own_flags() {
-        for (const auto& [start, end] : s_.vmemmap) read(Kind::flag, start.value), read(Kind::pte, start.value);
+        for (const auto& [start, end] : s_.vmemmap)
+            read(Kind::flag, start.value), read(Kind::pte, start.value);
     }
     void flush(Vpage start, u64 nr) {
         read(Kind::tlb_all);
@@ -155,9 +157,11 @@ void add_effect(Footprint& out, const Machine& m, const Subject& s, const Event&
 
 void add_before(Footprint& out, const Machine& m, const Subject& s, const Event& next) {
     Adder a(out, m, s);
-    if (next.kind == EventKind::alloc_pages_node || next.kind == EventKind::pte_alloc_one_kernel) a.write(Kind::buddy);
+    if (next.kind == EventKind::alloc_pages_node || next.kind == EventKind::pte_alloc_one_kernel)
+        a.write(Kind::buddy);
     if (is_percpu(s.op.kind)) {
-        if (next.kind == EventKind::pcpu_get_vm_areas || next.kind == EventKind::vmalloc_pte) a.read(Kind::vmalloc);
+        if (next.kind == EventKind::pcpu_get_vm_areas || next.kind == EventKind::vmalloc_pte)
+            a.read(Kind::vmalloc);
         if (next.kind == EventKind::kfree) a.write(Kind::vmalloc); // areas may have been purged
         if (!is_of_a_run(next)) a.write(Kind::pcpu);
         return;
@@ -192,7 +196,8 @@ void add_edge(Footprint& out, const Machine& m, const Subject& s) {
     for (u8 i = 0; i < max_folios; ++i)
         if ((f & f_folios && s.op.folios >> i & 1) || (f & f_folio && s.op.folio == i))
             of_pool ? a.write(Kind::slot, i) : a.read(Kind::slot, i);
-    if (of_pool || s.op.kind == OpKind::hot_add || s.op.kind == OpKind::take_pages || s.op.kind == OpKind::give_pages)
+    if (of_pool || s.op.kind == OpKind::hot_add || s.op.kind == OpKind::take_pages ||
+        s.op.kind == OpKind::give_pages)
         a.write(Kind::buddy);
     if (f & f_walker) a.write(Kind::walkers);
     if (s.op.kind == OpKind::sysctl)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Which task runs when, as plain data. A step is all that a task does from one event to the next: the event
-// itself, then what the code reads and decides before the event after it. The beginning of an operation counts as
-// an event.
+// itself, then what the code reads and decides before the event after it. The beginning of an operation
+// counts as an event.
 #pragma once
 
 #include <compare>
@@ -21,7 +21,8 @@ struct Slice {
     auto operator<=>(const Slice&) const = default;
 };
 
-// Slices in turn; after the last one the task that runs goes on as far as it can, then the others, lowest first.
+// Slices in turn; after the last one the task that runs goes on as far as it can, then the others, lowest
+// first.
 using Schedule = std::vector<Slice>;
 
 // The last operations of a sequence, dealt out to tasks: the first nr_ops[0] of them are task 0's, and so on.

@@ -35,7 +35,7 @@ struct Knowledge::Impl {
     };
     std::unordered_map<u64, Users> users{};     // by resource
     std::unordered_map<u64, Footprint> steps{}; // by place: what the step there was seen to touch
-    std::unordered_set<u64> shared{};           // places whose step touches what others touch; as of the last update()
+    std::unordered_set<u64> shared{}; // places whose step touches what others touch; as of the last update()
 
     void learn(u32 task, u64 place, const Footprint& touched) {
         Footprint& known = steps[place];
@@ -134,8 +134,8 @@ bool Search::seen_before(u32 running) {
     return false;
 }
 
-// The first step of a task that was interrupted before it. If nothing since has to do with it, it could as well have
-// been interrupted after it: that is another schedule.
+// The first step of a task that was interrupted before it. If nothing since has to do with it, it could as
+// well have been interrupted after it: that is another schedule.
 void Search::note_resumed() {
     Preempted& p = preempted_[task_];
     if (limits_.reduce && !depend(system_->touched(), p.since)) cut_ = true;

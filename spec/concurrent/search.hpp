@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Every schedule of some tasks, or some drawn at random. The search knows nothing of machines: it runs a System
-// again and again from its beginning, each time with another choice of who goes on.
+// Every schedule of some tasks, or some drawn at random. The search knows nothing of machines: it runs a
+// System again and again from its beginning, each time with another choice of who goes on.
 //
-// Preemptions are bounded: switches away from a task that could have gone on. Switches from one that waits or has
-// ended cost nothing.
+// Preemptions are bounded: switches away from a task that could have gone on. Switches from one that waits or
+// has ended cost nothing.
 //
 // Reduction leaves out schedules that end as another one does that is run:
-// - A task is interrupted only before a step that touches what another task touches, too, one of them writing.
+// - A task is interrupted only before a step that touches what another task touches, too, one of them
+// writing.
 //   What is touched by whom is learned from the runs; if that grows, the search begins anew.
-// - A slice has at least one such step. An interrupted task whose next step depends on nothing that was done since
+// - A slice has at least one such step. An interrupted task whose next step depends on nothing that was done
+// since
 //   could have done that step first: that run is cut short.
-// - A state that was seen before, with as many preemptions left and the same histories of all tasks, is not gone on
+// - A state that was seen before, with as many preemptions left and the same histories of all tasks, is not
+// gone on
 //   from again.
 #pragma once
 
@@ -39,9 +42,9 @@ public:
     [[nodiscard]] virtual bool ended(u32 task) const = 0;
     // Whether its next step can be done now. False when it has ended.
     [[nodiscard]] virtual bool can_run(u32 task) const = 0;
-    // Does a step; then one more as long as the task has not ended and go_on() says so, which is asked after every
-    // other step. False: a step broke something, and this System is at its end. Needs: can_run(task); go_on() answers
-    // false when it cannot.
+    // Does a step; then one more as long as the task has not ended and go_on() says so, which is asked after
+    // every other step. False: a step broke something, and this System is at its end. Needs: can_run(task);
+    // go_on() answers false when it cannot.
     [[nodiscard]] virtual bool run(u32 task, const std::function<bool()>& go_on) = 0;
     // What the last step touched.
     [[nodiscard]] virtual const Footprint& touched() const = 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/concurrent/serial.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "spec/check.hpp"
 
 namespace mmodel::concurrent {
@@ -8,7 +11,8 @@ namespace {
 
 class Orders {
 public:
-    Orders(const Case& c, Serial& out) : case_(c), out_(out), outcomes_(c.tasks.size()) {
+    Orders(const Case& c, const std::set<Place>& failing, Serial& out)
+        : case_(c), failing_(failing), out_(out), outcomes_(c.tasks.size()) {
         for (const auto& ops : c.tasks) out.nr_allocs.emplace_back(ops.size());
     }
 
@@ -20,10 +24,14 @@ public:
             World next = w;
             const std::size_t i = outcomes_[t].size();
             out_.order.push_back(case_.tasks[t][i]);
-            const spec::Checked r = spec::checked_advance(next, case_.tasks[t][i], case_.sabotage);
-            if (r.violation) return void(out_.violation = r.violation);
-            out_.nr_allocs[t][i] = std::max(out_.nr_allocs[t][i], r.ran.nr_allocs);
-            outcomes_[t].push_back(r.ran.outcome);
+            Ran ran{.outcome = {.err = Errno::nomem}};
+            if (!failing_.contains({t, i})) {
+                spec::Checked r = spec::checked_advance(next, case_.tasks[t][i], case_.sabotage);
+                if (r.violation) return void(out_.violation = std::move(r.violation));
+                ran = r.ran;
+            }
+            out_.nr_allocs[t][i] = std::max(out_.nr_allocs[t][i], ran.nr_allocs);
+            outcomes_[t].push_back(ran.outcome);
             from(next);
             if (out_.violation) return;
             outcomes_[t].pop_back();
@@ -36,6 +44,7 @@ public:
 
 private:
     const Case& case_;
+    const std::set<Place>& failing_;
     Serial& out_;
     std::vector<std::vector<Outcome>> outcomes_;
 };
@@ -47,7 +56,8 @@ Observed observe(const World& w, const std::vector<std::vector<Outcome>>& outcom
     for (std::size_t t = 0; t < outcomes.size(); ++t) {
         out.text += (t ? "; task " : "task ") + std::to_string(t) + " returned";
         for (const Outcome& o : outcomes[t]) {
-            for (const u64 v : {u64{o.disabled}, static_cast<u64>(o.err), o.restored, o.moved}) out.values.push_back(v);
+            for (const u64 v : {u64{o.disabled}, static_cast<u64>(o.err), o.restored, o.moved})
+                out.values.push_back(v);
             out.text += o.disabled ? " nothing" : std::string(" ") + name(o.err);
         }
     }
@@ -77,20 +87,31 @@ Observed observe(const MachineTasks& tasks) {
     return observe(tasks.world(), outcomes);
 }
 
-Serial serial_runs(const World& start, const Case& c) {
-    Serial out;
-    Orders(c, out).from(start);
-    return out;
+SerialOrders::SerialOrders(const World& start, const Case& c) : start_(start), case_(c) {
+    Orders(c, {}, plain_).from(start);
 }
 
-std::optional<spec::Violation> judge_order(const Serial& serial, const Observed& observed) {
-    if (serial.all.contains(observed)) return std::nullopt;
-    std::string detail = observed.text + "; one after the other it would be";
-    bool first = true;
-    for (const Observed& o : serial.all) {
-        detail += (first ? ": " : ", or: ") + o.text;
-        first = false;
+std::optional<spec::Violation> SerialOrders::judge(const MachineTasks& tasks) const {
+    const Observed observed = observe(tasks);
+    if (plain_.all.contains(observed)) return std::nullopt;
+    std::set<Place> failed;
+    for (std::size_t t = 0; t < case_.tasks.size(); ++t)
+        for (std::size_t i = 0; i < case_.tasks[t].size(); ++i) {
+            const Op& op = case_.tasks[t][i];
+            if (op.kind == OpKind::pcpu_alloc && op.on &&
+                tasks.ran(static_cast<u32>(t))[i].outcome.err == Errno::nomem)
+                failed.insert({t, i});
+        }
+    const Serial* serial = &plain_;
+    if (!failed.empty()) {
+        const auto [at, is_new] = with_failures_.try_emplace(failed);
+        if (is_new) Orders(case_, failed, at->second).from(start_);
+        serial = &at->second;
     }
+    if (serial->all.contains(observed)) return std::nullopt;
+    std::string detail = observed.text + "; one after the other it would be";
+    const char* separator = ": ";
+    for (const Observed& o : serial->all) (detail += std::exchange(separator, ", or: ")) += o.text;
     return spec::Violation{.inv = spec::Inv::concurrent_operations_end_as_in_some_order,
                            .where = "",
                            .event = "",

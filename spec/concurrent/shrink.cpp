@@ -38,17 +38,15 @@ private:
     bool take(const Case& c, u32 preemptions) {
         World start(c.config);
         if (run_before(c, start)) return false;
-        const Serial serial = serial_runs(start, c);
-        if (serial.violation) return false;
+        const SerialOrders orders(start, c);
+        if (orders.all().violation) return false;
         std::optional<Found> found;
         u64 left = max_schedules;
         const Judge judge = [&](System& system, const Schedule& schedule, Ending ending) {
             auto& tasks = static_cast<MachineTasks&>(system);
-            auto v = ending == Ending::broken  ? tasks.violation()
-                     : ending == Ending::stuck ? std::optional(tasks.stuck())
-                                               : tasks.judge_rest();
-            if (!v) v = judge_order(serial, observe(tasks));
-            if (v && v->inv == best_.violation.inv && (!found || size_of(schedule) < size_of(found->schedule)))
+            const auto v = judge_ending(tasks, orders, ending);
+            if (v && v->inv == best_.violation.inv &&
+                (!found || size_of(schedule) < size_of(found->schedule)))
                 found = Found{*v, c, schedule};
             return true;
         };
@@ -72,7 +70,8 @@ private:
         const auto at = [](auto& v, std::size_t i) { return v.begin() + static_cast<std::ptrdiff_t>(i); };
         for (std::size_t t = 0; c.tasks.size() > 2 && t < c.tasks.size(); ++t)
             add([&](Case& s) { s.tasks.erase(at(s.tasks, t)); });
-        for (std::size_t i = c.before.size(); i-- > 0;) add([&](Case& s) { s.before.erase(at(s.before, i)); });
+        for (std::size_t i = c.before.size(); i-- > 0;)
+            add([&](Case& s) { s.before.erase(at(s.before, i)); });
         for (std::size_t t = 0; t < c.tasks.size(); ++t)
             for (std::size_t i = c.tasks[t].size(); i-- > 0;) {
                 if (c.tasks[t].size() > 1) add([&](Case& s) { s.tasks[t].erase(at(s.tasks[t], i)); });

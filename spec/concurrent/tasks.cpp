@@ -9,8 +9,8 @@ constexpr u64 max_steps = 100'000;
 
 u64 hash_of(const Event& e) {
     u64 h = u64{static_cast<u8>(e.kind)} << 8 | u64{e.ok} << 1 | u64{e.on};
-    for (const u64 x : {e.pfn.value, e.from.value, e.ref.table.value << 16 | e.ref.idx, e.pte.raw, e.vpage.value,
-                        e.vmap.value, e.n, static_cast<u64>(e.delta)})
+    for (const u64 x : {e.pfn.value, e.from.value, e.ref.table.value << 16 | e.ref.idx, e.pte.raw,
+                        e.vpage.value, e.vmap.value, e.n, static_cast<u64>(e.delta)})
         h = fold(h, x);
     return h;
 }
@@ -30,15 +30,15 @@ struct MachineTasks::Task {
     u32 id{};
     const std::vector<Op>* ops{};
     std::unique_ptr<Fiber> fiber{};
-    Machine::Running running{};   // while it does not run
+    Machine::Running running{}; // while it does not run
     u64 history{};
     std::size_t op_idx{};
-    u64 step{};                   // of the operation
-    bool begun{};                 // its first operation
+    u64 step{};   // of the operation
+    bool begun{}; // its first operation
     bool ended{};
-    std::optional<Event> next{};  // where it stands; none: before an operation
+    std::optional<Event> next{}; // where it stands; none: before an operation
     std::array<bool, nr_walkers> waits_for{};
-    Subject subject{};            // of the operation that runs
+    Subject subject{}; // of the operation that runs
     std::vector<std::unique_ptr<spec::Monitor>> monitors{};
     std::vector<Ran> ran{};
 };
@@ -146,7 +146,8 @@ void MachineTasks::run_op(Task& t, const Op& op) {
 void MachineTasks::arrive(Task& t, const Event* next) {
     if (!std::exchange(t.begun, true)) return; // nothing was done yet
     if (next) add_before(touched_, state_.machine, t.subject, *next);
-    t.history = hash_combine(t.history, hash_combine(next ? hash_of(*next) : 0, view_hash(world_, t.subject)));
+    t.history =
+        hash_combine(t.history, hash_combine(next ? hash_of(*next) : 0, view_hash(world_, t.subject)));
     t.next = next ? std::optional(*next) : std::nullopt;
     t.step = next ? t.step + 1 : 0;
     // What is inside now is waited for. What no task moves leaves by itself.
@@ -157,7 +158,8 @@ void MachineTasks::arrive(Task& t, const Event* next) {
     }
     end_waits();
     if (++nr_steps_ > max_steps)
-        throw spec::Violated{{spec::Inv::every_operation_ends, 0, next ? next->where : "", "", "a run of too many steps"}};
+        throw spec::Violated{
+            {spec::Inv::every_operation_ends, 0, next ? next->where : "", "", "a run of too many steps"}};
     if (!(*go_on_)()) t.fiber->yield();
     touched_.clear();
 }
@@ -186,7 +188,8 @@ void MachineTasks::after(Task& t, const Machine& m, const Event& e) {
 // Who has left its read section is waited for no more.
 void MachineTasks::end_waits() {
     for (auto& t : tasks_)
-        for (u8 w = 0; w < nr_walkers; ++w) t->waits_for[w] = t->waits_for[w] && state_.machine.walkers[w].inside;
+        for (u8 w = 0; w < nr_walkers; ++w)
+            t->waits_for[w] = t->waits_for[w] && state_.machine.walkers[w].inside;
 }
 
 void MachineTasks::note(const Task& t, const Event* e) {
@@ -212,8 +215,8 @@ spec::Violation MachineTasks::stuck() const {
     std::string who;
     for (const auto& t : tasks_) {
         if (t->ended || !t->next) continue;
-        who += (who.empty() ? "task " : ", task ") + std::to_string(t->id) + " waits in " + t->next->where + "() for " +
-               print_event(*t->next);
+        who += (who.empty() ? "task " : ", task ") + std::to_string(t->id) + " waits in " + t->next->where +
+               "() for " + print_event(*t->next);
         if (t->next->kind == EventKind::lock)
             who += ", which task " + std::to_string(owner_[t->next->n]) + " holds";
     }

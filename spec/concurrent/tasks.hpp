@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The model's operations as tasks on one machine: each on a stack of its own, through Kernel<Watch>, which stops
-// before every event. Locks block, synchronize_rcu() waits for the walkers that are inside; each task has its own
-// monitor.
+// The model's operations as tasks on one machine: each on a stack of its own, through Kernel<Watch>, which
+// stops before every event. Locks block, synchronize_rcu() waits for the walkers that are inside; each task
+// has its own monitor.
 //
-// What of the specification holds of one task while others run is judged as ever, at its events: which frames are
-// freed and mapped, TLBs, barriers, locks it holds, its own folios' struct pages. What an operation leaves and
-// returns is judged when all have returned: at rest, and against every serial order (serial.hpp).
+// What of the specification holds of one task while others run is judged as ever, at its events: which frames
+// are freed and mapped, TLBs, barriers, locks it holds, its own folios' struct pages. What an operation
+// leaves and returns is judged when all have returned: at rest, and against every serial order (serial.hpp).
 #pragma once
 
 #include <array>
