@@ -126,7 +126,7 @@ TEST_CASE("a grace period waits for who is inside, and not for who comes later")
     Schedule before{{1, 1}, {0, 100}};
     MachineTasks tasks(w, c, true);
     CHECK(replay(tasks, before) == Ending::done);
-    CHECK(before.size() == 3);
+    CHECK(before.size() == 4);
     CHECK(before[1].steps == 4); // free_lru, alloc_folio, begin of optimise, static_branch
     // The walker enters when the folio is frozen: nobody waits for it.
     Schedule after{{0, 4}, {1, 1}, {0, 100}};
