@@ -130,7 +130,8 @@ TEST_CASE("entries of installed tables count, and the last one to go leaves its 
     CHECK_FALSE(m.is_free(p));
 }
 
-TEST_CASE("a private table maps nothing and takes its entries along when it is freed; an installed one stays") {
+TEST_CASE(
+    "a private table maps nothing and takes its entries along when it is freed; an installed one stays") {
     Machine m(config_of("tiny"));
     const Machine boot = m;
     const Pfn table = *m.alloc_table(Nid{0});
