@@ -233,6 +233,8 @@ std::expected<std::vector<u8>, std::string> encode(const Trace& trace) {
     if (!row) return std::unexpected("no fuzz byte stands for geometry '" + print_config(trace.config) + "'");
     if (!trace.sabotage.empty())
         return std::unexpected("fuzz bytes have no sabotage, and this trace has one");
+    if (!trace.tasks.nr_ops.empty())
+        return std::unexpected("fuzz bytes have no tasks, and this trace has some");
     if (trace.ops.size() > max_decoded_ops)
         return std::unexpected("trace of " + std::to_string(trace.ops.size()) +
                                " operations; fuzz bytes hold " + std::to_string(max_decoded_ops));

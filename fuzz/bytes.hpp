@@ -55,9 +55,9 @@ using Record = std::array<u8, record_bytes>;
 [[nodiscard]] Trace decode(std::span<const u8> bytes);
 
 // The bytes that decode() turns back into this trace, but for `expect`, which is a claim about a run and no
-// part of it. Otherwise one sentence: the configuration is in no row, a sabotage, too many operations, or one
-// that a record cannot hold (a fault past max_byte_fault, a page past the largest folio, a request past twice
-// the largest that percpu serves, an odd alignment past 31, an atom past max_byte_atom).
+// part of it. Otherwise one sentence: the configuration is in no row, a sabotage or tasks, too many
+// operations, or one that a record cannot hold (a fault past max_byte_fault, a page past the largest folio, a
+// request past twice the largest that percpu serves, an odd alignment past 31, an atom past max_byte_atom).
 [[nodiscard]] std::expected<std::vector<u8>, std::string> encode(const Trace& trace);
 
 // encode() for whom a folded value will do: the parts, unchecked.

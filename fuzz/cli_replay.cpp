@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/cli_explore.hpp"
 #include "fuzz/shrink.hpp"
 
 namespace mmodel::cli {
@@ -164,6 +165,7 @@ private:
 int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Screen& screen) {
     const auto in = load(file, o.raw_bytes);
     if (!in) return complain(in.error());
+    if (!in->trace.tasks.nr_ops.empty()) return replay_tasks(*in, o);
     const bench::Unit* unit = nullptr;
     if (units.are_wanted()) {
         const auto found = units.unit_for(in->trace);

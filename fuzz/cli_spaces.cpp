@@ -196,7 +196,7 @@ int explore_spaces(const SpacesOptions& o) {
                 fmt::format("there is no sabotage '{}'; spec/sabotage.tsv has them all", o.sabotage)});
         setting.sabotage = *known;
     }
-    setting.limits = {.seconds = o.seconds,
+    setting.limits = {.seconds = o.seconds > 0 ? o.seconds : 1e9,
                       .states = o.states ? o.states : ~u64{0},
                       .bytes = o.megabytes ? o.megabytes << 20 : most_bytes(),
                       .jobs = o.jobs ? static_cast<unsigned>(o.jobs) : nr_cpus(),

@@ -1,45 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // The command `mmodel`: what it understands. What it does is in cli_*.cpp.
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "fuzz/cli_explore.hpp"
-#include "spec/explore/space.hpp"
+#include "fuzz/cli_options.hpp"
 
 namespace mmodel::cli {
 namespace {
-
-constexpr const char* exit_statuses = "Exit status:\n"
-                                      "  0  holds: no violation, or just those that were expected\n"
-                                      "  1  a violation was found (or an expected one was not)\n"
-                                      "  2  the command line makes no sense, or an input cannot be decoded\n"
-                                      "  3  something is missing: a compiler, a kernel tree, room to write\n";
 
 struct Options {
     RunOptions run;
     ReplayOptions replay;
     LinuxOptions linux_tree;
-    SpacesOptions spaces;
+    ExploreOptions explore;
 };
-
-CLI::Validator seconds_range() {
-    return CLI::Validator(
-        [](std::string& text) {
-            double s = 0;
-            const bool is_time = CLI::detail::lexical_cast(text, s) && std::isfinite(s) && s >= 0 && s <= 1e6;
-            return is_time ? std::string() : "'" + text + "' is no time: wanted seconds from 0 to 1000000";
-        },
-        "SECONDS");
-}
-
-CLI::Validator whole_number() {
-    return CLI::Validator(
-        [](std::string& text) { return parse_u64(text) ? std::string() : parse_u64(text).error(); }, "N");
-}
 
 void add_run(CLI::App& app, RunOptions& o) {
     CLI::App* sub = app.add_subcommand(
@@ -145,46 +123,6 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
         exit_statuses);
 }
 
-void add_explore(CLI::App& app, SpacesOptions& o) {
-    CLI::App* sub = app.add_subcommand("explore", "Every state of tiny machines, the hardware's included");
-    sub->description(
-        "Runs the model's own code in every state that a tiny machine can reach: every operation, every "
-        "choice "
-        "of free frames,\n"
-        "every allocation failing (and each two), under the whole specification; and between any two events, "
-        "CPUs fill and\n"
-        "drop translations, PFN walkers enter, write and leave. One line a space: worlds at rest and events "
-        "of the machine's\n"
-        "part, then states and transitions of the whole, steps to the farthest state, and 'complete' or what "
-        "ended it. A\n"
-        "violation is shown by the shortest way there. What is interrupted starts from boot when it is run "
-        "again.");
-    sub->add_option("--space", o.spaces, "Which space; may be given again. Default: those of a minute")
-        ->type_name("NAME")
-        ->allow_extra_args(false);
-    sub->add_flag("--list", o.list, "List the spaces and end");
-    sub->add_option("--seconds", o.seconds, "Stop a space after so long")
-        ->check(seconds_range())
-        ->capture_default_str();
-    sub->add_option("--states", o.states, "Stop a space at so many states")->check(whole_number());
-    sub->add_option("--megabytes", o.megabytes,
-                    "Stop a space at so much memory. Default: three quarters of what there is")
-        ->check(whole_number());
-    sub->add_option("--jobs", o.jobs, "Threads. Default: one a CPU")->check(CLI::Range(1, 64));
-    sub->add_option("--tlbs", o.tlbs, "So many CPUs' TLBs instead of the space's own number")
-        ->check(CLI::Range(1, int{explore::max_tlbs}));
-    sub->add_flag("--first", o.first, "Stop a space at its first violation");
-    sub->add_flag("--no-symmetry", o.no_symmetry, "Tell interchangeable frames and CPUs apart");
-    sub->add_option("--sabotage", o.sabotage, "Break the model on purpose (spec/sabotage.tsv)")
-        ->type_name("NAME");
-    sub->add_flag("--json", o.json, "One JSON object a space, each on one line");
-    sub->footer(std::string("Examples:\n"
-                            "  mmodel explore\n"
-                            "  mmodel explore --space hvo-walker --sabotage no_rcu\n"
-                            "  mmodel explore --space hvo-three-tlbs --megabytes 8000\n\n") +
-                exit_statuses);
-}
-
 void set_up(CLI::App& app, Options& o) {
     app.set_version_flag("--version", std::string("mmodel ") + MMODEL_VERSION, "Print the version and exit");
     app.set_help_flag("-h,--help", "Print this help and exit");
@@ -192,9 +130,9 @@ void set_up(CLI::App& app, Options& o) {
     app.footer(std::string("Each of them has --help.\n\nStart with:\n  mmodel run\n\n") + exit_statuses);
     o.run.findings = MMODEL_FINDINGS_DIR;
     add_run(app, o.run);
+    add_explore(app, o.explore);
     add_replay(app, o.replay);
     add_linux(app, o.linux_tree);
-    add_explore(app, o.spaces);
     for (CLI::App* sub : app.get_subcommands({})) sub->set_help_flag("-h,--help", "Print this help and exit");
 }
 
@@ -221,7 +159,7 @@ int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view firs
     const auto used = app.get_subcommands();
     if (used.empty())
         return complain(Failure{fmt::format(
-            "unknown command or option '{}'; commands: run, replay, linux, explore; try '{} --help'", first,
+            "unknown command or option '{}'; commands: run, explore, replay, linux; try '{} --help'", first,
             program)});
     const CLI::App& sub = *used.front();
     // What is missing matters less than an option that does not exist, which may have been meant for it.
@@ -239,8 +177,8 @@ int dispatch(const CLI::App& app, const Options& o) {
     catch_interrupt();
     std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like a full disk
     if (app.got_subcommand("run")) return run(o.run);
+    if (app.got_subcommand("explore")) return explore(o.explore);
     if (app.got_subcommand("replay")) return replay(o.replay);
-    if (app.got_subcommand("explore")) return explore_spaces(o.spaces);
     return check_linux(o.linux_tree);
 }
 

@@ -113,6 +113,7 @@ private:
     Status read_geometry(Word keyword, Words words);
     Status read_sabotage(Word keyword, Words words);
     Status read_expect(Word keyword, Words words);
+    Status read_tasks(Word keyword, Words words);
     Status read_op(OpKind kind, Words words);
     Status read_field(Op& op, u32& seen, Word word) const;
     Status read_value(Op& op, Field f, Word value) const;
@@ -186,6 +187,10 @@ Status Reader::read_statement(Word word, Words words) {
     if (word.text == "geometry") return read_geometry(word, words);
     if (word.text == "sabotage") return read_sabotage(word, words);
     if (word.text == "expect") return read_expect(word, words);
+    if (word.text == "concurrent") return read_tasks(word, words);
+    if (!out_.tasks.nr_ops.empty())
+        return stop(word.column,
+                    quoted(word.text) + " follows the concurrent line; wanted 'expect' or nothing");
     for (const OpKind kind : all_op_kinds) {
         if (word.text != name(kind)) continue;
         if (!has_geometry_)
@@ -239,6 +244,31 @@ Status Reader::read_expect(Word keyword, Words words) {
         return stop(value.column, "expect wants 'ok' or an invariant (inv_...), not " + quoted(value.text));
     out_.expect = value.text;
     return end_of_line(words, "the expectation");
+}
+
+Status Reader::read_tasks(Word keyword, Words words) {
+    if (!out_.tasks.nr_ops.empty())
+        return stop(keyword.column, "concurrent is given twice; wanted at most one");
+    const Word sizes = words.next();
+    auto nr_ops = parse_task_sizes(sizes.text);
+    if (!nr_ops) return stop(sizes.column, "concurrent: " + quoted(sizes.text) + " " + nr_ops.error());
+    concurrent::Tasks tasks{.nr_ops = std::move(*nr_ops)};
+    if (tasks.total() > out_.ops.size())
+        return stop(sizes.column, "concurrent: there are " + std::to_string(out_.ops.size()) +
+                                      " operations; wanted no more than that of all tasks together");
+    const Word schedule = words.next();
+    if (schedule.text != "schedule")
+        return stop(schedule.column, "concurrent wants 'schedule', not " + quoted(schedule.text));
+    for (Word w = words.next(); !w.text.empty(); w = words.next()) {
+        const auto slice = parse_slice(w.text, tasks.nr_ops.size());
+        if (!slice) return stop(w.column, "schedule: " + quoted(w.text) + " " + slice.error());
+        if (tasks.schedule.size() == concurrent::max_slices)
+            return stop(w.column, "schedule: " + quoted(w.text) + " is one too many; wanted at most " +
+                                      std::to_string(concurrent::max_slices));
+        tasks.schedule.push_back(*slice);
+    }
+    out_.tasks = std::move(tasks);
+    return {};
 }
 
 Status Reader::read_op(OpKind kind, Words words) {

@@ -2,6 +2,10 @@
 // A trace is one run as plain data: the machine, what is broken on purpose, the operations and what must come
 // of them. Its text is a contract: `mmodel trace 1`, `geometry ...`, one operation a line. Read and written
 // here and nowhere else.
+//
+// After the operations, `concurrent 1,3 schedule 0x5 1x3 0x2` says that the last four run at the same time:
+// one of them is task 0, three are task 1, and task 0 does five steps, task 1 three, and so on
+// (spec/concurrent).
 #pragma once
 
 #include <array>
@@ -13,6 +17,7 @@
 
 #include "model/machine/geometry.hpp"
 #include "model/op.hpp"
+#include "spec/concurrent/schedule.hpp"
 
 namespace mmodel {
 
@@ -25,9 +30,10 @@ inline constexpr u16 max_fault = no_fault - 1;
 
 struct Trace {
     Config config = presets().front();
-    std::string sabotage{}; // a name from spec/, kept as text; empty: nothing is broken on purpose
-    std::vector<Op> ops{};  // canonical() and is_valid() for the configuration
-    std::string expect{};   // "ok" or the name of the invariant that must break; empty: nothing is claimed
+    std::string sabotage{};    // a name from spec/, kept as text; empty: nothing is broken on purpose
+    std::vector<Op> ops{};     // canonical() and is_valid() for the configuration
+    concurrent::Tasks tasks{}; // of the last operations; empty: they run one after the other
+    std::string expect{};      // "ok" or the name of the invariant that must break; empty: nothing is claimed
 
     bool operator==(const Trace&) const = default;
 };
@@ -55,6 +61,13 @@ void set_field(Op& op, Field f, u64 value);
 
 // Canonical, and every field that the operation uses is below nr_values().
 [[nodiscard]] bool is_valid(const Config& c, const Op& op);
+
+// The line of the tasks without its end, "" where there are none; what stands behind its first word, and
+// back.
+[[nodiscard]] std::string print_tasks(const concurrent::Tasks& t);
+[[nodiscard]] std::expected<std::vector<u32>, std::string> parse_task_sizes(std::string_view text);
+[[nodiscard]] std::expected<concurrent::Slice, std::string> parse_slice(std::string_view text,
+                                                                        std::size_t nr_tasks);
 
 // Reads a trace. Linear in the text's length; line ends are LF or CRLF, and the last one may be missing.
 // Operations come back canonical, whatever order their fields, faults and folios were written in.

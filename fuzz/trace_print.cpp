@@ -139,6 +139,7 @@ std::string print_trace(const Trace& trace) {
     out += "geometry " + print_config(trace.config) + "\n";
     if (!trace.sabotage.empty()) out += "sabotage " + trace.sabotage + "\n";
     for (const Op& op : trace.ops) (out += print_op(trace.config.geometry, op)) += '\n';
+    if (!trace.tasks.nr_ops.empty()) out += print_tasks(trace.tasks) + "\n";
     if (!trace.expect.empty()) out += "expect " + trace.expect + "\n";
     return out;
 }

@@ -76,7 +76,7 @@ private:
                    "PMDs that hold the table in pfn " + num(static_cast<i64>(table)));
             give(Pfn{table}, Has::table);
         }
-        // At rest no table is private; one that is would still count.
+        // At rest no table is private.
         for (u64 p = 0; p < c_.nr_frames(); ++p) {
             if (m_.frame(Pfn{p}).owner != Owner::page_table) continue;
             if (!installed.contains(p) && m_.frame(Pfn{p}).installed != ~u64{0}) // of vmalloc

@@ -11,6 +11,7 @@
 
 #include "fuzz/bytes.hpp"
 #include "fuzz/shrink.hpp"
+#include "fuzz/trace_case.hpp"
 #include "props/audit.hpp"
 #include "props/example.hpp"
 
@@ -53,10 +54,16 @@ std::vector<Case> sabotaged() {
     return all;
 }
 
+bool has_tasks(const Trace& t) { return !t.tasks.nr_ops.empty(); }
+
 // "ok", or the name of the invariant that broke.
 std::string ending(const Trace& t) {
     const auto sabotage = t.sabotage.empty() ? Sabotage::none : sabotage_named(t.sabotage);
     if (!sabotage) return "no sabotage is named " + t.sabotage;
+    if (has_tasks(t)) {
+        const auto v = concurrent::replay(case_of(t), t.tasks.schedule).violation;
+        return v ? std::string(spec::fact(v->inv).name) : "ok";
+    }
     const auto r = spec::check_sequence(t.config, t.ops, *sabotage);
     return r.violation ? std::string(spec::fact(r.violation->inv).name) : "ok";
 }
@@ -105,7 +112,7 @@ TEST_CASE("every trace of the corpus is read back from what is printed of it") {
 TEST_CASE("each operation of the seeds does something, and together they are all there are") {
     std::set<OpKind> kinds;
     for (const Case& c : corpus()) {
-        if (c.path.starts_with("sabotage/") || expected(c.trace) != "ok") continue;
+        if (c.path.starts_with("sabotage/") || expected(c.trace) != "ok" || has_tasks(c.trace)) continue;
         World w(c.trace.config);
         for (const Op& op : c.trace.ops) {
             INFO(c.path << ": " << print_op(c.trace.config.geometry, op));
@@ -148,6 +155,7 @@ TEST_CASE("a sabotaged trace is well without its sabotage") {
 
 TEST_CASE("a sabotaged trace shrinks to one with the same sabotage that breaks the same invariant") {
     for (const Case& c : sabotaged()) {
+        if (has_tasks(c.trace)) continue;
         INFO(c.path);
         const auto same = [&](const Trace& t) {
             return t.sabotage == c.trace.sabotage && ending(t) == c.trace.expect;
@@ -159,6 +167,27 @@ TEST_CASE("a sabotaged trace shrinks to one with the same sabotage that breaks t
         CHECK(same(least));
         CHECK(least.ops.size() == c.trace.ops.size()); // what is in the corpus is minimal
     }
+}
+
+TEST_CASE("a sabotaged trace with tasks has no smaller schedule that breaks the same invariant") {
+    int nr = 0;
+    for (const Case& c : sabotaged()) {
+        if (!has_tasks(c.trace)) continue;
+        ++nr;
+        INFO(c.path);
+        const auto broken = concurrent::replay(case_of(c.trace), c.trace.tasks.schedule);
+        REQUIRE(broken.violation);
+        const auto least = concurrent::shrink({*broken.violation, case_of(c.trace), broken.schedule});
+        CHECK(least.violation.inv == broken.violation->inv);
+        CHECK(least.what.before.size() + c.trace.tasks.total() == c.trace.ops.size());
+        CHECK(least.schedule.size() == broken.schedule.size());
+        // Not in any order of its operations alone.
+        World start(c.trace.config);
+        CHECK_FALSE(concurrent::run_before(case_of(c.trace), start));
+        const concurrent::Case what = case_of(c.trace);
+        CHECK_FALSE(concurrent::SerialOrders(start, what).all().violation);
+    }
+    CHECK(nr >= 6);
 }
 
 } // namespace mmodel

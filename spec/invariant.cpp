@@ -111,6 +111,10 @@ constexpr std::array<Fact, static_cast<std::size_t>(Inv::count)> facts{{
                                           "populated pages."},
     {"inv_percpu_lookup_finds_the_frame",
      "per_cpu_ptr_to_phys() is the physical address that the page table gives."},
+    {"inv_concurrent_operations_end_as_in_some_order",
+     "Operations that run at the same time return and leave what they would one after the other, in some "
+     "order."},
+    {"inv_no_task_waits_for_ever", "Of operations that run at the same time, one can always go on."},
     {"inv_real_file_agrees_with_the_model", "The kernel file does what the model does: same outcome, same "
                                             "chunk and offset, same pages, lists and counters."},
     {"inv_no_bug", "None of the kernel's own BUG_ON checks fires."},

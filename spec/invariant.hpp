@@ -70,6 +70,9 @@ enum class Inv : u8 {
     no_object_is_leaked,
     balance_leaves_one_free_chunk,
     percpu_lookup_finds_the_frame,
+    // Operations that run at the same time (spec/concurrent).
+    concurrent_operations_end_as_in_some_order,
+    no_task_waits_for_ever,
     // The real kernel file only: judged by the process that runs it.
     real_file_agrees_with_the_model,
     no_bug,

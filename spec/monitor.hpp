@@ -38,6 +38,10 @@ public:
     void after(const Machine& m, const Event& e);
     // After the operation: at rest and refinement.
     void finish(const World& after, const Ran& ran);
+    // For one of several operations that ran at the same time (spec/concurrent), instead of finish(): what
+    // holds of an operation's own when it returns, and of all of them once the last has returned.
+    void finish_own(const World& w);
+    void finish_at_rest(const World& after);
 
     [[nodiscard]] u64 nr_events() const { return nr_events_; }
     // What was collected, in the order it happened.

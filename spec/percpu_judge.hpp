@@ -23,6 +23,8 @@ public:
     void before(Monitor& out, const Machine& m, const Event& e);
     void judge_rest(Monitor& out, const World& w);
     void judge_outcome(Monitor& out, const World& w, const Ran& ran);
+    // What an allocation has got, while other operations run.
+    void judge_own(Monitor& out, const World& w);
 
 private:
     using Pcpu = pcpu::Pcpu;

@@ -95,6 +95,16 @@ void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
                  "nothing was handed out although no allocation failed");
 }
 
+void PercpuJudge::judge_own(Monitor& out, const World& w) {
+    const bool module = op_.kind == OpKind::module_load;
+    if (op_.kind != OpKind::pcpu_alloc && !module) return;
+    if (!module && op_.on && (nr_page_allocs_ || !changed_.empty()))
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                 "an atomic allocation populated pages");
+    const pcpu::Area& a = w.pcpu().areas[op_.folio];
+    if (a.live) judge_area(out, w, a, module ? std::min(op_.align, w.pcpu().page_bytes()) : op_.align);
+}
+
 void PercpuJudge::judge_area(Monitor& out, const World& w, const pcpu::Area& a, u64 align) {
     const Pcpu& p = w.pcpu();
     const Chunk& c = p.chunks[a.chunk];

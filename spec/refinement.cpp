@@ -44,6 +44,17 @@ void Monitor::finish(const World& after, const Ran& ran) {
     judge_outcome(after, ran);
 }
 
+void Monitor::finish_own(const World& w) { percpu_.judge_own(*this, w); }
+
+// A folio that another operation has freed since is not this one's any more.
+void Monitor::finish_at_rest(const World& after) {
+    judge_rest(after);
+    for (const Subject& s : subjects_)
+        if (const Compound* c = after.machine().compound_at(s.start); c && c->head == s.folio.head)
+            judge_subject(after.machine(), s);
+    percpu_.judge_rest(*this, after);
+}
+
 // ---- at rest
 
 void Monitor::judge_rest(const World& w) {

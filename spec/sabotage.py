@@ -8,8 +8,11 @@ Exit status: 0 all is well, 1 not."""
 import pathlib, re, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-HEAD = "# SPDX-License-Identifier: GPL-2.0 OR MIT\n# Where each break is caught: a trace of corpus/sabotage, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt, a theorem of symbolic/sabotages.hpp.\n"
-COLUMNS = ["sabotage", "trace", "spin", "proof", "symbolic", "what"]
+HEAD = """# SPDX-License-Identifier: GPL-2.0 OR MIT
+# Where each break is caught: a trace of corpus/sabotage, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt, a theorem of
+# symbolic/sabotages.hpp, a space of explore/sabotages.tsv, scenarios of mmodel explore --concurrent (kept here, and run from here).
+"""
+COLUMNS = ["sabotage", "trace", "spin", "proof", "symbolic", "explore", "concurrent", "what"]
 
 
 def model_names():
@@ -50,8 +53,21 @@ def symbolic():
     return found
 
 
+def spaces():
+    rows = [l.split("\t") for l in (HERE / "explore/sabotages.tsv").read_text().splitlines() if not l.startswith("#")][1:]
+    return {r[0]: [r[1]] for r in rows if r[1] != "-"}
+
+
+def scenarios():
+    return set(re.findall(r'^    add\("(\w+)"', (HERE / "concurrent/scenarios.cpp").read_text(), re.M))
+
+
+# What a row says is computed from these; the column `concurrent` and the words are the table's own.
+DERIVED = {"trace": traces, "spin": spin, "proof": proof, "symbolic": symbolic, "explore": spaces}
+
+
 def expected():
-    names, layers = model_names(), (traces(), spin(), proof(), symbolic())
+    names, layers = model_names(), [f() for f in DERIVED.values()]
     order = list(names) + sorted(set().union(*layers) - set(names))
     return {n: [",".join(layer.get(n, [])) or "-" for layer in layers] for n in order}, names
 
@@ -59,26 +75,33 @@ def expected():
 def read():
     path = HERE / "sabotage.tsv"
     if not path.exists(): return {}
-    rows = [l.split("\t") for l in path.read_text().splitlines() if l and not l.startswith("#")][1:]
-    return {r[0]: r[1:] for r in rows}
+    head, *rows = [l.split("\t") for l in path.read_text().splitlines() if l and not l.startswith("#")]
+    return {r[0]: dict(zip(head[1:], r[1:])) for r in rows}
 
 
 def main():
     want, words = expected()
     have = read()
     if "--write" in sys.argv[1:]:
-        rows = ["\t".join([n, *places, have[n][-1] if n in have else words.get(n, "?")]) for n, places in want.items()]
+        rows = ["\t".join([n, *places, *(have.get(n, {}).get(c, d) for c, d in (("concurrent", "-"), ("what", words.get(n, "?"))))])
+                for n, places in want.items()]
         (HERE / "sabotage.tsv").write_text(HEAD + "\t".join(COLUMNS) + "\n" + "\n".join(rows) + "\n")
         return 0
     wrong = ["%s: no row" % n for n in want if n not in have]
     wrong += ["%s: there is no such break" % n for n in have if n not in want]
+    known = scenarios()
+    for n, row in have.items():
+        places = row["concurrent"].split(",")
+        wrong += ["%s: there is no scenario %s" % (n, s) for s in places if s != "-" and s not in known]
+        if places != ["-"] and n not in words: wrong.append("%s: the C++ has no such break, no scenario can catch it" % n)
     for n in want.keys() & have.keys():
-        for column, is_there, said in zip(COLUMNS[1:], want[n], have[n]):
+        for column, is_there in zip(DERIVED, want[n]):
+            said = have[n].get(column)
             if is_there != said: wrong.append("%s: %s says %s, there is %s" % (n, column, said, is_there))
-        if have[n][:4] == ["-"] * 4: wrong.append("%s: caught nowhere" % n)
+        if all(place == "-" for column, place in have[n].items() if column != "what"): wrong.append("%s: caught nowhere" % n)
     for w in wrong: print("spec/sabotage.tsv: " + w, file=sys.stderr)
-    print("%d breaks, %d with a trace, %d in Promela, %d in proofs, %d in the symbolic machine; %d rows wrong" % (
-        len(want), *(sum(p[k] != "-" for p in want.values()) for k in range(4)), len(wrong)))
+    caught = ", ".join("%s %d" % (c, sum(row.get(c, "-") != "-" for row in have.values())) for c in COLUMNS[1:-1])
+    print("%d breaks, caught in: %s; %d rows wrong" % (len(want), caught, len(wrong)))
     return 1 if wrong else 0
 
 

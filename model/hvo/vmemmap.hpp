@@ -65,8 +65,9 @@ Errno vmemmap_split_pmd(K& k, u64 pmd, Pfn head, Vpage start, const Walk<K>& wal
     const u32 nr = ptrs_per_pte - (k.does(Sabotage::short_table) ? 1 : 0);
     for (u32 i = 0; i < nr; ++i) k.set_pte_at(__func__, PteRef{*pgtable, i}, Pte::map(head + i, true));
 
+    Errno ret = Errno::ok;
     k.lock(__func__, Lock::page_table);
-    if (k.machine().pmd(pmd).kind == Pmd::Kind::leaf) {
+    if (k.machine().pmd(pmd).kind == Pmd::Kind::leaf || k.does(Sabotage::no_pmd_recheck)) {
         if (!k.machine().is_reserved(head)) k.split_page(__func__, head, k.geometry().pmd_order());
         k.smp_wmb(__func__, true);
         k.pmd_populate_kernel(__func__, pmd, *pgtable);
@@ -74,9 +75,10 @@ Errno vmemmap_split_pmd(K& k, u64 pmd, Pfn head, Vpage start, const Walk<K>& wal
             k.flush_tlb_kernel_range(__func__, start, start + ptrs_per_pte);
     } else {
         k.pte_free_kernel(__func__, *pgtable);
+        if (k.does(Sabotage::lost_race_fails)) ret = Errno::nomem;
     }
     k.unlock(__func__, Lock::page_table);
-    return Errno::ok;
+    return ret;
 }
 
 // vmemmap_pmd_entry(): -ENOTSUPP where the vmemmap lies in the memory it describes, else splits a leaf.

@@ -144,12 +144,14 @@ public:
     void lock(const char* where, Lock l) {
         if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
         if (does(Sabotage::no_mmap_lock) && l == Lock::mmap_read) return;
+        if (does(Sabotage::no_alloc_mutex) && l == Lock::mutex) return;
         emit({.kind = EventKind::lock, .n = static_cast<u64>(l), .where = where},
              [&] { m_.set_lock(l, true); });
     }
     void unlock(const char* where, Lock l) {
         if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
         if ((does(Sabotage::keep_mmap_lock) || does(Sabotage::no_mmap_lock)) && l == Lock::mmap_read) return;
+        if (does(Sabotage::no_alloc_mutex) && l == Lock::mutex) return;
         emit({.kind = EventKind::unlock, .n = static_cast<u64>(l), .where = where},
              [&] { m_.set_lock(l, false); });
     }

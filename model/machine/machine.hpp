@@ -91,7 +91,7 @@ public:
     [[nodiscard]] PteRef pte_ref(Vpage v) const; // needs: the PMD is a table
     [[nodiscard]] Pte pte(PteRef r) const { return ptes_[r.table.value << pmd_shift_ | r.idx]; }
     [[nodiscard]] Pte translate(Vpage v) const;    // what the page table says, leaf or table
-    [[nodiscard]] bool is_mapped(Pfn p) const;     // a live or private entry, or a leaf, maps it
+    [[nodiscard]] bool is_mapped(Pfn p) const;     // an entry of an installed table, or a leaf, maps it
     [[nodiscard]] bool may_be_cached(Pfn p) const; // some CPU may still translate something to it
     [[nodiscard]] bool
     is_under_unsplit_block(Pfn p) const; // part of an allocation of higher order, not split
@@ -181,6 +181,16 @@ public:
     void set_online(u8 cpu, bool on) { online_ = (online_ & ~(u64{1} << cpu)) | u64{on} << cpu; }
     void set_lock(Lock l, bool held);
     [[nodiscard]] bool is_locked(Lock l) const { return lock_depth_[static_cast<u8>(l)] > 0; }
+    // What belongs to who runs: the locks it holds, its stores that no barrier has ordered yet. Of several
+    // tasks on one machine each has its own, and the machine has those of the one that runs.
+    struct Running {
+        std::array<u8, 4> lock_depth{};
+        std::vector<Pfn> unordered{};
+    };
+    void exchange(Running& r) {
+        std::swap(lock_depth_, r.lock_depth);
+        std::swap(unordered_, r.unordered);
+    }
 
     // ---- memory blocks
     // Adds hot block `b` to a node. Its vmemmap comes from `vmemmap` on (whole PMD leaves); the rest goes to
@@ -239,7 +249,8 @@ private:
     void release(Pfn p);
     [[nodiscard]] bool add_stale(Vpage v, Pte pte);
     void drop_stale(Vpage v);
-    void count_pte(Pfn p, int delta, bool live, bool stale);
+    void count_pte(Pfn p, int delta, bool stale);
+    [[nodiscard]] std::vector<std::pair<u64, Pte>> entries_of(Pfn table) const; // by index into ptes_
 
     Config config_{};
     u8 pmd_shift_{};

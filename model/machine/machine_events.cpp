@@ -155,27 +155,28 @@ std::optional<Pfn> Machine::alloc_table(Nid nid) {
 
 void Machine::free_table(Pfn table) {
     if (frame(table).owner != Owner::page_table || frame(table).installed) return;
+    for (const auto& [i, p] : entries_of(table)) ptes_.set(i, Pte{});
+    release(table);
+}
+
+std::vector<std::pair<u64, Pte>> Machine::entries_of(Pfn table) const {
     std::vector<std::pair<u64, Pte>> entries;
     const u64 base = table.value << pmd_shift_;
     ptes_.for_each(base, base + (u64{1} << pmd_shift_),
                    [&](u64 i, const Pte& p) { entries.emplace_back(i, p); });
-    for (const auto& [i, p] : entries) {
-        count_pte(p.pfn(), -1, false, false);
-        ptes_.set(i, Pte{});
-    }
-    release(table);
+    return entries;
 }
 
-// An entry more or less maps this frame. Through an installed table (`live`) that decides who has the frame.
-// `stale`: TLBs may hold what the entry was.
-void Machine::count_pte(Pfn p, int delta, bool live, bool stale) {
+// An entry of an installed table more or less maps this frame: that decides who has the frame. `stale`: TLBs
+// may hold what the entry was.
+void Machine::count_pte(Pfn p, int delta, bool stale) {
     frames_.modify(p.value, [&](Frame& f) {
         f.nr_ptes += static_cast<u32>(delta);
         f.nr_stale += stale;
         if (delta > 0 && f.owner == Owner::other && boot_vpage(p) && !f.released)
             f.owner = Owner::vmemmap; // was the leaf's
-        if (live && delta > 0 && f.owner == Owner::detached) set_owner(p, f, Owner::vmemmap);
-        if (live && f.nr_ptes == 0 && f.owner == Owner::vmemmap) set_owner(p, f, Owner::detached);
+        if (delta > 0 && f.owner == Owner::detached) set_owner(p, f, Owner::vmemmap);
+        if (f.nr_ptes == 0 && f.owner == Owner::vmemmap) set_owner(p, f, Owner::detached);
     });
 }
 
@@ -185,13 +186,11 @@ void Machine::set_pte(PteRef r, Pte pte) {
     Pte old;
     ptes_.modify(i, [&](Pte& p) { old = std::exchange(p, pte); });
     if (old == pte) return;
-    const bool stale = v && old.present() && add_stale(*v, old);
-    if (pte.present()) count_pte(pte.pfn(), 1, v.has_value(), false);
-    if (old.present()) count_pte(old.pfn(), -1, v.has_value(), stale);
-    if (v)
-        settle(pte.pfn(), *v);
-    else
-        note_store(r.table);
+    if (!v) return note_store(r.table); // nobody walks it yet: what it maps counts once it is installed
+    const bool stale = old.present() && add_stale(*v, old);
+    if (pte.present()) count_pte(pte.pfn(), 1, false);
+    if (old.present()) count_pte(old.pfn(), -1, stale);
+    settle(pte.pfn(), *v);
 }
 
 void Machine::install_table(u64 idx, Pfn table) {
@@ -201,6 +200,7 @@ void Machine::install_table(u64 idx, Pfn table) {
         f.installed = idx + 1;
         --tally.private_tables;
     });
+    for (const auto& [i, p] : entries_of(table)) count_pte(p.pfn(), 1, false);
 }
 
 void Machine::note_store(Pfn p) {

@@ -41,7 +41,7 @@ enum class Owner : u8 { other, vmemmap, page_table, detached, vmalloc };
 struct Frame {
     Owner owner{Owner::other};
     bool released{}; // was boot memory, its reserved mark is gone: the buddy has had it since
-    u32 nr_ptes{};   // entries of any PTE table, installed or not, that map it
+    u32 nr_ptes{};   // entries of installed PTE tables that map it
     u32 nr_stale{};  // page-sized stale translations to it
     u64 installed{}; // page_table: 1 + index of the PMD it is installed in; 0: private
     bool operator==(const Frame&) const = default;

@@ -76,6 +76,13 @@ enum class Sabotage : unsigned char {
     touch_surplus_unit,      // units without a CPU are populated too
     remap_without_flush,     // a page just mapped is unmapped and mapped again
     leak_failed_alloc,       // a failed populate frees only the failing CPU's pages
+    // Seen only where operations run at the same time (spec/concurrent).
+    no_pmd_recheck,       // a PMD is not looked at again once its lock is held: who came first is overwritten
+    lost_race_fails,      // who finds the PMD split by another one returns -ENOMEM
+    no_alloc_mutex,       // nobody takes pcpu_alloc_mutex
+    mark_before_populate, // the populated bit is set before the page is populated
+    reclaim_not_isolated, // a chunk is reclaimed without being isolated first
+    inverted_locks,       // pcpu_alloc() takes pcpu_lock before pcpu_alloc_mutex, others after it
 };
 
 struct SabotageName {
@@ -149,6 +156,12 @@ inline constexpr std::array sabotage_names{
     SabotageName{Sabotage::touch_surplus_unit, "touch_surplus_unit"},
     SabotageName{Sabotage::remap_without_flush, "remap_without_flush"},
     SabotageName{Sabotage::leak_failed_alloc, "leak_failed_alloc"},
+    SabotageName{Sabotage::no_pmd_recheck, "no_pmd_recheck"},
+    SabotageName{Sabotage::lost_race_fails, "lost_race_fails"},
+    SabotageName{Sabotage::no_alloc_mutex, "no_alloc_mutex"},
+    SabotageName{Sabotage::mark_before_populate, "mark_before_populate"},
+    SabotageName{Sabotage::reclaim_not_isolated, "reclaim_not_isolated"},
+    SabotageName{Sabotage::inverted_locks, "inverted_locks"},
 };
 
 constexpr std::optional<Sabotage> sabotage_named(std::string_view name) {

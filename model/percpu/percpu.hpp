@@ -127,8 +127,10 @@ std::optional<Where> area_of_somebody(const K& k, const Pcpu& p, int bytes) {
 // free.
 template <class K>
 std::optional<Where> find_area(const K& k, Pcpu& p, int bits, int bit_align, bool atomic) {
-    for (int slot = pcpu_size_to_slot(p.layout, bits * static_cast<int>(min_alloc_bytes));
-         slot <= p.layout.free_slot; ++slot) {
+    const int last_slot =
+        k.does(Sabotage::reclaim_not_isolated) ? p.layout.to_depopulate_slot : p.layout.free_slot;
+    for (int slot = pcpu_size_to_slot(p.layout, bits * static_cast<int>(min_alloc_bytes)); slot <= last_slot;
+         ++slot) {
         for (ChunkId id = p.chunks.first(slot), next; id != no_chunk; id = next) {
             next = p.chunks.next(id);
             const int start = pcpu_find_block_fit(p.chunks[id], bits, bit_align, atomic);
@@ -168,6 +170,16 @@ std::optional<Where> find_or_create(K& k, Pcpu& p, int bits, int bit_align, bool
     }
 }
 
+// A break of ours: pages are marked populated before they are. Whether it was done.
+template <class K>
+bool mark_early(K& k, Pcpu& p, ChunkId id, int start, int end) {
+    if (!k.does(Sabotage::mark_before_populate)) return false;
+    k.lock("pcpu_alloc", Lock::spin);
+    chunk_populated(k, p, id, start, end);
+    k.unlock("pcpu_alloc", Lock::spin);
+    return true;
+}
+
 // mm/percpu.c: pcpu_alloc(), frames for an area. An error: the area is free again; runs already populated
 // stay.
 template <class K>
@@ -176,12 +188,14 @@ Errno populate_area(K& k, Pcpu& p, Where w, int bytes) {
     Errno err = Errno::ok;
     for_each_run(p, w.chunk, false, w.off / page, (w.off + bytes + page - 1) / page, [&](int rs, int re) {
         if (p.chunks[w.chunk].immutable) k.warn("pcpu_alloc", "chunk->immutable");
+        const bool marked = mark_early(k, p, w.chunk, rs, re);
         err = pcpu_populate_chunk(k, p, w.chunk, rs, re);
         k.lock("pcpu_alloc", Lock::spin);
-        if (err == Errno::ok)
-            chunk_populated(k, p, w.chunk, rs, re);
-        else if (!k.does(Sabotage::keep_area))
+        if (err == Errno::ok) {
+            if (!marked) chunk_populated(k, p, w.chunk, rs, re);
+        } else if (!k.does(Sabotage::keep_area)) {
             free_area(k, p, w.chunk, w.off);
+        }
         k.unlock("pcpu_alloc", Lock::spin);
         return err == Errno::ok;
     });
@@ -215,8 +229,10 @@ std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
     const int bytes = static_cast<int>(size), bits = bytes / static_cast<int>(min_alloc_bytes);
     const int bit_align = static_cast<int>(align / min_alloc_bytes);
 
-    if (!r.atomic) k.lock(__func__, Lock::mutex);
+    const bool inverted = k.does(Sabotage::inverted_locks);
+    if (!r.atomic && !inverted) k.lock(__func__, Lock::mutex);
     k.lock(__func__, Lock::spin);
+    if (!r.atomic && inverted) k.lock(__func__, Lock::mutex);
     std::optional<Where> found = area_of_somebody(k, p, bytes);
     const bool only_reserved = r.reserved && p.reserved_chunk != no_chunk;
     if (!found)

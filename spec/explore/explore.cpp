@@ -21,6 +21,14 @@ Finding finding_of(Broken&& b) {
             .seen = b.seen};
 }
 
+Finding finding_of(NotInductive&& n) {
+    return {.name = "inv_inductive_invariant_holds_in_every_world_at_rest",
+            .sentence = "What spec/symbolic proves to be inductive holds in each world that is reached.",
+            .violation = {.detail = std::move(n.conjunct)},
+            .ops = std::move(n.ops),
+            .seen = n.seen};
+}
+
 Finding finding_of(Counterexample&& c) {
     const Meaning m = meaning(c.wrong);
     return {.name = m.name,
@@ -72,6 +80,7 @@ Explored explore(const Space& space, const Options& options, const Limits& limit
                                             : cut_by,
                  .graph_seconds = seconds_since(start)};
     for (Broken& b : g.broken) out.found.push_back(finding_of(std::move(b)));
+    for (NotInductive& n : g.not_inductive) out.found.push_back(finding_of(std::move(n)));
     out.seconds = seconds_since(start);
     if (g.rests.empty() || g.cut_by == "violation") return out;
     const Estimate e = estimate(space, g);

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "spec/symbolic/world_view.hpp"
+
 namespace mmodel::explore {
 namespace {
 
@@ -85,6 +87,7 @@ private:
     u8 becomes(std::size_t page, Pte pte, const May& after, const Event& e) const;
     std::vector<Remap> remaps(const Mays& before, const Mays& after, const Event& e) const;
     u32 rest_of(World w, u32 from, const Op& op);
+    void assert_inductive_invariant(const World& w, u32 rest);
     void expand(u32 rest);
     void try_operation(u32 rest, u16 op_idx);
     u64 run(u32 rest, u16 op_idx);
@@ -263,8 +266,20 @@ u32 Builder::rest_of(World w, u32 from, const Op& op) {
     g_.classes.push_back(std::hash<std::string>()(
         options_.symmetry == Symmetry::frames ? it->first : key_of(w, space_, Symmetry::frames)));
     rest_mays_.push_back(std::move(mays));
+    if (options_.judged) assert_inductive_invariant(w, idx);
     worlds_.emplace_back(std::move(w));
     return idx;
+}
+
+void Builder::assert_inductive_invariant(const World& w, u32 rest) {
+    for (std::string broken : {symbolic::broken_hvo_invariant(w), symbolic::broken_percpu_invariant(w)}) {
+        if (broken.empty()) continue;
+        const auto known = std::ranges::find(g_.not_inductive, broken, &NotInductive::conjunct);
+        if (known != g_.not_inductive.end())
+            ++known->seen;
+        else
+            g_.not_inductive.push_back({std::move(broken), path_to(space_, g_, rest)});
+    }
 }
 
 Op Builder::op_of(u16 op_idx) const {

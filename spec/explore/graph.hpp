@@ -67,6 +67,13 @@ struct Broken {
     u64 seen{1};
 };
 
+// A world at rest that the inductive invariant of spec/symbolic does not hold in.
+struct NotInductive {
+    std::string conjunct{};
+    std::vector<Op> ops{};
+    u64 seen{1};
+};
+
 struct Graph {
     std::vector<Node> nodes{};
     std::vector<Edge> edges{};
@@ -77,6 +84,7 @@ struct Graph {
     std::vector<u32> rests{};         // nodes at rest, in the order found
     std::vector<Origin> origins{};    // by the same order
     std::vector<Broken> broken{};
+    std::vector<NotInductive> not_inductive{}; // one for each conjunct
     u64 nr_runs{}, nr_events{}; // operations run, and their events
     std::vector<u64> classes{}; // by the same order: a hash of the key with Symmetry::frames
     u64 nr_worlds{};            // Symmetry::pool: how many the nodes at rest stand for without symmetry

@@ -105,7 +105,7 @@ TEST_CASE("writing a PTE as it is, or twice, leaves no stale translation twice")
     CHECK(m.frame(old.pfn()).nr_stale == 0);
 }
 
-TEST_CASE("entries count, installed or private, and the last live one to go leaves its frame detached") {
+TEST_CASE("entries of installed tables count, and the last one to go leaves its frame detached") {
     auto [m, table] = split_machine();
     CHECK(m.tally.tables == 1);
     CHECK(m.tally.private_tables == 0);
@@ -130,18 +130,19 @@ TEST_CASE("entries count, installed or private, and the last live one to go leav
     CHECK_FALSE(m.is_free(p));
 }
 
-TEST_CASE("a private table that is freed takes its entries along, and an installed one stays") {
+TEST_CASE(
+    "a private table maps nothing and takes its entries along when it is freed; an installed one stays") {
     Machine m(config_of("tiny"));
     const Machine boot = m;
     const Pfn table = *m.alloc_table(Nid{0});
     CHECK(m.tally.private_tables == 1);
     const Pfn p{5};
     m.set_pte({table, 1}, Pte::map(p, true));
-    CHECK(m.frame(p).nr_ptes == 1);
+    CHECK(m.frame(p).nr_ptes == 0);
     CHECK_FALSE(m.has_stale()); // nobody translates through it
     CHECK(m.is_unordered(table));
     m.free_table(table);
-    CHECK(m.frame(p).nr_ptes == 0);
+    CHECK_FALSE(m.pte({table, 1}).present());
     CHECK(m.tally == boot.tally);
     CHECK(m.is_free(table));
     auto [split, installed] = split_machine();
