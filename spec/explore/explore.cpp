@@ -24,7 +24,7 @@ Finding finding_of(Broken&& b) {
 Finding finding_of(NotInductive&& n) {
     return {.name = "inv_inductive_invariant_holds_in_every_world_at_rest",
             .sentence = "What spec/symbolic proves to be inductive holds in each world that is reached.",
-            .violation = {.detail = std::move(n.conjunct)},
+            .violation = {.where = {}, .event = {}, .detail = std::move(n.conjunct)},
             .ops = std::move(n.ops),
             .seen = n.seen};
 }
