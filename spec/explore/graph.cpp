@@ -126,6 +126,7 @@ private:
     const State* state_{};
     std::vector<Pfn> held_, lost_; // lost: nobody's since before the operation
     u8 faults_{};
+    u16 path_{};
 };
 
 // A watch for one run: judged, and followed through the graph.
@@ -185,6 +186,7 @@ void Builder::begin_seen(const Machine& m) {
     held_.clear();
     lost_ = nobodys_frames(m, space_);
     faults_ = 0;
+    path_ = 0;
 }
 
 void Builder::note_seen(const Machine& m, const Event& e) {
@@ -193,6 +195,7 @@ void Builder::note_seen(const Machine& m, const Event& e) {
     for (const Pfn p : now)
         if (std::ranges::find(held_, p) == held_.end() && std::ranges::find(lost_, p) == lost_.end())
             held_.push_back(p);
+    path_ = static_cast<u16>(path_ * 31 + 1 + static_cast<u16>(e.kind));
     const bool of_frames = e.kind == EventKind::alloc_pages_node || e.kind == EventKind::pte_alloc_one_kernel;
     if (is_allocation(e.kind) && !e.ok && !(of_frames && free_frames(m, space_).empty())) ++faults_;
 }
@@ -201,7 +204,7 @@ void Builder::add_view(const Mays& mays) {
     if (!options_.view) return;
     std::vector<std::vector<Pte>> lists;
     for (const May& may : mays) lists.emplace_back(may.pte.begin(), may.pte.begin() + may.nr);
-    g_.views.push_back(options_.view({*state_, op_idx_, event_idx_, faults_, held_, lists}));
+    g_.views.push_back(options_.view({*state_, op_idx_, event_idx_, path_, faults_, held_, lists}));
 }
 
 // Along an edge that exists, or along a new one.

@@ -68,6 +68,7 @@ struct ViewOf {
     const State& state;
     u16 op{};    // index into the alphabet, or no_op
     u16 event{}; // of the operation
+    u16 path{};  // which events those were, in order: a checksum
     u8 faults{}; // allocations of the operation that failed though there was memory
     std::span<const Pfn> held{};               // frames that became nobody's in the operation, oldest first
     std::span<const std::vector<Pte>> mays{};  // by page, the list that entries are indices into

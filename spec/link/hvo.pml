@@ -1,32 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /* mm/hugetlb_vmemmap.c once more, event by event, written from the description of what it does and not from
- * model/hvo: to be compared with that edge by edge (spec/link/run.py). Folios of NP vmemmap pages, one behind the
+ * model/hvo: to be compared with that edge by edge (spec/link/run.py). Folios of VPAGES vmemmap pages, one behind the
  * other; a PMD has 4 pages. An operation is `pc`: P_* wait for an event, C_* are decisions, taken at once.
  *
  * A frame is a number from 1 on, by where it occurs first: in pte[], then in held[]. norm() sees to it after every
  * event. -DLINK reports edges, -DREPLAY follows a log; -D with the name of a sabotage puts that break in. */
-#ifndef NFOL
+#ifdef GIGANTIC		/* one folio over two PMDs */
+#define NFOL 1
+#define VPAGES 8	/* vmemmap pages a folio */
+#define NTRK 3		/* pages that TLBs may hold */
+#define NHELD 10
+#define PAGE_OF(t) ((t) * 4 - (t) / 2)
+#else
+#define VPAGES 2
+#define PAGE_OF(t) (t)
+#ifdef WALKER		/* one folio that comes and goes, and who looks at it */
+#define NFOL 1
+#define NTRK 2
+#define NHELD 4
+#else
 #define NFOL 2
+#ifndef NTRK
+#define NTRK 4
 #endif
-#ifndef NP
-#define NP 2		/* vmemmap pages a folio */
+#define NHELD 6
+#endif
 #endif
 #ifndef NTLB
 #define NTLB 1
 #endif
-#ifndef NTRK
-#define NTRK 4		/* pages that TLBs may hold */
-#endif
-#ifndef NHELD
-#define NHELD 6
-#endif
-#ifndef NFREE
 #define NFREE 4
-#endif
-#ifndef PAGE_OF
-#define PAGE_OF(t) (t)
-#endif
-#define NPG (NFOL * NP)
+#define NPG (NFOL * VPAGES)
 #define NPMD ((NPG + 3) / 4)
 #define NN (NPG + NHELD)
 #define SPARE (NN + 1)
@@ -65,6 +69,7 @@
 #define HUGETLB 2
 
 byte op, ev, faults, nfree = NFREE;
+int path;				/* which events the operation has had, in order: a checksum */
 byte key = 64, memmap = 64, mboot = 96;	/* counters, + 64 */
 byte slot[NFOL], split[NPMD];
 byte pte[NPG];				/* frame << 1 | writable */
@@ -75,6 +80,7 @@ byte walker;				/* 0 outside, 1 inside, 2 about to write */
 
 /* The operation. */
 byte pc, fo, w, wend, mode, k, base, cnt, nh;
+bit ptl;				/* page_table_lock is held */
 bit had, err, rcu, retried, did, spent;
 
 byte bad;				/* what no hardware may come to; then there is nothing else */
@@ -87,7 +93,7 @@ hidden byte i, j, f, n, act, first_, wrong_, op_, fo_;
 hidden byte fail_;
 
 #define FR(p) (pte[p] >> 1)
-#define HEADP(f) ((f) * NP)
+#define HEADP(f) ((f) * VPAGES)
 #define OPTIMISED(f) (cont[FR(HEADP(f))] & OPTIMISED_BIT)
 #define M_SPLIT 1
 #define M_REMAP 2
@@ -325,8 +331,8 @@ static int see(unsigned char *v)
 		*v = now.bad;
 		return 1;
 	}
-	*v++ = now.op; *v++ = now.ev; *v++ = now.faults; *v++ = now.nfree;
-	*v++ = now.key; *v++ = now.memmap; *v++ = now.mboot;
+	*v++ = now.op; *v++ = now.ev; *v++ = now.path >> 8; *v++ = now.path; *v++ = now.faults; *v++ = now.nfree;
+	*v++ = now.key; *v++ = now.memmap; *v++ = now.mboot; *v++ = now.ptl;
 	for (i = 0; i < NFOL; i++) *v++ = now.slot[i];
 	for (i = 0; i < NPMD; i++) *v++ = now.split[i];
 	for (i = 0; i < NPG; i++) *v++ = now.pte[i];
@@ -433,7 +439,7 @@ inline resolve() {
 		if
 		:: fo == NFOL -> fo = 0; pc = P_FLUSHALL1
 		:: fo < NFOL && OPTIMISED(fo) -> fo++
-		:: fo < NFOL && !OPTIMISED(fo) -> mode = M_SPLIT; wend = NP; pc = P_MMLOCK
+		:: fo < NFOL && !OPTIMISED(fo) -> mode = M_SPLIT; wend = VPAGES; pc = P_MMLOCK
 		fi
 	:: pc == P_FLUSHALL1 && SKIP_FLUSH -> pc = C_OPT
 	:: pc == P_FLUSHALL2 && SKIP_FLUSH -> k = nh; pc = C_FREE
@@ -460,7 +466,7 @@ inline resolve() {
 		fi
 	:: pc == C_ALLOC ->
 		if
-		:: nh - base == NP - 1 -> pc = P_MEMMAPN
+		:: nh - base == VPAGES - 1 -> pc = P_MEMMAPN
 		:: else -> pc = P_ALLOC
 		fi
 	:: pc == C_UNALLOC ->
@@ -470,7 +476,7 @@ inline resolve() {
 		fi
 	:: pc == P_UNFREE && FORGETS && !spent -> spent = 1; k--; pc = C_UNALLOC
 	:: pc == P_UNFREE2 && !TWICE -> pc = C_UNALLOC
-	:: pc == P_MEMMAPN && SKIP_MEMMAP -> mode = M_REST; wend = NP; pc = P_MMLOCK
+	:: pc == P_MEMMAPN && SKIP_MEMMAP -> mode = M_REST; wend = VPAGES; pc = P_MMLOCK
 	:: pc == P_FLAGOFF_R && SKIP_FLAG -> pc = P_KEYDEC_R
 	:: pc == P_KEYDEC_R && (IS_LIST || SKIP_DEC) -> err = 0; pc = C_RESRET
 	:: pc == C_RESRET ->
@@ -573,7 +579,7 @@ inline event() {
 	:: pc == P_RCU -> act = E_rcu; rcu = 0; if :: mode == M_REST -> mode = 0; pc = C_ALLOC :: else -> pc = P_FLAG fi
 	:: pc == P_FLAG -> set_flag(1); pc = P_HEAD
 	:: pc == P_HEAD ->
-		act = E_alloc; mode = M_REMAP; wend = NP;
+		act = E_alloc; mode = M_REMAP; wend = VPAGES;
 		if
 		:: fail_ -> pc = P_MMLOCK
 		:: else -> nfree--; hold(SPARE); had = 1; pc = P_COPYHEAD
@@ -581,8 +587,8 @@ inline event() {
 	:: pc == P_COPYHEAD -> act = E_copy; f = held[nh - 1]; cont[f] = cont[FR(HEADP(fo))]; mark[f] = mark[f] | 1; pc = P_MEMMAP1
 	:: pc == P_MEMMAP1 -> act = E_memmap; memmap++; pc = P_MMLOCK
 	:: pc == P_MMLOCK -> act = E_lock; pc = P_PTL
-	:: pc == P_PTL -> act = E_lock; pc = P_PTU
-	:: pc == P_PTU -> act = E_unlock; pc = C_PMD
+	:: pc == P_PTL -> act = E_lock; ptl = 1; pc = P_PTU
+	:: pc == P_PTU -> act = E_unlock; ptl = 0; pc = C_PMD
 	:: pc == P_TABLE ->
 		act = E_table;
 		if
@@ -590,11 +596,11 @@ inline event() {
 		:: else -> nfree--; k = 0; pc = P_PRIV
 		fi
 	:: pc == P_PRIV -> act = E_pte; k++; if :: k == 4 -> k = 0; pc = P_PTL2 :: else fi
-	:: pc == P_PTL2 -> act = E_lock; pc = P_TWMB
+	:: pc == P_PTL2 -> act = E_lock; ptl = 1; pc = P_TWMB
 	:: pc == P_TWMB -> act = E_wmb; order_stores(); pc = P_POPULATE
 	:: pc == P_POPULATE -> act = E_pmd; split[(HEADP(fo) + w) / 4] = 1; pc = P_SFLUSH
 	:: pc == P_SFLUSH -> act = E_flush; f = (HEADP(fo) + w) / 4 * 4; flush(f, f + 4); pc = P_PTU2
-	:: pc == P_PTU2 -> act = E_unlock; pc = C_PAGE
+	:: pc == P_PTU2 -> act = E_unlock; ptl = 0; pc = C_PAGE
 	:: pc == P_RWMB -> act = E_wmb; order_stores(); pc = P_EFCNT
 	:: pc == P_EFCNT -> uncount(FR(HEADP(fo) + w)); pc = P_EFREE
 	:: pc == P_EFREE ->	/* it is mapped: nothing comes of it */
@@ -641,7 +647,7 @@ inline event() {
 		fi
 	:: pc == P_UNFREE -> release(held[k - 1]); k--; pc = P_UNFREE2
 	:: pc == P_UNFREE2 -> act = E_free; pc = C_UNALLOC
-	:: pc == P_MEMMAPN -> act = E_memmap; memmap = memmap + NP - 1; mode = M_REST; wend = NP; pc = P_MMLOCK
+	:: pc == P_MEMMAPN -> act = E_memmap; memmap = memmap + VPAGES - 1; mode = M_REST; wend = VPAGES; pc = P_MMLOCK
 	:: pc == P_FLUSHALLR -> act = E_flush_all; flush(0, NPG); pc = P_KEYDECN
 	:: pc == P_KEYDECN -> act = E_key; key = key - cnt; cnt = 0; pc = P_END
 	fi
@@ -675,14 +681,14 @@ inline norm() {
 
 /* What no hardware may come to: one state for each kind, in which nothing else is. */
 inline die(kind) {
-	bad = kind; op = 0; ev = 0; faults = 0; nfree = 0; key = 0; memmap = 0; mboot = 0; walker = 0;
+	bad = kind; op = 0; ev = 0; path = 0; faults = 0; nfree = 0; key = 0; memmap = 0; mboot = 0; walker = 0;
 	for (i : 0 .. NFOL - 1) { slot[i] = 0 }
 	for (i : 0 .. NPMD - 1) { split[i] = 0 }
 	for (i : 0 .. NPG - 1) { pte[i] = 0 }
 	for (i : 0 .. NHELD - 1) { held[i] = 0 }
 	for (i : 0 .. SPARE) { cont[i] = 0; mark[i] = 0 }
 	for (i : 0 .. NTLB * NTRK - 1) { tlb[i] = 0 }
-	pc = 255; fo = 0; w = 0; wend = 0; mode = 0; k = 0; base = 0; cnt = 0; nh = 0;
+	pc = 255; ptl = 0; fo = 0; w = 0; wend = 0; mode = 0; k = 0; base = 0; cnt = 0; nh = 0;
 	had = 0; err = 0; rcu = 0; retried = 0; did = 0; spent = 0
 }
 
@@ -699,7 +705,7 @@ inline begin(o) {
 /* free_folio: its struct pages are an ordinary page's again where they are as initialised. */
 inline dissolve() {
 	slot[0] = NONE;
-	for (i : 0 .. NP - 1) {
+	for (i : 0 .. VPAGES - 1) {
 		if
 		:: cont[FR(i)] == (FOLIO_BITS(0) | 1 + (i == 0)) -> cont[FR(i)] = 3
 		:: else
@@ -708,14 +714,14 @@ inline dissolve() {
 }
 inline prep() {
 	slot[0] = HUGETLB;
-	for (i : 0 .. NP - 1) { if :: cont[FR(i)] == 3 -> cont[FR(i)] = (FOLIO_BITS(0) | 1 + (i == 0)) :: else fi }
+	for (i : 0 .. VPAGES - 1) { if :: cont[FR(i)] == 3 -> cont[FR(i)] = (FOLIO_BITS(0) | 1 + (i == 0)) :: else fi }
 }
 inline end() {
 	act = 0;
 #ifdef WALKER
 	if :: FREES && !err -> dissolve() :: else fi;
 #endif
-	op = 0; ev = 0; faults = 0; pc = 0; fo = 0; base = 0; nh = 0; spent = 0; retried = 0; did = 0; err = 0; rcu = 0;
+	op = 0; ev = 0; path = 0; faults = 0; pc = 0; fo = 0; base = 0; nh = 0; spent = 0; retried = 0; did = 0; err = 0; rcu = 0;
 	for (i : 0 .. NHELD - 1) { held[i] = 0 }
 }
 #define IS_ALLOC (pc == P_HEAD || pc == P_TABLE || pc == P_ALLOC)
@@ -738,6 +744,7 @@ inline go() {
 		fi;
 		event();
 		ev++;
+		path = (path * 31 + act) & 65535;
 		resolve()
 	fi;
 	if
@@ -827,8 +834,8 @@ init {
 #ifdef WALKER
 			cont[i + 1] = 3;
 #else
-			slot[i / NP] = HUGETLB;
-			cont[i + 1] = FOLIO_BITS(i / NP) | 1 + (i % NP == 0);
+			slot[i / VPAGES] = HUGETLB;
+			cont[i + 1] = FOLIO_BITS(i / VPAGES) | 1 + (i % VPAGES == 0);
 #endif
 		}
 		FIRST

@@ -73,6 +73,8 @@ public:
 void put_head(Bytes& b, const ViewOf& v, const Space& space) {
     b.put(v.op == explore::no_op ? 0 : 1 + v.op);
     b.put(v.event);
+    b.put(v.path >> 8);
+    b.put(v.path & 0xff);
     b.put(v.faults);
     b.put(nr_free(v.state.machine, space));
 }
@@ -91,6 +93,7 @@ NodeView hvo_view(const ViewOf& v, const Space& space, const Shape& s) {
     b.put(count_byte(m.counters.static_key));
     b.put(count_byte(m.counters.memmap));
     b.put(count_byte(m.counters.memmap_boot));
+    b.put(m.is_locked(Lock::page_table));
     for (u8 f = 0; f < s.nr_folios; ++f) b.put(static_cast<u64>(v.state.pool.slots[f].state));
     for (u64 p = s.first_page; p < s.first_page + s.nr_pages; p += m.geometry().ptrs_per_pte)
         b.put(m.pmd(m.pmd_idx(Vpage{p})).kind == Pmd::Kind::table);
@@ -185,7 +188,7 @@ explore::GraphOptions options_for(const Space& space, Sabotage sabotage) {
 
 std::vector<std::string> fields_of(const Space& space) {
     const Shape s = shape_of(space);
-    std::vector<std::string> out{"op", "event", "faults", "free"};
+    std::vector<std::string> out{"op", "event", "path_high", "path_low", "faults", "free"};
     auto add = [&](const std::string& name, unsigned nr) {
         for (unsigned i = 0; i < nr; ++i) out.push_back(name + std::to_string(i));
     };
@@ -199,7 +202,7 @@ std::vector<std::string> fields_of(const Space& space) {
                 out.push_back("chunk" + std::to_string(c) + i);
         }
     } else {
-        out.insert(out.end(), {"key", "memmap", "memmap_boot"});
+        out.insert(out.end(), {"key", "memmap", "memmap_boot", "page_table_lock"});
         add("slot", s.nr_folios);
         add("split", (s.nr_pages + 3u) / 4u);
     }
