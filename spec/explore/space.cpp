@@ -221,10 +221,10 @@ Space link_walker() {
     return s;
 }
 
-Space link_percpu(std::string name, u8 nr_chunks, std::initializer_list<u64> pages) {
-    Space s = percpu_space(std::move(name), "chunks of two pages: every run populated and depopulated", 2);
+Space link_percpu(std::string name, std::string sentence, u32 unit_pages, std::initializer_list<u64> pages) {
+    Space s = percpu_space(std::move(name), std::move(sentence), unit_pages);
     s.pairs = false;
-    chunks(s, nr_chunks, 2);
+    chunks(s, 1, 2);
     std::erase_if(s.alphabet, [](const Op& op) { return op.kind == OpKind::vm_should_reclaim; });
     track(s, true, pages);
     return s;
@@ -236,8 +236,10 @@ std::vector<Space> link_spaces() {
     return {link_hvo("link-hvo", 1, {4, 5, 6, 7}),
             link_gigantic(),
             link_walker(),
-            link_percpu("link-percpu", 1, {12, 13, 14, 15}),
-            link_percpu("link-percpu-two", 2, {9, 12, 15}),
+            link_percpu("link-percpu", "a chunk of two pages: every run populated and depopulated", 2,
+                        {12, 13, 14, 15}),
+            link_percpu("link-percpu-wide", "the same of four pages: the units have tables of their own", 4,
+                        {8, 9, 12, 13}),
             link_hvo("link-hvo-two-tlbs", 2, {4, 5, 6}),
             link_hvo("link-hvo-wide", 2, {4, 5, 6, 7})};
 }

@@ -565,6 +565,11 @@ inline set_pte() {
 #else
 #define RO 0
 #endif
+#ifdef DRIFT	/* a difference that no number tells: what a reset page reads as */
+#define RESET_TO 4
+#else
+#define RESET_TO 1
+#endif
 #ifdef all_read_only
 #define RW 0
 #else
@@ -619,7 +624,7 @@ inline event() {
 	:: pc == P_RESET ->
 		act = E_reset; f = FILLED; mark[f] = mark[f] | 1;
 		if
-		:: KIND(cont[f]) == 2 -> cont[f] = (cont[f] & 240) | 1
+		:: KIND(cont[f]) == 2 -> cont[f] = (cont[f] & 240) | RESET_TO
 		:: else
 		fi;
 		pc = P_WMB

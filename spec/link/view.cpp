@@ -166,8 +166,8 @@ bool counts_are_small(const State& s) {
 
 Shape shape_of(const Space& space) {
     if (space.pages[0].vmalloc) {
-        const u8 chunks = space.name == "link-percpu" ? 1 : 2;
-        return {.percpu = true, .first_page = 0, .nr_pages = 16, .nr_chunks = chunks, .nr_held = 4};
+        const u8 unit_pages = space.name == "link-percpu" ? 2 : 4;
+        return {.percpu = true, .nr_pages = 16, .nr_chunks = 1, .nr_unit_pages = unit_pages, .nr_held = 4};
     }
     if (space.name == "link-hvo-gigantic")
         return {.first_page = 8, .nr_pages = 8, .nr_folios = 1, .nr_held = 10};
@@ -198,8 +198,7 @@ std::vector<std::string> fields_of(const Space& space) {
             out.push_back("area" + std::to_string(i)), out.push_back("table" + std::to_string(i));
         for (unsigned c = 0; c < s.nr_chunks; ++c) {
             out.push_back("chunk" + std::to_string(c));
-            for (const char* i : {".populated0", ".populated1"})
-                out.push_back("chunk" + std::to_string(c) + i);
+            add("chunk" + std::to_string(c) + ".populated", s.nr_unit_pages);
         }
     } else {
         out.insert(out.end(), {"key", "memmap", "memmap_boot", "page_table_lock"});

@@ -14,7 +14,7 @@ struct Shape {
     bool percpu{};
     u64 first_page{}; // of the vmemmap, or of the vmalloc range
     u8 nr_pages{};
-    u8 nr_folios{}, nr_chunks{};
+    u8 nr_folios{}, nr_chunks{}, nr_unit_pages{};
     u8 nr_held{}; // most frames that an operation holds
 };
 
