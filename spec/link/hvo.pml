@@ -752,6 +752,9 @@ inline go() {
 		path = (path * 31 + act) & 65535;
 		resolve()
 	fi;
+#if !defined(LINK) && !defined(REPLAY)
+	assert(!wrong_);	/* of itself it only has to hold */
+#endif
 	if
 	:: wrong_ -> die(wrong_)
 	:: else -> norm()

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // mmodel_link: the explorer's side of spec/link. run.py calls it; see usage().
-#include <chrono>
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <random>
+#include <span>
 #include <unordered_set>
 
 #include "spec/explore/search.hpp"
@@ -18,7 +20,9 @@ int usage() {
                "       mmodel_link fields SPACE\n"
                "       mmodel_link edges SPACE [SABOTAGE|none [DUMP]]\n"
                "       mmodel_link walk SPACE SABOTAGE|none EVENTS SEED LOG\n"
-               "       mmodel_link search SPACE JOBS\n",
+               "       mmodel_link search SPACE JOBS   (CPUs told apart)\n"
+               "       mmodel_link grow TLBS PAGES JOBS (link-hvo with so many TLBs, of so many pages)\n"
+               "       mmodel_link count SPACE         (any space, CPUs not told apart, judged)\n",
                stderr);
     return 2;
 }
@@ -79,13 +83,13 @@ int walk(const explore::Space& space, const explore::Graph& g, u64 nr, u64 seed,
     return 0;
 }
 
-int search_it(const explore::Space& space, const explore::Graph& g, unsigned jobs) {
+int search_it(const explore::Space& space, const explore::Graph& g, unsigned jobs, bool symmetry) {
     explore::SearchLimits limits;
     limits.jobs = jobs;
-    limits.symmetry = false;
+    limits.symmetry = symmetry;
     const explore::Searched r = explore::search(space, g, limits);
-    std::printf("states %lu transitions %lu seconds %.3f bytes %lu found %zu\n", r.states, r.transitions,
-                r.seconds, r.peak_bytes, r.found.size());
+    std::printf("states %lu transitions %lu seconds %.3f cpu %.3f bytes %lu found %zu\n", r.states, r.transitions,
+                r.seconds, static_cast<double>(std::clock()) / CLOCKS_PER_SEC, r.peak_bytes, r.found.size());
     return 0;
 }
 
@@ -97,18 +101,29 @@ std::FILE* open_or_die(const char* path) {
 
 int run(std::span<char*> args) {
     const std::string_view command = args.empty() ? "" : args[0];
-    const std::vector<explore::Space> spaces = explore::link_spaces();
+    std::vector<explore::Space> spaces = explore::link_spaces();
+    if (command == "count")
+        for (const auto& more : {explore::default_spaces(), explore::large_spaces()})
+            spaces.insert(spaces.end(), more.begin(), more.end());
     if (command == "spaces") {
         for (const explore::Space& s : spaces) std::printf("%s\t%s\n", s.name.c_str(), s.sentence.c_str());
         return 0;
     }
     if (args.size() < 2) return usage();
+    auto number = [&](std::size_t i) { return static_cast<unsigned>(std::strtoul(args[i], nullptr, 10)); };
+    if (command == "grow" && args.size() == 4) {
+        explore::Space s = *std::ranges::find(spaces, "link-hvo", &explore::Space::name);
+        s.nr_tlbs = static_cast<u8>(std::clamp(number(1), 1u, 3u));
+        s.pages.resize(std::clamp<std::size_t>(number(2), 1, s.pages.size()));
+        return search_it(s, build_graph(s, options_for(s, {}), {}), number(3), false);
+    }
     const auto space = std::ranges::find(spaces, args[1], &explore::Space::name);
     if (space == spaces.end()) return std::fprintf(stderr, "mmodel_link: no such space: %s\n", args[1]), 2;
     if (command == "fields") {
         for (const std::string& f : fields_of(*space)) std::printf("%s\n", f.c_str());
         return 0;
     }
+    if (command == "count") return search_it(*space, build_graph(*space, {}, {}), 1, true);
     Sabotage sabotage{};
     const bool named = command == "edges" || command == "walk";
     if (named && args.size() > 2 && std::strcmp(args[2], "none") != 0) {
@@ -126,7 +141,7 @@ int run(std::span<char*> args) {
         return walk(*space, g, std::strtoull(args[3], nullptr, 10), std::strtoull(args[4], nullptr, 10),
                     open_or_die(args[5]));
     if (command == "search" && args.size() == 3)
-        return search_it(*space, g, static_cast<unsigned>(std::strtoul(args[2], nullptr, 10)));
+        return search_it(*space, g, number(2), false);
     return usage();
 }
 
