@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-# The formal layers that are not C++: Spin over spec/concurrency, Dafny and Z3 over spec/proof. Label formal; what takes long is under
+# The formal layers that are not C++: Spin over spec/concurrency and spec/link, Dafny and Z3 over spec/proof. Label formal; what takes long is under
 # long. A tool that is not installed is a skip, or a failure where CI is set. All work is done below the build directory.
 function(mmodel_formal_test name label)
   add_test(NAME ${label}/${name} COMMAND ${ARGN} --dir ${CMAKE_BINARY_DIR}/formal/${name} --jobs 1 --skip-code 77)
@@ -16,5 +16,13 @@ mmodel_formal_test(proof_counts formal ${prove_py} --file counts.smt2)
 mmodel_formal_test(proof_mutants_quick formal ${prove_py} --mutants --quick)
 mmodel_formal_test(concurrency_long long ${spin_py} --long)
 mmodel_formal_test(proof_mutants long ${prove_py} --mutants)
+set(link_py ${CMAKE_SOURCE_DIR}/spec/link/run.py --explorer ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/mmodel_link)
+set(swarm_py ${CMAKE_SOURCE_DIR}/spec/link/swarm.py --lib ${CMAKE_BINARY_DIR})
+mmodel_formal_test(link_hvo formal ${link_py} --model hvo.pml)
+mmodel_formal_test(link_percpu formal ${link_py} --model percpu.pml)
+mmodel_formal_test(link_drive formal ${swarm_py} --space link-hvo --exact)
+mmodel_formal_test(link_sabotages long ${link_py} --long)
+mmodel_formal_test(link_swarm long ${swarm_py} --space hvo-three-tlbs --seconds 60)
+mmodel_formal_test(link_swarm_finds long ${swarm_py} --space link-hvo-walker --seconds 20 --sabotage no_rcu --finds)
 add_test(NAME formal/sabotage_table COMMAND ${CMAKE_SOURCE_DIR}/spec/sabotage.py)
 set_tests_properties(formal/sabotage_table PROPERTIES LABELS formal)

@@ -8,8 +8,8 @@ Exit status: 0 all is well, 1 not."""
 import pathlib, re, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-HEAD = "# SPDX-License-Identifier: GPL-2.0 OR MIT\n# Where each break is caught: a trace of corpus/sabotage, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt.\n"
-COLUMNS = ["sabotage", "trace", "spin", "proof", "what"]
+HEAD = "# SPDX-License-Identifier: GPL-2.0 OR MIT\n# Where each break is caught: a trace of corpus/sabotage, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt;\n# link: the spaces in which model and Promela, both broken, agree edge by edge (link/runs.tsv).\n"
+COLUMNS = ["sabotage", "trace", "spin", "proof", "link", "what"]
 
 
 def model_names():
@@ -43,8 +43,17 @@ def proof():
     return found
 
 
+def link():
+    """Spaces of spec/link in which both sides have the break."""
+    found = {}
+    for line in (HERE / "link/runs.tsv").read_text().splitlines()[3:]:
+        space, model, defines, sabotage, expect, when = line.split("\t")
+        if sabotage != "none" and expect == "same": found.setdefault(sabotage, []).append(space)
+    return found
+
+
 def expected():
-    names, layers = model_names(), (traces(), spin(), proof())
+    names, layers = model_names(), (traces(), spin(), proof(), link())
     order = list(names) + sorted(set().union(*layers) - set(names))
     return {n: [",".join(layer.get(n, [])) or "-" for layer in layers] for n in order}, names
 
@@ -60,7 +69,7 @@ def main():
     want, words = expected()
     have = read()
     if "--write" in sys.argv[1:]:
-        rows = ["\t".join([n, *places, have[n][3] if n in have else words.get(n, "?")]) for n, places in want.items()]
+        rows = ["\t".join([n, *places, have[n][-1] if n in have else words.get(n, "?")]) for n, places in want.items()]
         (HERE / "sabotage.tsv").write_text(HEAD + "\t".join(COLUMNS) + "\n" + "\n".join(rows) + "\n")
         return 0
     wrong = ["%s: no row" % n for n in want if n not in have]
@@ -68,10 +77,10 @@ def main():
     for n in want.keys() & have.keys():
         for column, is_there, said in zip(COLUMNS[1:], want[n], have[n]):
             if is_there != said: wrong.append("%s: %s says %s, there is %s" % (n, column, said, is_there))
-        if have[n][:3] == ["-"] * 3: wrong.append("%s: caught nowhere" % n)
+        if have[n][:4] == ["-"] * 4: wrong.append("%s: caught nowhere" % n)
     for w in wrong: print("spec/sabotage.tsv: " + w, file=sys.stderr)
-    print("%d breaks, %d with a trace, %d in Promela, %d in proofs; %d rows wrong" % (
-        len(want), *(sum(p[k] != "-" for p in want.values()) for k in range(3)), len(wrong)))
+    print("%d breaks, %d with a trace, %d in Promela, %d in proofs, %d linked; %d rows wrong" % (
+        len(want), *(sum(p[k] != "-" for p in want.values()) for k in range(4)), len(wrong)))
     return 1 if wrong else 0
 
 

@@ -121,7 +121,7 @@ def replay(row, args, d):
     wrong = build(row, d, "REPLAY")
     if wrong: return wrong, None
     events = 0
-    for seed in range(3):
+    for seed in range(2):
         log = d / ("log%d" % seed)
         out, status = call([args.explorer, "walk", row["space"], "none", "4000", str(seed), str(log)], d)
         if status: return "mmodel_link: " + out, None
