@@ -66,12 +66,12 @@ struct NodeView {
 // What of a node the world does not tell.
 struct ViewOf {
     const State& state;
-    u16 op{};    // index into the alphabet, or no_op
-    u16 event{}; // of the operation
-    u16 path{};  // which events those were, in order: a checksum
-    u8 faults{}; // allocations of the operation that failed though there was memory
-    std::span<const Pfn> held{};               // frames that became nobody's in the operation, oldest first
-    std::span<const std::vector<Pte>> mays{};  // by page, the list that entries are indices into
+    u16 op{};                    // index into the alphabet, or no_op
+    u16 event{};                 // of the operation
+    u16 path{};                  // which events those were, in order: a checksum
+    u8 faults{};                 // allocations of the operation that failed though there was memory
+    std::span<const Pfn> held{}; // frames that became nobody's in the operation, oldest first
+    std::span<const std::vector<Pte>> mays{}; // by page, the list that entries are indices into
 };
 
 // How a node at rest was first reached.
@@ -91,7 +91,7 @@ struct Graph {
     std::vector<Node> nodes{};
     std::vector<Edge> edges{};
     std::vector<Remap> remaps{};
-    std::vector<NodeView> views{}; // by node, if asked for
+    std::vector<NodeView> views{};                  // by node, if asked for
     std::vector<std::array<u8, max_tracked>> may{}; // by node: how many translations CPUs may hold of a page
     std::vector<std::string> texts{};               // events, as printed, with the kernel function
     std::vector<Op> ends{};                         // operations, with the allocations that failed

@@ -224,6 +224,7 @@ Space link_walker() {
 Space link_percpu(std::string name, std::string sentence, u32 unit_pages, std::initializer_list<u64> pages) {
     Space s = percpu_space(std::move(name), std::move(sentence), unit_pages);
     s.pairs = false;
+    s.pool = {{Pfn{32}, Pfn{42}}};
     chunks(s, 1, 2);
     std::erase_if(s.alphabet, [](const Op& op) { return op.kind == OpKind::vm_should_reclaim; });
     track(s, true, pages);

@@ -26,7 +26,7 @@ def number(pattern, text):
 
 
 def spin(d):
-    for f in ("hvo.pml", "link.h"): shutil.copy(HERE / f, d)
+    for f in (*HERE.glob("*.h"), HERE / "hvo.pml"): shutil.copy(f, d)
     call(["spin", "-a", "-DNTLB=2", "hvo.pml"], d)
     call(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c"], d)
     out, cpu, wall = call(["./pan", "-E", "-m3000000", "-w24"], d)

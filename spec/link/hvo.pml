@@ -78,8 +78,9 @@ byte cont[SPARE + 1], mark[SPARE + 1];	/* by frame; mark: 1 not yet ordered, 2 r
 byte tlb[NTLB * NTRK];			/* as pte[] */
 byte walker;				/* 0 outside, 1 inside, 2 about to write */
 
-/* The operation. */
-byte pc, fo, w, wend, mode, k, base, cnt, nh;
+/* The operation. list[] is the kernel's: what was freed or is mapped may still be on it (0: gone). */
+byte pc, fo, w, wend, mode, k, cnt, nh, nl, reuse;
+byte list[NHELD];
 bit ptl;				/* page_table_lock is held */
 bit had, err, rcu, retried, did, spent;
 
@@ -89,7 +90,7 @@ int at_line;
 #endif
 
 hidden byte map[SPARE + 1], tcont[SPARE + 1], tmark[SPARE + 1];
-hidden byte i, j, f, n, act, first_, wrong_, op_, fo_;
+hidden byte i, j, f, n, act, first_, found_, wrong_, op_, fo_;
 hidden byte fail_;
 
 #define FR(p) (pte[p] >> 1)
@@ -100,200 +101,7 @@ hidden byte fail_;
 #define M_ROLL 3
 #define M_REST 4
 
-#define P_KEYINC 1
-#define P_RCU 2
-#define P_FLAG 3
-#define P_HEAD 4
-#define P_COPYHEAD 5
-#define P_MEMMAP1 6
-#define P_MMLOCK 7
-#define P_PTL 8
-#define P_PTU 9
-#define P_TABLE 10
-#define P_PRIV 11
-#define P_PTL2 12
-#define P_TWMB 13
-#define P_POPULATE 14
-#define P_SFLUSH 15
-#define P_PTU2 16
-#define P_RWMB 17
-#define P_EFCNT 18
-#define P_EFREE 19
-#define P_SETPTE 20
-#define P_COPY 21
-#define P_RESET 22
-#define P_WMB 23
-#define P_MMUNLOCK 24
-#define P_FLUSHR 25
-#define P_FLAG2 26
-#define P_WTAIL 27
-#define P_WARN 28
-#define P_KEYDEC_O 29
-#define P_FLAGOFF_O 30
-#define P_FLAGOFF_R 31
-#define P_KEYDEC_R 32
-#define P_FLUSHALL1 33
-#define P_FLUSHALL2 34
-#define P_FLUSHALL3 35
-#define P_FREECNT 36
-#define P_FREE 37
-#define P_FREE2 38
-#define P_ALLOC 39
-#define P_UNFREE 40
-#define P_UNFREE2 41
-#define P_MEMMAPN 42
-#define P_FLUSHALLR 43
-#define P_KEYDECN 44
-#define P_END 60
-
-#define C_OPT 101
-#define C_STEP 102
-#define C_PAGE 103
-#define C_WRET 104
-#define C_AFTER2 105
-#define C_OPTRET 106
-#define C_FREE 107
-#define C_FREED 108
-#define C_RES 109
-#define C_ALLOC 110
-#define C_UNALLOC 111
-#define C_RESRET 112
-#define C_SPLITNEXT 113
-#define C_PMD 114
-#define C_NEXTRES 115
-
-/* Which events a break leaves out: pc goes on without one. */
-#ifdef no_rcu
-#define SKIP_RCU true
-#else
-#define SKIP_RCU false
-#endif
-#ifdef no_flush
-#define SKIP_FLUSH true
-#else
-#define SKIP_FLUSH false
-#endif
-#ifdef no_restore_flush
-#define SKIP_RFLUSH true
-#else
-#define SKIP_RFLUSH SKIP_FLUSH
-#endif
-#ifdef no_contents_wmb
-#define SKIP_WMB true
-#else
-#define SKIP_WMB false
-#endif
-#ifdef no_table_wmb
-#define SKIP_TWMB true
-#else
-#define SKIP_TWMB false
-#endif
-#ifdef no_copy
-#define SKIP_COPY true
-#else
-#define SKIP_COPY false
-#endif
-#ifdef no_reset
-#define SKIP_RESET true
-#else
-#define SKIP_RESET false
-#endif
-#ifdef no_flag
-#define SKIP_FLAG true
-#else
-#define SKIP_FLAG false
-#endif
-#ifdef no_key_inc
-#define SKIP_INC true
-#else
-#define SKIP_INC false
-#endif
-#ifdef no_key_dec
-#define SKIP_DEC true
-#else
-#define SKIP_DEC false
-#endif
-#ifdef no_memmap_accounting
-#define SKIP_MEMMAP true
-#else
-#define SKIP_MEMMAP false
-#endif
-#ifdef no_page_table_lock
-#define SKIP_PTL true
-#else
-#define SKIP_PTL false
-#endif
-#ifdef no_mmap_lock
-#define SKIP_MML true
-#define SKIP_MMU true
-#else
-#define SKIP_MML false
-#ifdef keep_mmap_lock
-#define SKIP_MMU true
-#else
-#define SKIP_MMU false
-#endif
-#endif
-#ifdef leak_page
-#define FORGETS true
-#else
-#define FORGETS false
-#endif
-#ifdef flag_after_copy
-#define LATE_FLAG true
-#else
-#define LATE_FLAG false
-#endif
-#ifdef write_tail
-#define WRITES_TAIL true
-#else
-#define WRITES_TAIL false
-#endif
-#ifdef warn
-#define WARNS true
-#else
-#define WARNS false
-#endif
-#ifdef double_free
-#define TWICE true
-#else
-#define TWICE false
-#endif
-#ifdef early_free
-#define EARLY true
-#else
-#define EARLY false
-#endif
-#ifdef no_work
-#define IDLES true
-#else
-#define IDLES false
-#endif
-#ifdef no_rollback
-#define ROLLS_BACK false
-#else
-#define ROLLS_BACK true
-#endif
-#ifdef skip_tail
-#define SKIPS_TAIL true
-#else
-#define SKIPS_TAIL false
-#endif
-#ifdef shared_restore
-#define SHARES true
-#else
-#define SHARES false
-#endif
-#ifdef late_errno
-#define LATE_ERRNO true
-#else
-#define LATE_ERRNO false
-#endif
-#ifdef wrong_allocator
-#define BOOTMEM(f) false
-#else
-#define BOOTMEM(f) (mark[f] & 2)
-#endif
+#include "hvo_names.h"
 
 /* Operations, by number in the alphabet. */
 #ifdef WALKER
@@ -349,7 +157,8 @@ static int see(unsigned char *v)
 #endif
 
 /* ---- what is not an event: where the operation goes on */
-inline end_walk_vars() { w = 0; wend = 0; mode = 0; had = 0 }
+inline end_walk_vars() { w = 0; wend = 0; mode = 0; had = 0; reuse = 0 }
+inline clear_list() { nl = 0; for (i : 0 .. NHELD - 1) { list[i] = 0 } }
 
 inline resolve() {
 	do
@@ -391,7 +200,7 @@ inline resolve() {
 			pc = C_STEP
 		:: mode != M_SPLIT && !had -> had = 1; w++; pc = C_STEP
 		:: mode == M_REMAP && had && SKIPS_TAIL && w == 1 -> w++; pc = C_STEP
-		:: mode == M_REMAP && had && w == 0 -> pc = P_RWMB
+		:: mode == M_REMAP && had && w == 0 -> nl--; pc = P_RWMB	/* the new head is not on the list any more */
 		:: mode == M_REMAP && had && w > 0 && !(SKIPS_TAIL && w == 1) -> pc = P_EFCNT
 		:: mode > M_REMAP && had -> pc = P_COPY
 		fi
@@ -418,7 +227,7 @@ inline resolve() {
 			mode = M_ROLL; wend = w; w = 0; had = 0; err = 0; pc = P_MMLOCK
 		:: mode == M_REMAP && !(err && w > 0 && ROLLS_BACK) -> end_walk_vars(); pc = P_FLAG2
 		:: mode == M_ROLL -> end_walk_vars(); err = 1; pc = P_FLAG2
-		:: mode == M_REST -> end_walk_vars(); pc = P_FLAGOFF_R
+		:: mode == M_REST -> end_walk_vars(); clear_list(); pc = P_FLAGOFF_R
 		fi
 	:: pc == P_FLAG2 && (!LATE_FLAG || SKIP_FLAG) -> pc = P_WTAIL
 	:: pc == P_WTAIL && !WRITES_TAIL -> pc = P_WARN
@@ -429,9 +238,9 @@ inline resolve() {
 	/* what the callers do then */
 	:: pc == C_OPTRET ->
 		if
-		:: !IS_LIST -> err = 0; k = nh; pc = C_FREE
-		:: IS_LIST && err && nh > base && !retried -> err = 0; retried = 1; pc = P_FLUSHALL2
-		:: IS_LIST && !(err && nh > base && !retried) ->
+		:: !IS_LIST -> err = 0; k = nl; pc = C_FREE
+		:: IS_LIST && err && nl && !retried -> err = 0; retried = 1; pc = P_FLUSHALL2
+		:: IS_LIST && !(err && nl && !retried) ->
 			err = 0; retried = 0; fo++;
 			if :: fo == NFOL -> fo = 0; pc = P_FLUSHALL3 :: else -> pc = C_OPT fi
 		fi
@@ -442,37 +251,37 @@ inline resolve() {
 		:: fo < NFOL && !OPTIMISED(fo) -> mode = M_SPLIT; wend = VPAGES; pc = P_MMLOCK
 		fi
 	:: pc == P_FLUSHALL1 && SKIP_FLUSH -> pc = C_OPT
-	:: pc == P_FLUSHALL2 && SKIP_FLUSH -> k = nh; pc = C_FREE
-	:: pc == P_FLUSHALL3 && SKIP_FLUSH -> k = nh; pc = C_FREE
+	:: pc == P_FLUSHALL2 && SKIP_FLUSH -> k = nl; pc = C_FREE
+	:: pc == P_FLUSHALL3 && SKIP_FLUSH -> k = nl; pc = C_FREE
 	/* free_vmemmap_page_list() */
 	:: pc == C_FREE ->
 		if
-		:: k > base -> pc = P_FREECNT
-		:: else -> k = 0; pc = C_FREED
+		:: k -> pc = P_FREECNT
+		:: else -> clear_list(); pc = C_FREED
 		fi
 	:: pc == P_FREECNT && SKIP_MEMMAP -> pc = P_FREE
 	:: pc == P_FREE && FORGETS && !spent -> spent = 1; k--; pc = C_FREE
 	:: pc == P_FREE2 && !TWICE -> pc = C_FREE
 	:: pc == C_FREED ->
 		if
-		:: retried -> base = nh; pc = C_OPT
+		:: retried -> pc = C_OPT
 		:: else -> pc = P_END
 		fi
 	/* hugetlb_vmemmap_restore_folio() */
 	:: pc == C_RES ->
 		if
 		:: !OPTIMISED(fo) -> did = 0; err = 0; pc = C_RESRET
-		:: else -> did = 1; base = nh; mode = M_REST; pc = P_RCU
+		:: else -> did = 1; mode = M_REST; pc = P_RCU
 		fi
 	:: pc == C_ALLOC ->
 		if
-		:: nh - base == VPAGES - 1 -> pc = P_MEMMAPN
+		:: nl == VPAGES - 1 -> pc = P_MEMMAPN
 		:: else -> pc = P_ALLOC
 		fi
 	:: pc == C_UNALLOC ->
 		if
-		:: k > base -> pc = P_UNFREE
-		:: else -> k = 0; err = 1; pc = C_RESRET
+		:: k -> pc = P_UNFREE
+		:: else -> clear_list(); err = 1; pc = C_RESRET
 		fi
 	:: pc == P_UNFREE && FORGETS && !spent -> spent = 1; k--; pc = C_UNALLOC
 	:: pc == P_UNFREE2 && !TWICE -> pc = C_UNALLOC
@@ -501,12 +310,14 @@ inline resolve() {
 /* ---- effects */
 inline hold(fr) { held[nh] = fr; nh++ }
 inline let_go(fr) {
+	found_ = 0;
 	for (j : 0 .. NHELD - 1) {
 		if
 		:: j < nh && held[j] == fr ->
 			for (i : j .. NHELD - 2) { held[i] = held[i + 1] }
 			held[NHELD - 1] = 0;
 			nh--;
+			found_ = 1;
 			break
 		:: else
 		fi
@@ -536,8 +347,12 @@ inline release(fr) {
 	:: else -> act = E_free
 	fi;
 	let_go(fr);
-	nfree++
+	if
+	:: found_ -> nfree++
+	:: else	/* it is mapped, or free: nothing comes of it */
+	fi
 }
+inline enlist(fr) { list[nl] = fr; nl++ }
 inline order_stores() { for (i : 1 .. NN) { mark[i] = mark[i] & 2 } }
 inline uncount(fr) {
 	if
@@ -576,7 +391,7 @@ inline set_pte() {
 #define RW 1
 #endif
 /* The frame that a restore fills: the newest of the list. */
-#define FILLED ((SHARES && w == 2) -> FR(HEADP(fo) + 1) : held[nh - 1])
+#define FILLED list[nl - 1]
 
 inline event() {
 	if
@@ -587,9 +402,9 @@ inline event() {
 		act = E_alloc; mode = M_REMAP; wend = VPAGES;
 		if
 		:: fail_ -> pc = P_MMLOCK
-		:: else -> nfree--; hold(SPARE); had = 1; pc = P_COPYHEAD
+		:: else -> nfree--; hold(SPARE); enlist(SPARE); reuse = SPARE; had = 1; pc = P_COPYHEAD
 		fi
-	:: pc == P_COPYHEAD -> act = E_copy; f = held[nh - 1]; cont[f] = cont[FR(HEADP(fo))]; mark[f] = mark[f] | 1; pc = P_MEMMAP1
+	:: pc == P_COPYHEAD -> act = E_copy; f = reuse; cont[f] = cont[FR(HEADP(fo))]; mark[f] = mark[f] | 1; pc = P_MEMMAP1
 	:: pc == P_MEMMAP1 -> act = E_memmap; memmap++; pc = P_MMLOCK
 	:: pc == P_MMLOCK -> act = E_lock; pc = P_PTL
 	:: pc == P_PTL -> act = E_lock; ptl = 1; pc = P_PTU
@@ -615,9 +430,11 @@ inline event() {
 		pc = P_SETPTE
 	:: pc == P_SETPTE ->
 		if
-		:: mode == M_REMAP && w == 0 -> n = held[nh - 1] << 1 | RW
-		:: mode == M_REMAP && w > 0 -> n = FR(HEADP(fo)) << 1 | RO
-		:: mode != M_REMAP -> n = FILLED << 1 | RW
+		:: mode == M_REMAP && w == 0 -> enlist(FR(HEADP(fo))); n = reuse << 1 | RW; reuse = 0
+		:: mode == M_REMAP && w > 0 -> enlist(FR(HEADP(fo) + w)); n = FR(HEADP(fo)) << 1 | RO
+		:: mode != M_REMAP ->
+			n = FILLED << 1 | RW;
+			if :: SHARES && w == 1 :: else -> nl--; list[nl] = 0 fi
 		fi;
 		set_pte(); w++; pc = C_STEP
 	:: pc == P_COPY -> act = E_copy; f = FILLED; cont[f] = cont[FR(HEADP(fo))]; mark[f] = mark[f] | 1; pc = P_RESET
@@ -639,18 +456,18 @@ inline event() {
 	:: pc == P_FLAGOFF_R -> set_flag(0); pc = P_KEYDEC_R
 	:: pc == P_KEYDEC_R -> act = E_key; key--; err = 0; pc = C_RESRET
 	:: pc == P_FLUSHALL1 -> act = E_flush_all; flush(0, NPG); pc = C_OPT
-	:: pc == P_FLUSHALL2 -> act = E_flush_all; flush(0, NPG); k = nh; pc = C_FREE
-	:: pc == P_FLUSHALL3 -> act = E_flush_all; flush(0, NPG); k = nh; pc = C_FREE
-	:: pc == P_FREECNT -> uncount(held[k - 1]); pc = P_FREE
-	:: pc == P_FREE -> release(held[k - 1]); k--; pc = P_FREE2
+	:: pc == P_FLUSHALL2 -> act = E_flush_all; flush(0, NPG); k = nl; pc = C_FREE
+	:: pc == P_FLUSHALL3 -> act = E_flush_all; flush(0, NPG); k = nl; pc = C_FREE
+	:: pc == P_FREECNT -> uncount(list[k - 1]); pc = P_FREE
+	:: pc == P_FREE -> release(list[k - 1]); k--; pc = P_FREE2
 	:: pc == P_FREE2 -> act = E_free; pc = C_FREE
 	:: pc == P_ALLOC ->
 		act = E_alloc;
 		if
-		:: fail_ -> k = nh; pc = C_UNALLOC
-		:: else -> nfree--; hold(SPARE); pc = C_ALLOC
+		:: fail_ -> k = nl; pc = C_UNALLOC
+		:: else -> nfree--; hold(SPARE); enlist(SPARE); pc = C_ALLOC
 		fi
-	:: pc == P_UNFREE -> release(held[k - 1]); k--; pc = P_UNFREE2
+	:: pc == P_UNFREE -> release(list[k - 1]); k--; pc = P_UNFREE2
 	:: pc == P_UNFREE2 -> act = E_free; pc = C_UNALLOC
 	:: pc == P_MEMMAPN -> act = E_memmap; memmap = memmap + VPAGES - 1; mode = M_REST; wend = VPAGES; pc = P_MMLOCK
 	:: pc == P_FLUSHALLR -> act = E_flush_all; flush(0, NPG); pc = P_KEYDECN
@@ -669,7 +486,8 @@ inline norm() {
 	n = 0;
 	for (i : 0 .. SPARE) { map[i] = 0; tcont[i] = cont[i]; tmark[i] = mark[i]; cont[i] = 0; mark[i] = 0 }
 	for (i : 0 .. NPG - 1) { f = FR(i); name_it(f); pte[i] = map[f] << 1 | (pte[i] & 1) }
-	for (i : 0 .. NHELD - 1) { f = held[i]; name_it(f); held[i] = map[f] }
+	for (i : 0 .. NHELD - 1) { f = held[i]; name_it(f); held[i] = map[f]; list[i] = map[list[i]] }
+	reuse = map[reuse];
 	for (i : 1 .. SPARE) {
 		if
 		:: map[i] -> cont[map[i]] = tcont[i]; mark[map[i]] = tmark[i]
@@ -693,7 +511,8 @@ inline die(kind) {
 	for (i : 0 .. NHELD - 1) { held[i] = 0 }
 	for (i : 0 .. SPARE) { cont[i] = 0; mark[i] = 0 }
 	for (i : 0 .. NTLB * NTRK - 1) { tlb[i] = 0 }
-	pc = 255; ptl = 0; fo = 0; w = 0; wend = 0; mode = 0; k = 0; base = 0; cnt = 0; nh = 0;
+	clear_list();
+	pc = 255; ptl = 0; fo = 0; w = 0; wend = 0; mode = 0; k = 0; cnt = 0; nh = 0; reuse = 0;
 	had = 0; err = 0; rcu = 0; retried = 0; did = 0; spent = 0
 }
 
@@ -726,7 +545,8 @@ inline end() {
 #ifdef WALKER
 	if :: FREES && !err -> dissolve() :: else fi;
 #endif
-	op = 0; ev = 0; path = 0; faults = 0; pc = 0; fo = 0; base = 0; nh = 0; spent = 0; retried = 0; did = 0; err = 0; rcu = 0;
+	op = 0; ev = 0; path = 0; faults = 0; pc = 0; fo = 0; nh = 0; spent = 0; retried = 0; did = 0; err = 0; rcu = 0;
+	clear_list();
 	for (i : 0 .. NHELD - 1) { held[i] = 0 }
 }
 #define IS_ALLOC (pc == P_HEAD || pc == P_TABLE || pc == P_ALLOC)

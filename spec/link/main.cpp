@@ -29,7 +29,9 @@ int usage() {
 
 const unsigned char* bytes(const std::string& s) { return reinterpret_cast<const unsigned char*>(s.data()); }
 
-std::string wrong_view(explore::Wrong w) { return std::string(1, static_cast<char>(1 + static_cast<int>(w))); }
+std::string wrong_view(explore::Wrong w) {
+    return std::string(1, static_cast<char>(1 + static_cast<int>(w)));
+}
 
 int edges(const explore::Space& space, const explore::Graph& g) {
     const explore::Packing packing(space, g, false);
@@ -71,8 +73,9 @@ int walk(const explore::Space& space, const explore::Graph& g, u64 nr, u64 seed,
             at, [&](u64 to, const explore::Step& step) { next.emplace_back(to, step); },
             [](explore::Wrong, const explore::Step&) {});
         // The operation goes on more often than hardware does something.
-        const auto& [to, step] = next[random() % 2 ? next.size() - 1 - random() % std::min<u64>(2, next.size())
-                                                   : random() % next.size()];
+        const auto& [to, step] =
+            next[random() % 2 ? next.size() - 1 - random() % std::min<u64>(2, next.size())
+                              : random() % next.size()];
         at = to;
         const std::string seen = view_of(space, g, packing, at);
         std::fprintf(log, "%u ", action_of(space, g, step));
@@ -88,8 +91,9 @@ int search_it(const explore::Space& space, const explore::Graph& g, unsigned job
     limits.jobs = jobs;
     limits.symmetry = symmetry;
     const explore::Searched r = explore::search(space, g, limits);
-    std::printf("states %lu transitions %lu seconds %.3f cpu %.3f bytes %lu found %zu\n", r.states, r.transitions,
-                r.seconds, static_cast<double>(std::clock()) / CLOCKS_PER_SEC, r.peak_bytes, r.found.size());
+    std::printf("states %lu transitions %lu seconds %.3f cpu %.3f bytes %lu found %zu\n", r.states,
+                r.transitions, r.seconds, static_cast<double>(std::clock()) / CLOCKS_PER_SEC, r.peak_bytes,
+                r.found.size());
     return 0;
 }
 
@@ -140,8 +144,7 @@ int run(std::span<char*> args) {
     if (command == "walk" && args.size() == 6)
         return walk(*space, g, std::strtoull(args[3], nullptr, 10), std::strtoull(args[4], nullptr, 10),
                     open_or_die(args[5]));
-    if (command == "search" && args.size() == 3)
-        return search_it(*space, g, number(2), false);
+    if (command == "search" && args.size() == 3) return search_it(*space, g, number(2), false);
     return usage();
 }
 

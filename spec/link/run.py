@@ -64,7 +64,7 @@ def build(row, d, *modes):
     """pan of a row's model; '' or what went wrong."""
     defines = ["-D" + x for x in row["defines"].split() if x != "-"]
     if row["sabotage"] != "none": defines.append("-D" + row["sabotage"])
-    for f in ("link.h", "pan_link.h", "edges.h", "edges.c", row["model"]): shutil.copy(HERE / f, d)
+    for f in (*HERE.glob("*.h"), HERE / "edges.c", HERE / row["model"]): shutil.copy(f, d)
     defines += ["-D" + m for m in modes]
     out, status = call(["spin", "-a", *defines, row["model"]], d)
     if status or not (d / "pan.c").exists(): return "spin: " + out.strip()[-300:]

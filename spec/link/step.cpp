@@ -19,7 +19,8 @@ struct Open {
     Open(explore::Space s, Sabotage sabotage)
         : space(std::move(s)),
           graph(explore::build_graph(
-              space, {.sabotage = sabotage, .judged = sabotage == Sabotage::none, .view = {}, .goes_on = {}}, {})),
+              space, {.sabotage = sabotage, .judged = sabotage == Sabotage::none, .view = {}, .goes_on = {}},
+              {})),
           packing(space, graph, true) {}
 };
 std::unique_ptr<Open> open_space;

@@ -47,8 +47,8 @@ u8 contents_byte(const Machine& m, const Shape& s, Pfn p) {
     if (c.slots[0] == slot::tail) kind = 1;
     if (c.slots[0] == slot::head) kind = 2;
     if (c.slots[0] == slot::plain) return static_cast<u8>(3 | flag);
-    const u64 per_folio = (u64{s.nr_pages} / s.nr_folios) *
-                          (m.geometry().page_bytes / m.geometry().struct_page_bytes);
+    const u64 per_folio =
+        (u64{s.nr_pages} / s.nr_folios) * (m.geometry().page_bytes / m.geometry().struct_page_bytes);
     const u64 folio = (c.subject - first_pfn(m, s).value) / per_folio;
     return static_cast<u8>(kind | flag | (1 + folio) << 4);
 }
@@ -180,9 +180,10 @@ explore::GraphOptions options_for(const Space& space, Sabotage sabotage) {
     const Shape s = shape_of(space);
     return {.sabotage = sabotage,
             .judged = false,
-            .view = [s, &space](const ViewOf& v) {
-                return s.percpu ? percpu_view(v, space, s) : hvo_view(v, space, s);
-            },
+            .view =
+                [s, &space](const ViewOf& v) {
+                    return s.percpu ? percpu_view(v, space, s) : hvo_view(v, space, s);
+                },
             .goes_on = counts_are_small};
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What a state of a link space looks like, as bytes that the C++ model and the Promela model of the same space
-// both tell (hvo.pml, percpu.pml; there it is c_code that copies variables). Frames are named by where they
-// occur first: in the pages' PTEs, then among those that the operation holds, oldest first.
+// What a state of a link space looks like, as bytes that the C++ model and the Promela model of the same
+// space both tell (hvo.pml, percpu.pml; there it is c_code that copies variables). Frames are named by where
+// they occur first: in the pages' PTEs, then among those that the operation holds, oldest first.
 #pragma once
 
 #include "spec/explore/graph.hpp"
@@ -36,6 +36,7 @@ inline constexpr unsigned act_event = 1; // + EventKind
 inline constexpr unsigned act_fill = 64, act_evict = 96, act_walk = 128;
 inline constexpr unsigned act_wrong = 192; // what comes after it is no state: Wrong
 
-[[nodiscard]] unsigned action_of(const explore::Space& space, const explore::Graph& g, const explore::Step& s);
+[[nodiscard]] unsigned action_of(const explore::Space& space, const explore::Graph& g,
+                                 const explore::Step& s);
 
 } // namespace mmodel::link
