@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-# The formal layers that are not C++: Spin over spec/concurrency, Dafny and Z3 over spec/proof; and libz3 over the C++ itself in
+# The formal layers that are not C++: Spin over spec/concurrency and spec/link, Dafny and Z3 over spec/proof; and libz3 over the C++ itself in
 # spec/symbolic. Label formal; what takes long is under
 # long. A tool that is not installed is a skip, or a failure where CI is set. All work is done below the build directory.
 function(mmodel_formal_test name label)
@@ -33,5 +33,13 @@ mmodel_symbolic_proof(three long --theorem hvo_three)
 mmodel_symbolic_proof(larger long --theorem hvo_larger)
 mmodel_symbolic_proof(percpu_others long --theorem percpu_small_others)
 mmodel_symbolic_proof(percpu_larger long --theorem percpu_larger)
+set(link_py ${CMAKE_SOURCE_DIR}/spec/link/run.py --explorer ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/mmodel_link)
+set(swarm_py ${CMAKE_SOURCE_DIR}/spec/link/swarm.py --lib ${CMAKE_BINARY_DIR})
+mmodel_formal_test(link_hvo formal ${link_py} --model hvo.pml)
+mmodel_formal_test(link_percpu formal ${link_py} --model percpu.pml)
+mmodel_formal_test(link_drive formal ${swarm_py} --space link-hvo --exact)
+mmodel_formal_test(link_sabotages long ${link_py} --long)
+mmodel_formal_test(link_swarm long ${swarm_py} --space hvo-three-tlbs --seconds 60)
+mmodel_formal_test(link_swarm_finds long ${swarm_py} --space link-hvo-walker --seconds 20 --sabotage no_rcu --finds)
 add_test(NAME formal/sabotage_table COMMAND ${CMAKE_SOURCE_DIR}/spec/sabotage.py)
 set_tests_properties(formal/sabotage_table PROPERTIES LABELS formal)

@@ -10,9 +10,10 @@ import pathlib, re, sys
 HERE = pathlib.Path(__file__).resolve().parent
 HEAD = """# SPDX-License-Identifier: GPL-2.0 OR MIT
 # Where each break is caught: a trace of corpus/sabotage, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt, a theorem of
-# symbolic/sabotages.hpp, a space of explore/sabotages.tsv, scenarios of mmodel explore --concurrent (kept here, and run from here).
+# symbolic/sabotages.hpp, a space of explore/sabotages.tsv,
+# spaces of link/runs.tsv in which Promela and C++ break alike, scenarios of mmodel explore --concurrent (kept here, and run from here).
 """
-COLUMNS = ["sabotage", "trace", "spin", "proof", "symbolic", "explore", "concurrent", "what"]
+COLUMNS = ["sabotage", "trace", "spin", "proof", "symbolic", "explore", "link", "concurrent", "what"]
 
 
 def model_names():
@@ -62,8 +63,17 @@ def scenarios():
     return set(re.findall(r'^    add\("(\w+)"', (HERE / "concurrent/scenarios.cpp").read_text(), re.M))
 
 
+def link():
+    """Spaces of spec/link in which both sides have the break."""
+    found = {}
+    for line in (HERE / "link/runs.tsv").read_text().splitlines()[3:]:
+        space, model, defines, sabotage, expect, when = line.split("\t")
+        if sabotage != "none" and expect == "same": found.setdefault(sabotage, []).append(space)
+    return found
+
+
 # What a row says is computed from these; the column `concurrent` and the words are the table's own.
-DERIVED = {"trace": traces, "spin": spin, "proof": proof, "symbolic": symbolic, "explore": spaces}
+DERIVED = {"trace": traces, "spin": spin, "proof": proof, "symbolic": symbolic, "explore": spaces, "link": link}
 
 
 def expected():

@@ -80,6 +80,7 @@ private:
         u64 outcome{}; // tells siblings apart
         u32 label{};
         bool waits{}, ends{};
+        EventKind kind{};
         std::vector<Remap> remaps{};
     };
 
@@ -95,6 +96,9 @@ private:
     void finish_run(u32 rest, World w, const Op& op, const Ran& ran);
     void note_broken(u32 rest, const Op& op, spec::Violation v);
     [[nodiscard]] Mays mays_of(const Machine& m) const;
+    void note_seen(const Machine& m, const Event& e);
+    void begin_seen(const Machine& m);
+    void add_view(const Mays& mays);
     u32 label_of(const Event& e);
     u32 end_of(const Op& op);
     void flatten();
@@ -121,6 +125,11 @@ private:
     Mays mays_;
     u16 op_idx_{}, event_idx_{};
     u32 rest_idx_{};
+    // ... and what of it a view shows.
+    const State* state_{};
+    std::vector<Pfn> held_, lost_; // lost: nobody's since before the operation
+    u8 faults_{};
+    u16 path_{};
 };
 
 // A watch for one run: judged, and followed through the graph.
@@ -159,7 +168,46 @@ void Builder::note_event(const Machine& m, const Event& e) {
     for (const u64 n : {e.pfn.value, e.from.value, e.ref.table.value << 8 | e.ref.idx, e.pte.raw,
                         e.vpage.value, e.vmap.value, e.n, static_cast<u64>(e.delta)})
         outcome = hash_combine(outcome, n);
+    if (options_.view) {
+        note_seen(m, e);
+        if (event_idx_ == 1) outcome = hash_combine(outcome, op_idx_);
+    }
     follow(outcome, m, mays_of(m), e);
+}
+
+// ---- what a view shows
+
+std::vector<Pfn> nobodys_frames(const Machine& m, const Space& space) {
+    std::vector<Pfn> found;
+    for (const FrameRange& r : space.pool)
+        for (Pfn p = r.start; p < r.end; ++p)
+            if (m.frame(p).owner == Owner::detached) found.push_back(p);
+    return found;
+}
+
+void Builder::begin_seen(const Machine& m) {
+    held_.clear();
+    lost_ = nobodys_frames(m, space_);
+    faults_ = 0;
+    path_ = 0;
+}
+
+void Builder::note_seen(const Machine& m, const Event& e) {
+    const std::vector<Pfn> now = nobodys_frames(m, space_);
+    std::erase_if(held_, [&](Pfn p) { return std::ranges::find(now, p) == now.end(); });
+    for (const Pfn p : now)
+        if (std::ranges::find(held_, p) == held_.end() && std::ranges::find(lost_, p) == lost_.end())
+            held_.push_back(p);
+    path_ = static_cast<u16>(path_ * 31 + 1 + static_cast<u16>(e.kind));
+    const bool of_frames = e.kind == EventKind::alloc_pages_node || e.kind == EventKind::pte_alloc_one_kernel;
+    if (is_allocation(e.kind) && !e.ok && !(of_frames && free_frames(m, space_).empty())) ++faults_;
+}
+
+void Builder::add_view(const Mays& mays) {
+    if (!options_.view) return;
+    std::vector<std::vector<Pte>> lists;
+    for (const May& may : mays) lists.emplace_back(may.pte.begin(), may.pte.begin() + may.nr);
+    g_.views.push_back(options_.view({*state_, op_idx_, event_idx_, path_, faults_, held_, lists}));
 }
 
 // Along an edge that exists, or along a new one.
@@ -174,6 +222,7 @@ void Builder::follow(u64 outcome, const Machine& m, const Mays& now, const Event
             .outcome = outcome,
             .label = label_of(e),
             .waits = e.kind == EventKind::synchronize_rcu,
+            .kind = e.kind,
             .remaps = remaps(mays_, now, e)};
     const u32 to = d.to;
     out_[at_].push_back(std::move(d));
@@ -243,6 +292,7 @@ u32 Builder::add_node(const Machine& m, const hvo::Pool& pool, const Mays& mays)
     }
     g_.nodes.push_back(n);
     g_.may.push_back(may);
+    add_view(mays);
     out_.emplace_back();
     return static_cast<u32>(g_.nodes.size() - 1);
 }
@@ -257,6 +307,8 @@ u32 Builder::rest_of(World w, u32 from, const Op& op) {
     rest_idx_ = idx;
     op_idx_ = no_op;
     event_idx_ = 0;
+    state_ = &w.own();
+    if (options_.view) begin_seen(w.machine());
     Mays mays = mays_of(w.machine());
     g_.rests.push_back(add_node(w.machine(), w.pool(), mays));
     g_.origins.push_back({from, op});
@@ -303,7 +355,9 @@ u64 Builder::run(u32 rest, u16 op_idx) {
     std::optional<spec::Monitor> monitor;
     if (options_.judged) monitor.emplace(w, op);
     RunWatch watch{*this, monitor ? &*monitor : nullptr};
-    pool_ = &w.own().pool;
+    state_ = &w.own();
+    pool_ = &state_->pool;
+    if (options_.view) begin_seen(w.machine());
     ++g_.nr_runs;
     try {
         const Ran ran = advance(w, op, watch, options_.sabotage);
@@ -369,7 +423,8 @@ void Builder::try_operation(u32 rest, u16 op_idx) {
 }
 
 void Builder::expand(u32 rest) {
-    for (u16 op = 0; op < space_.alphabet.size(); ++op) try_operation(rest, op);
+    const bool goes_on = !options_.goes_on || options_.goes_on(worlds_[rest]->own());
+    for (u16 op = 0; goes_on && op < space_.alphabet.size(); ++op) try_operation(rest, op);
     worlds_[rest].reset();
 }
 
@@ -387,7 +442,7 @@ void Builder::flatten() {
         g_.nodes[n].nr_edges = static_cast<u16>(out_[n].size());
         for (const Draft& d : out_[n]) {
             g_.edges.push_back({d.to, static_cast<u32>(g_.remaps.size()), d.label,
-                                static_cast<u8>(d.remaps.size()), d.waits, d.ends});
+                                static_cast<u8>(d.remaps.size()), d.waits, d.ends, d.kind});
             g_.remaps.insert(g_.remaps.end(), d.remaps.begin(), d.remaps.end());
         }
         std::vector<Draft>().swap(out_[n]);

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "spec/check.hpp"
 #include "spec/explore/key.hpp"
@@ -39,6 +40,7 @@ struct Edge {
     u8 nr_remaps{};
     bool waits{}; // synchronize_rcu(): no walker is inside
     bool ends{};
+    EventKind kind{}; // of the event; at the end of an operation: nothing
 };
 
 struct Node {
@@ -53,6 +55,24 @@ struct Node {
     u16 event{};    // how many events of the operation have happened
 };
 inline constexpr u16 no_op = 0xffff;
+
+// What a node looks like from outside, as bytes that another model of the same space can tell too, and what
+// each entry of a page's list looks like in a TLB (spec/link).
+struct NodeView {
+    std::string bytes{};
+    std::array<std::array<u8, 8>, max_tracked> entries{};
+};
+
+// What of a node the world does not tell.
+struct ViewOf {
+    const State& state;
+    u16 op{};                    // index into the alphabet, or no_op
+    u16 event{};                 // of the operation
+    u16 path{};                  // which events those were, in order: a checksum
+    u8 faults{};                 // allocations of the operation that failed though there was memory
+    std::span<const Pfn> held{}; // frames that became nobody's in the operation, oldest first
+    std::span<const std::vector<Pte>> mays{}; // by page, the list that entries are indices into
+};
 
 // How a node at rest was first reached.
 struct Origin {
@@ -78,6 +98,7 @@ struct Graph {
     std::vector<Node> nodes{};
     std::vector<Edge> edges{};
     std::vector<Remap> remaps{};
+    std::vector<NodeView> views{};    // by node, if asked for
     std::vector<u64> may{};           // by node: how many translations CPUs may hold, four bits a page
     std::vector<std::string> texts{}; // events, as printed, with the kernel function
     std::vector<Op> ends{};           // operations, with the allocations that failed
@@ -104,7 +125,10 @@ struct GraphOptions {
     Symmetry symmetry{Symmetry::frames};
     Sabotage sabotage{};
     bool stop_at_first{}; // at the first violation
-    bool judged{true};    // by the specification; else only TLBs and walkers are there to find what is wrong
+    bool judged{true}; // by the specification; else only TLBs and walkers are there to find what is wrong
+    // If given: what is seen of every node is kept, operations that begin alike are told apart, and ...
+    std::function<NodeView(const ViewOf&)> view{};
+    std::function<bool(const State&)> goes_on{}; // ... no operation begins at rest where this is false
 };
 
 // How many translations of a page CPUs may hold at a node.

@@ -50,10 +50,10 @@ private:
         put(m_.tag(p));
         const Contents c = m_.as_kept(p);
         put(static_cast<u64>(c.kind));
+        put(c.optimised); // of junk, too: it is read
         if (c.kind == Contents::Kind::junk) return;
         put(c.subject);
         if (c.kind != Contents::Kind::copy) return;
-        put(c.optimised);
         put(c.rest);
         for (const u8 s : c.slots) put(s);
     }
@@ -93,7 +93,7 @@ void put_vmalloc(Writer& w, const Machine& m) {
         // A stale translation is compared with nothing but the page's own next one, which a flush has to come
         // before: that there is one is all that matters.
         u64 nr_stale = 0;
-        for (const Pte& p : v.stale(page).pte) nr_stale += p.present();
+        for (const Pte& p : v.stale(page).pte) nr_stale += p.present() && p != v.pte(page);
         w.put(nr_stale);
         w.put(u64{v.cache(page).unflushed} << 1 | u64{v.cache(page).cached});
     }

@@ -221,7 +221,63 @@ Space both() {
     return s;
 }
 
+// ---- spaces that spec/link has in Promela, too: every single failure
+
+Space link_hvo(std::string name, u8 nr_tlbs, std::initializer_list<u64> pages) {
+    Space s = hvo_space(std::move(name), "two small folios in one PMD, one by one and as a list", 4);
+    s.pairs = false;
+    for (u8 i = 0; i < 2; ++i) s.boot.push_back(alloc(i));
+    for (u8 i = 0; i < 2; ++i) one_by_one(s, i);
+    lists(s, {3});
+    track(s, false, pages);
+    s.nr_tlbs = nr_tlbs;
+    return s;
+}
+
+Space link_gigantic() {
+    Space s = gigantic_folio();
+    s.name = "link-hvo-gigantic";
+    s.sentence = "a gigantic folio over two PMDs: a split can fail when PTEs have changed";
+    s.pairs = false;
+    s.alphabet.resize(4); // without the sysctl
+    s.pages.clear();
+    s.pool[1].end = Pfn{84};
+    track(s, false, {8, 12, 15});
+    return s;
+}
+
+Space link_walker() {
+    Space s = walker();
+    s.name = "link-hvo-walker";
+    s.pairs = false;
+    s.alphabet.resize(8); // without the sysctl
+    s.nr_tlbs = 1;
+    return s;
+}
+
+Space link_percpu(std::string name, std::string sentence, u32 unit_pages, std::initializer_list<u64> pages) {
+    Space s = percpu_space(std::move(name), std::move(sentence), unit_pages);
+    s.pairs = false;
+    s.pool = {{Pfn{32}, Pfn{42}}};
+    chunks(s, 1, 2);
+    std::erase_if(s.alphabet, [](const Op& op) { return op.kind == OpKind::vm_should_reclaim; });
+    track(s, true, pages);
+    return s;
+}
+
 } // namespace
+
+std::vector<Space> link_spaces() {
+    return {link_hvo("link-hvo", 1, {4, 5, 6, 7}),
+            link_gigantic(),
+            link_walker(),
+            link_percpu("link-percpu", "a chunk of two pages: every run populated and depopulated", 2,
+                        {12, 13, 14, 15}),
+            link_percpu("link-percpu-wide", "the same of four pages: the units have tables of their own", 4,
+                        {8, 9, 12, 13}),
+            link_hvo("link-hvo-two-tlbs", 2, {4, 5, 6}),
+            link_hvo("link-hvo-wide", 2, {4, 5, 6, 7})};
+}
 
 std::vector<Space> default_spaces() {
     return {walker(),         hotplug(), gigantic_folio(), three_folios(1), two_chunks(false),
