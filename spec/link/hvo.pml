@@ -486,7 +486,8 @@ inline norm() {
 	n = 0;
 	for (i : 0 .. SPARE) { map[i] = 0; tcont[i] = cont[i]; tmark[i] = mark[i]; cont[i] = 0; mark[i] = 0 }
 	for (i : 0 .. NPG - 1) { f = FR(i); name_it(f); pte[i] = map[f] << 1 | (pte[i] & 1) }
-	for (i : 0 .. NHELD - 1) { f = held[i]; name_it(f); held[i] = map[f]; list[i] = map[list[i]] }
+	for (i : 0 .. NHELD - 1) { f = held[i]; name_it(f); held[i] = map[f] }
+	for (i : 0 .. NHELD - 1) { list[i] = map[list[i]] }
 	reuse = map[reuse];
 	for (i : 1 .. SPARE) {
 		if
