@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "spec/explore/may.hpp"
 #include "spec/symbolic/world_view.hpp"
 
 namespace mmodel::explore {
@@ -19,49 +20,6 @@ struct Decision {
     bool fails{};
     u16 choice{};
 };
-
-// What CPUs may hold of a page, in order.
-struct May {
-    std::array<Pte, max_may> pte{};
-    u8 nr{};
-    bool mapped{};
-
-    void add(Pte p) {
-        const auto end = pte.begin() + nr;
-        if (!p.present() || std::find(pte.begin(), end, p) != end) return;
-        if (nr == max_may) throw std::length_error("more translations of a page may be held than fit");
-        pte[nr++] = p;
-    }
-    [[nodiscard]] u8 index_of(Pte p) const { // 0: not among them
-        const auto end = pte.begin() + nr;
-        const auto at = std::find(pte.begin(), end, p);
-        return at == end ? 0 : static_cast<u8>(1 + (at - pte.begin()));
-    }
-};
-using Mays = std::vector<May>;
-
-May may_hold(const Machine& m, Tracked t) {
-    May out;
-    const Pte now = t.vmalloc ? m.vmalloc().pte(Vmap{t.page}) : m.translate(Vpage{t.page});
-    out.mapped = now.present();
-    out.add(now);
-    if (t.vmalloc)
-        for (const Pte& p : m.vmalloc().stale(Vmap{t.page}).pte) out.add(p);
-    else
-        m.for_each_stale(Vpage{t.page}, [&](Pte p) { out.add(p); });
-    return out;
-}
-
-bool is_flushed(const Event& e, Tracked t) {
-    switch (e.kind) {
-    case EventKind::flush_tlb_all: return true;
-    case EventKind::flush_tlb_kernel_range:
-        return !t.vmalloc && t.page >= e.vpage.value && t.page < e.vpage.value + e.n;
-    case EventKind::flush_tlb_vmalloc:
-        return t.vmalloc && t.page >= e.vmap.value && t.page < e.vmap.value + e.n;
-    default: return false;
-    }
-}
 
 class Builder {
 public:

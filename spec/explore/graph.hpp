@@ -17,12 +17,8 @@
 
 namespace mmodel::explore {
 
-// Translations of a page that a CPU may hold at a node, as the machine says: the present one first (if there
-// is one), then stale ones, newest first. A TLB entry is 0, empty, or 1 + an index into this list.
-inline constexpr u8 max_may = 7;
-
-// What becomes of a TLB entry over an edge, when it does not stay what it is. Values of `to` from 8 on are
-// ends: what no CPU may come to hold.
+// What becomes of a TLB entry (may.hpp) over an edge, when it does not stay what it is. Values of `to` from 8
+// on are ends: what no CPU may come to hold.
 struct Remap {
     enum End : u8 {
         freed = 8,      // its frame was freed
@@ -106,10 +102,10 @@ struct Graph {
     std::vector<Origin> origins{};    // by the same order
     std::vector<Broken> broken{};
     std::vector<NotInductive> not_inductive{}; // one for each conjunct
-    u64 nr_runs{}, nr_events{}; // operations run, and their events
-    std::vector<u64> classes{}; // by the same order: a hash of the key with Symmetry::frames
-    u64 nr_worlds{};            // Symmetry::pool: how many the nodes at rest stand for without symmetry
-    u32 depth{};                // operations from boot to the node at rest that is farthest
+    u64 nr_runs{}, nr_events{};                // operations run, and their events
+    std::vector<u64> classes{};                // by the same order: a hash of the key with Symmetry::frames
+    u64 nr_worlds{}; // Symmetry::pool: how many the nodes at rest stand for without symmetry
+    u32 depth{};     // operations from boot to the node at rest that is farthest
     bool complete{};
     std::string cut_by{}; // not complete: "nodes", "time" or "violation"
     u64 bytes{};
@@ -125,7 +121,7 @@ struct GraphOptions {
     Symmetry symmetry{Symmetry::frames};
     Sabotage sabotage{};
     bool stop_at_first{}; // at the first violation
-    bool judged{true}; // by the specification; else only TLBs and walkers are there to find what is wrong
+    bool judged{true};    // by the specification; else only TLBs and walkers are there to find what is wrong
     // If given: what is seen of every node is kept, operations that begin alike are told apart, and ...
     std::function<NodeView(const ViewOf&)> view{};
     std::function<bool(const State&)> goes_on{}; // ... no operation begins at rest where this is false

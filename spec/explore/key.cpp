@@ -235,9 +235,8 @@ std::vector<Pfn> choices(const Machine& m, const Space& space, Symmetry symmetry
     // Of frames that nothing tells apart, the first: one that no TLB may hold if there is such a one, for
     // then an address that is mapped anew means another frame than before.
     const std::vector<Pfn> stale = stale_in_vmalloc(m);
-    std::ranges::sort(all, {}, [&](Pfn p) {
-        return std::pair(std::ranges::find(stale, p) != stale.end(), p);
-    });
+    std::ranges::sort(all, {},
+                      [&](Pfn p) { return std::pair(std::ranges::find(stale, p) != stale.end(), p); });
     bool plain = false;
     std::erase_if(all, [&](Pfn p) {
         return is_interchangeable(m, space, p, symmetry) && !m.may_be_cached(p) && std::exchange(plain, true);
