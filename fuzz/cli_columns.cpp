@@ -74,6 +74,23 @@ std::string show_columns(const concurrent::Case& c, const concurrent::Replayed& 
     return out;
 }
 
+namespace {
+// The last line, as of any replay.
+void print_tasks_verdict(const Input& in, const concurrent::Replayed& r, bool met) {
+    const std::string ran =
+        fmt::format("{}, {}", plural(in.trace.tasks.nr_ops.size(), "task"), plural(r.done.size(), "step"));
+    const std::string wanted = in.expect ? std::string(spec::fact(*in.expect).name) : "ok";
+    if (!r.violation && met)
+        fmt::print("\nholds: {}\n", ran);
+    else if (!r.violation)
+        fmt::print("\nnot as expected: the trace says {}, and nothing was broken ({})\n", wanted, ran);
+    else if (met)
+        fmt::print("as expected: the model broke {} ({})\n", wanted, ran);
+    else
+        fmt::print("violates: the model broke {} ({})\n  expected  {}\n", name_of(*r.violation), ran, wanted);
+}
+} // namespace
+
 int replay_tasks(const Input& in, const ReplayOptions& o) {
     if (!o.tree.empty())
         return complain(Failure{fmt::format(
@@ -95,9 +112,7 @@ int replay_tasks(const Input& in, const ReplayOptions& o) {
     if (r.violation)
         fmt::print("\n{}\n  \"{}\"\n  found   {}\n", name_of(*r.violation), meaning(*r.violation),
                    r.violation->detail);
-    else
-        fmt::print("\nholds: {}\n", plural(r.done.size(), "step"));
-    if (!met) fmt::print("not as expected: {}\n", in.expect ? spec::fact(*in.expect).name : "ok");
+    print_tasks_verdict(in, r, met);
     return met ? exit_holds : exit_violation;
 }
 

@@ -131,11 +131,13 @@ TEST_CASE(
     "every sabotage has a trace of its name, and every invariant of the model is broken by some trace") {
     std::set<std::string> sabotages, invariants;
     for (const Case& c : corpus()) {
-        if (c.path == "sabotage/" + c.trace.sabotage + ".trace") sabotages.insert(c.trace.sabotage);
+        const std::string file = c.trace.sabotage + ".trace";
+        if (c.path == "sabotage/" + file || c.path == "concurrent/" + file)
+            sabotages.insert(c.trace.sabotage);
         if (expected(c.trace) != "ok") invariants.insert(c.trace.expect);
     }
     for (const auto& s : sabotage_names) {
-        INFO("corpus/sabotage/" << s.name << ".trace");
+        INFO("corpus/sabotage or corpus/concurrent: " << s.name << ".trace");
         CHECK(sabotages.contains(std::string(s.name)));
     }
     for (std::size_t i = 0; i < static_cast<std::size_t>(spec::Inv::count); ++i) {

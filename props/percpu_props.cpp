@@ -107,8 +107,10 @@ TEST_CASE("every mixed sequence of HVO and percpu satisfies the specification", 
 
 // The canary: what the sequences above find nothing of, they find in every break.
 TEST_CASE("random percpu sequences find every percpu break") {
-    const auto first = std::ranges::find(sabotage_names, Sabotage::leak_object, &SabotageName::sabotage);
-    for (const auto& [sabotage, name] : std::span(first, sabotage_names.end())) {
+    const auto at = [](Sabotage s) { return std::ranges::find(sabotage_names, s, &SabotageName::sabotage); };
+    // Behind the last of them are those that only operations at the same time show.
+    const std::span breaks(at(Sabotage::leak_object), at(Sabotage::leak_failed_alloc) + 1);
+    for (const auto& [sabotage, name] : breaks) {
         u64 found = 0;
         for (u64 seed = 0; !found && seed < 2'000; ++seed) {
             const Config c =

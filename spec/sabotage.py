@@ -9,7 +9,7 @@ import pathlib, re, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 HEAD = """# SPDX-License-Identifier: GPL-2.0 OR MIT
-# Where each break is caught: a trace of corpus/sabotage, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt, a theorem of
+# Where each break is caught: a trace of corpus/sabotage or corpus/concurrent, a run of concurrency/runs.tsv, a mutant of proof/mutants.txt, a theorem of
 # symbolic/sabotages.hpp, a space of explore/sabotages.tsv,
 # spaces of link/runs.tsv in which Promela and C++ break alike, scenarios of mmodel explore --concurrent (kept here, and run from here).
 """
@@ -25,7 +25,8 @@ def model_names():
 
 def traces():
     found = {}
-    for f in sorted((HERE.parent / "corpus/sabotage").glob("*.trace")):
+    corpus = HERE.parent / "corpus"
+    for f in sorted([*corpus.glob("sabotage/*.trace"), *corpus.glob("concurrent/*.trace")]):
         m = re.search(r"^sabotage (\w+)$", f.read_text(), re.M)
         if m: found.setdefault(m.group(1), []).append(f.stem)
     return found

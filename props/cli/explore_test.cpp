@@ -88,3 +88,44 @@ TEST_CASE("an interrupted exploration says what it has and that it does not resu
     CHECK(has(s.out, "interrupt"));
     CHECK(has(s.err, "starts from boot"));
 }
+
+TEST_CASE("explore --concurrent runs scenarios, one line and one JSON object each") {
+    const Said s = run_mmodel({"explore", "--concurrent", "--scenario", "two_splitters", "--json"});
+    CHECK(s.status == 0);
+    const auto lines = json_lines(s.out);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0]["kind"] == "concurrent");
+    CHECK(lines[0]["scenario"] == "two_splitters");
+    CHECK(lines[0]["complete"] == true);
+    CHECK(lines[0]["violations"].empty());
+    CHECK(lines[0]["schedules"].get<std::uint64_t>() > 10);
+}
+
+TEST_CASE("a race is shown one column a task, and its trace replays") {
+    const TempDir dir;
+    const Args args{"explore", "--concurrent", "--scenario", "two_splitters", "--sabotage", "no_pmd_recheck"};
+    const Said s = run_mmodel(args);
+    CHECK(s.status == 1);
+    CHECK(has(s.out, ">>>"));
+    CHECK(has(s.out, "replay"));
+    Args json = args;
+    json.push_back("--json");
+    const auto lines = json_lines(run_mmodel(json).out);
+    REQUIRE(lines.size() == 1);
+    REQUIRE_FALSE(lines[0]["violations"].empty());
+    const std::string trace = lines[0]["violations"][0]["trace"];
+    CHECK(has(trace, "concurrent "));
+    const Said again = run_mmodel({"replay", dir.put("race.trace", trace)});
+    CHECK(again.status == 0);
+    CHECK(has(again.out, "as expected: "));
+}
+
+TEST_CASE("every trace of tasks replays as it says") {
+    for (const auto& file : corpus_files("concurrent")) {
+        INFO(file);
+        const Said s = run_mmodel({"replay", file.string()});
+        CHECK(s.status == 0);
+        CHECK((has(s.out, "\nholds: ") || has(s.out, "\nas expected: ")));
+        CHECK(json_lines(run_mmodel({"replay", "--json", file.string()}).out).size() == 1);
+    }
+}

@@ -131,7 +131,7 @@ TEST_CASE("entries of installed tables count, and the last one to go leaves its 
 }
 
 TEST_CASE(
-    "a private table maps nothing and takes its entries along when it is freed; an installed one stays") {
+    "a private table maps nothing and takes its entries along when it is freed, and an installed one stays") {
     Machine m(config_of("tiny"));
     const Machine boot = m;
     const Pfn table = *m.alloc_table(Nid{0});
