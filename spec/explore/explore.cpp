@@ -38,6 +38,28 @@ Finding finding_of(Counterexample&& c) {
             .seen = c.seen};
 }
 
+Explored of_graph(const Graph& g) {
+    return {.nodes = g.nodes.size(),
+            .rests = g.rests.size(),
+            .runs = g.nr_runs,
+            .events = g.nr_events,
+            .ops_depth = g.depth,
+            .worlds = g.nr_worlds,
+            .complete = g.complete,
+            .cut_by = g.cut_by};
+}
+
+void add_search(Explored& out, Searched&& s, u64 graph_bytes) {
+    out.states = s.states;
+    out.transitions = s.transitions;
+    out.depth = s.depth;
+    out.unfolded = s.unfolded;
+    if (out.complete) out.cut_by = s.cut_by;
+    out.complete = out.complete && s.complete;
+    out.bytes_per_state = static_cast<double>(s.peak_bytes + graph_bytes) / static_cast<double>(s.states);
+    for (Counterexample& c : s.found) out.found.push_back(finding_of(std::move(c)));
+}
+
 } // namespace
 
 Meaning meaning(Wrong w) {
@@ -68,17 +90,9 @@ Explored explore(const Space& space, const Options& options, const Limits& limit
         };
     };
     Graph g = build_graph(space, options.graph, {.stop = stop, .progress = tell("worlds at rest")});
-    Explored out{.nodes = g.nodes.size(),
-                 .rests = g.rests.size(),
-                 .runs = g.nr_runs,
-                 .events = g.nr_events,
-                 .ops_depth = g.depth,
-                 .worlds = g.nr_worlds,
-                 .complete = g.complete,
-                 .cut_by = g.complete       ? ""
-                           : cut_by.empty() ? g.cut_by
-                                            : cut_by,
-                 .graph_seconds = seconds_since(start)};
+    Explored out = of_graph(g);
+    if (!g.complete && !cut_by.empty()) out.cut_by = cut_by;
+    out.graph_seconds = seconds_since(start);
     for (Broken& b : g.broken) out.found.push_back(finding_of(std::move(b)));
     for (NotInductive& n : g.not_inductive) out.found.push_back(finding_of(std::move(n)));
     out.seconds = seconds_since(start);
@@ -98,14 +112,8 @@ Explored explore(const Space& space, const Options& options, const Limits& limit
                          .symmetry = options.cpu_symmetry,
                          .stop = stop,
                          .progress = tell("states")});
-    out.states = s.states;
-    out.transitions = s.transitions;
-    out.depth = s.depth;
-    out.unfolded = s.unfolded;
-    if (!s.complete && out.cut_by.empty()) out.cut_by = cut_by.empty() ? s.cut_by : cut_by;
-    out.complete = out.complete && s.complete;
-    out.bytes_per_state = static_cast<double>(s.peak_bytes + g.bytes) / static_cast<double>(s.states);
-    for (Counterexample& c : s.found) out.found.push_back(finding_of(std::move(c)));
+    if (!s.complete && !cut_by.empty()) s.cut_by = cut_by;
+    add_search(out, std::move(s), g.bytes);
     out.seconds = seconds_since(start);
     return out;
 }

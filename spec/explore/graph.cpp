@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "spec/explore/may.hpp"
+#include "spec/explore/seen.hpp"
 #include "spec/symbolic/world_view.hpp"
 
 namespace mmodel::explore {
@@ -24,7 +25,7 @@ struct Decision {
 class Builder {
 public:
     Builder(const Space& space, const GraphOptions& options, const GraphLimits& limits)
-        : space_(space), options_(options), limits_(limits) {}
+        : space_(space), options_(options), limits_(limits), seen_(space) {}
 
     Graph build();
 
@@ -54,8 +55,6 @@ private:
     void finish_run(u32 rest, World w, const Op& op, const Ran& ran);
     void note_broken(u32 rest, const Op& op, spec::Violation v);
     [[nodiscard]] Mays mays_of(const Machine& m) const;
-    void note_seen(const Machine& m, const Event& e);
-    void begin_seen(const Machine& m);
     void add_view(const Mays& mays);
     u32 label_of(const Event& e);
     u32 end_of(const Op& op);
@@ -85,9 +84,7 @@ private:
     u32 rest_idx_{};
     // ... and what of it a view shows.
     const State* state_{};
-    std::vector<Pfn> held_, lost_; // lost: nobody's since before the operation
-    u8 faults_{};
-    u16 path_{};
+    Seen seen_;
 };
 
 // A watch for one run: judged, and followed through the graph.
@@ -113,11 +110,6 @@ std::optional<Pfn> Builder::pick(const Machine& m) {
     return from[at < script_.size() ? script_[at].choice : 0];
 }
 
-bool is_allocation(EventKind k) {
-    return k == EventKind::alloc_pages_node || k == EventKind::pte_alloc_one_kernel ||
-           k == EventKind::kzalloc || k == EventKind::pcpu_get_vm_areas;
-}
-
 void Builder::note_event(const Machine& m, const Event& e) {
     if (is_allocation(e.kind)) nr_choices_.push_back(std::exchange(nr_picked_, 0));
     if (++event_idx_ > max_events_of_an_operation)
@@ -127,45 +119,18 @@ void Builder::note_event(const Machine& m, const Event& e) {
                         e.vpage.value, e.vmap.value, e.n, static_cast<u64>(e.delta)})
         outcome = hash_combine(outcome, n);
     if (options_.view) {
-        note_seen(m, e);
+        seen_.note(m, e);
         if (event_idx_ == 1) outcome = hash_combine(outcome, op_idx_);
     }
     follow(outcome, m, mays_of(m), e);
-}
-
-// ---- what a view shows
-
-std::vector<Pfn> nobodys_frames(const Machine& m, const Space& space) {
-    std::vector<Pfn> found;
-    for (const FrameRange& r : space.pool)
-        for (Pfn p = r.start; p < r.end; ++p)
-            if (m.frame(p).owner == Owner::detached) found.push_back(p);
-    return found;
-}
-
-void Builder::begin_seen(const Machine& m) {
-    held_.clear();
-    lost_ = nobodys_frames(m, space_);
-    faults_ = 0;
-    path_ = 0;
-}
-
-void Builder::note_seen(const Machine& m, const Event& e) {
-    const std::vector<Pfn> now = nobodys_frames(m, space_);
-    std::erase_if(held_, [&](Pfn p) { return std::ranges::find(now, p) == now.end(); });
-    for (const Pfn p : now)
-        if (std::ranges::find(held_, p) == held_.end() && std::ranges::find(lost_, p) == lost_.end())
-            held_.push_back(p);
-    path_ = static_cast<u16>(path_ * 31 + 1 + static_cast<u16>(e.kind));
-    const bool of_frames = e.kind == EventKind::alloc_pages_node || e.kind == EventKind::pte_alloc_one_kernel;
-    if (is_allocation(e.kind) && !e.ok && !(of_frames && free_frames(m, space_).empty())) ++faults_;
 }
 
 void Builder::add_view(const Mays& mays) {
     if (!options_.view) return;
     std::vector<std::vector<Pte>> lists;
     for (const May& may : mays) lists.emplace_back(may.pte.begin(), may.pte.begin() + may.nr);
-    g_.views.push_back(options_.view({*state_, op_idx_, event_idx_, path_, faults_, held_, lists}));
+    g_.views.push_back(
+        options_.view({*state_, op_idx_, event_idx_, seen_.path(), seen_.faults(), seen_.held(), lists}));
 }
 
 // Along an edge that exists, or along a new one.
@@ -266,7 +231,7 @@ u32 Builder::rest_of(World w, u32 from, const Op& op) {
     op_idx_ = no_op;
     event_idx_ = 0;
     state_ = &w.own();
-    if (options_.view) begin_seen(w.machine());
+    if (options_.view) seen_.begin(w.machine());
     Mays mays = mays_of(w.machine());
     g_.rests.push_back(add_node(w.machine(), w.pool(), mays));
     g_.origins.push_back({from, op});
@@ -315,7 +280,7 @@ u64 Builder::run(u32 rest, u16 op_idx) {
     RunWatch watch{*this, monitor ? &*monitor : nullptr};
     state_ = &w.own();
     pool_ = &state_->pool;
-    if (options_.view) begin_seen(w.machine());
+    if (options_.view) seen_.begin(w.machine());
     ++g_.nr_runs;
     try {
         const Ran ran = advance(w, op, watch, options_.sabotage);

@@ -44,6 +44,7 @@ private:
     void expand_claim(Worker& w, u64 start, u64 end);
     void flush(Worker& w);
     void grow(unsigned id);
+    void make_larger() noexcept;
     void decide() noexcept;
     [[nodiscard]] bool is_over();
     [[nodiscard]] u64 bytes_now() const;
@@ -78,6 +79,19 @@ bool Search::is_over() {
     return !out_.cut_by.empty();
 }
 
+// A table twice as large, if there is memory for both while one moves into the other.
+void Search::make_larger() noexcept {
+    try {
+        if (table_->bytes() * 3 > limits_.bytes) throw std::bad_alloc();
+        larger_ = std::make_unique<WordSet>(static_cast<unsigned>(std::bit_width(table_->size())));
+        out_.peak_bytes = std::max(out_.peak_bytes, bytes_now() + larger_->bytes());
+        phase_ = Phase::grow;
+    } catch (const std::bad_alloc&) {
+        out_.cut_by = "memory";
+        phase_ = Phase::done;
+    }
+}
+
 // Runs while all threads wait.
 void Search::decide() noexcept {
     if (larger_) {
@@ -87,18 +101,7 @@ void Search::decide() noexcept {
     out_.peak_bytes = std::max(out_.peak_bytes, bytes_now());
     if (limits_.progress) limits_.progress(nr_states_, frontier_.size());
     if (is_over()) return void(phase_ = Phase::done);
-    const bool full = nr_states_ > table_->limit() - margin_;
-    if (full) {
-        if (table_->bytes() * 3 > limits_.bytes) {
-            out_.cut_by = "memory";
-            phase_ = Phase::done;
-            return;
-        }
-        larger_.reset(new (std::nothrow) WordSet(static_cast<unsigned>(std::bit_width(table_->size()))));
-        out_.peak_bytes = std::max(out_.peak_bytes, bytes_now() + larger_->bytes());
-        phase_ = Phase::grow;
-        return;
-    }
+    if (nr_states_ > table_->limit() - margin_) return make_larger();
     if (claimed_ < frontier_.size()) return;
     frontier_.clear();
     for (Worker& w : workers_) {
@@ -211,7 +214,7 @@ public:
     Counterexample find(Wrong kind);
 
 private:
-    [[nodiscard]] std::string line(u64 s, const Step& step) const;
+    [[nodiscard]] std::string line(const Step& step) const;
     void tell(Counterexample& out, u64 end, const Step& last) const;
     [[nodiscard]] Step step_between(u64 from, u64 to) const;
     [[nodiscard]] Op some_end(u32 node) const;
@@ -267,7 +270,7 @@ Op Backward::some_end(u32 node) const {
     }
 }
 
-std::string Backward::line(u64 s, const Step& step) const {
+std::string Backward::line(const Step& step) const {
     auto page = [&] {
         const Tracked t = space_.pages[step.page];
         return std::string(t.vmalloc ? "vmalloc page " : "vmemmap page ") + std::to_string(t.page);
@@ -282,7 +285,6 @@ std::string Backward::line(u64 s, const Step& step) const {
     case Step::Kind::leave: return walker + " leaves its RCU read section";
     case Step::Kind::event: break;
     }
-    (void)s;
     const Edge& e = g_.edges[step.edge];
     return e.ends ? "returns" : g_.texts[e.label];
 }
@@ -303,7 +305,7 @@ void Backward::tell(Counterexample& out, u64 end, const Step& last) const {
     out.ops = space_.boot;
     for (std::size_t i = 0; i < states.size(); ++i) {
         const Step step = i + 1 < states.size() ? step_between(states[i], states[i + 1]) : last;
-        out.steps.push_back(line(states[i], step));
+        out.steps.push_back(line(step));
         const bool rest = g_.nodes[packing_.node(states[i])].op == no_op;
         const bool walks = step.kind == Step::Kind::enter || step.kind == Step::Kind::write ||
                            step.kind == Step::Kind::leave;

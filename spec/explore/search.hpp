@@ -19,7 +19,8 @@ struct SearchLimits {
     std::function<void(u64 states, u64 frontier)> progress{};
 };
 
-// Something that happens between two states, as a line: "CPU 0 fills page 3", "set_pte_at, event 7".
+// What no step may lead to: a TLB entry whose frame was freed, that the machine says no CPU can hold, or that
+// an address mapped anew contradicts; a walker's write through a read-only translation.
 enum class Wrong : u8 { freed, impossible, alias, read_only_write };
 
 // A sequence of steps that ends in something no hardware may come to.
