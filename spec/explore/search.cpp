@@ -24,10 +24,11 @@ constexpr std::size_t batch_size = 64; // successors whose places are fetched be
 // decides what comes next: go on, grow the table, begin the next level, end.
 class Search {
 public:
-    Search(const Packing& packing, const SearchLimits& limits)
+    // `expected`: so many states, at most.
+    Search(const Packing& packing, const SearchLimits& limits, u64 expected)
         : packing_(packing), limits_(limits), jobs_(std::max(1u, limits.jobs)),
-          margin_(jobs_ * claim * packing.max_successors()),
-          table_(new WordSet(static_cast<unsigned>(std::bit_width(8 * margin_)))), workers_(jobs_) {}
+          margin_(jobs_ * claim * packing.max_successors()), table_(new WordSet(first_bits(expected))),
+          workers_(jobs_), level_(jobs_), level_start_(jobs_ + 1) {}
 
     Searched run();
     [[nodiscard]] const std::array<u64, 4>& wrong() const { return wrong_; } // how often, by kind
@@ -41,9 +42,11 @@ private:
     enum class Phase : u8 { expand, grow, done };
 
     void expand(Worker& w);
-    void expand_claim(Worker& w, u64 start, u64 end);
+    void expand_state(Worker& w, u64 s);
     void flush(Worker& w);
     void grow(unsigned id);
+    [[nodiscard]] unsigned first_bits(u64 expected) const;
+    void next_level();
     void make_larger() noexcept;
     void decide() noexcept;
     [[nodiscard]] bool is_over();
@@ -56,7 +59,8 @@ private:
     Clock::time_point start_{Clock::now()};
     std::unique_ptr<WordSet> table_, larger_;
     std::vector<Worker> workers_;
-    std::vector<u64> frontier_;
+    std::vector<std::vector<u64>> level_; // the frontier: what each worker found last
+    std::vector<u64> level_start_;        // where each of those begins in it, and where it ends
     std::atomic<u64> claimed_{}, nr_states_{};
     Phase phase_{Phase::expand};
     Searched out_;
@@ -64,9 +68,29 @@ private:
 };
 
 u64 Search::bytes_now() const {
-    u64 n = table_->bytes() + frontier_.capacity() * sizeof(u64);
+    u64 n = table_->bytes();
+    for (const std::vector<u64>& found : level_) n += found.capacity() * sizeof(u64);
     for (const Worker& w : workers_) n += w.next.capacity() * sizeof(u64);
     return n;
+}
+
+// A table for as many as there may be: one that grows is filled twice. But not most of the memory at once.
+unsigned Search::first_bits(u64 expected) const {
+    const auto least = static_cast<unsigned>(std::bit_width(8 * margin_));
+    auto bits =
+        static_cast<unsigned>(std::bit_width(std::min<u64>(expected, u64{1} << 28) / 3 * 4 + margin_));
+    while (bits > least && (sizeof(u64) * 3 << bits) > limits_.bytes) --bits;
+    return std::max(bits, least);
+}
+
+// What was found becomes the frontier.
+void Search::next_level() {
+    for (unsigned id = 0; id < jobs_; ++id) {
+        level_[id].swap(workers_[id].next);
+        workers_[id].next.clear();
+        level_start_[id + 1] = level_start_[id] + level_[id].size();
+    }
+    claimed_ = 0;
 }
 
 bool Search::is_over() {
@@ -99,17 +123,12 @@ void Search::decide() noexcept {
         phase_ = Phase::expand;
     }
     out_.peak_bytes = std::max(out_.peak_bytes, bytes_now());
-    if (limits_.progress) limits_.progress(nr_states_, frontier_.size());
+    if (limits_.progress) limits_.progress(nr_states_, level_start_.back());
     if (is_over()) return void(phase_ = Phase::done);
     if (nr_states_ > table_->limit() - margin_) return make_larger();
-    if (claimed_ < frontier_.size()) return;
-    frontier_.clear();
-    for (Worker& w : workers_) {
-        frontier_.insert(frontier_.end(), w.next.begin(), w.next.end());
-        w.next.clear();
-    }
-    claimed_ = 0;
-    if (frontier_.empty()) {
+    if (claimed_ < level_start_.back()) return;
+    next_level();
+    if (level_start_.back() == 0) {
         out_.complete = true;
         phase_ = Phase::done;
     } else {
@@ -146,37 +165,40 @@ void Search::flush(Worker& w) {
     nr_states_.fetch_add(fresh, std::memory_order_relaxed);
 }
 
-void Search::expand_claim(Worker& w, u64 start, u64 end) {
-    for (u64 i = start; i < end; ++i) {
-        packing_.successors(
-            frontier_[i],
-            [&](u64 s, const Step&) {
-                ++w.transitions;
-                table_->prefetch(s);
-                w.batch.push_back(s);
-            },
-            [&](Wrong kind, const Step&) {
-                ++w.transitions;
-                ++w.wrong[static_cast<std::size_t>(kind)];
-            });
-        if (w.batch.size() >= batch_size) flush(w);
-    }
-    flush(w);
+void Search::expand_state(Worker& w, u64 s) {
+    packing_.successors(
+        s,
+        [&](u64 to, const Step&) {
+            ++w.transitions;
+            table_->prefetch(to);
+            w.batch.push_back(to);
+        },
+        [&](Wrong kind, const Step&) {
+            ++w.transitions;
+            ++w.wrong[static_cast<std::size_t>(kind)];
+        });
+    if (w.batch.size() >= batch_size) flush(w);
 }
 
 void Search::expand(Worker& w) {
     const u64 limit = table_->limit() - margin_;
     while (nr_states_.load(std::memory_order_relaxed) <= limit) {
         const u64 start = claimed_.fetch_add(claim);
-        if (start >= frontier_.size()) return;
-        expand_claim(w, start, std::min<u64>(start + claim, frontier_.size()));
+        if (start >= level_start_.back()) return;
+        for (unsigned id = 0; id < jobs_; ++id) {
+            const u64 from = level_start_[id], to = level_start_[id + 1];
+            for (u64 i = std::max(start, from); i < std::min(start + claim, to); ++i)
+                expand_state(w, level_[id][i - from]);
+        }
+        flush(w);
     }
 }
 
 Searched Search::run() {
     table_->insert(packing_.initial());
     nr_states_ = 1;
-    frontier_.push_back(packing_.initial());
+    workers_[0].next.push_back(packing_.initial());
+    next_level();
     std::barrier together(static_cast<std::ptrdiff_t>(jobs_), [this]() noexcept { decide(); });
     auto work = [&](unsigned id) {
         while (phase_ != Phase::done) {
@@ -337,7 +359,7 @@ Estimate estimate(const Space& space, const Graph& g) {
 
 Searched search(const Space& space, const Graph& g, const SearchLimits& limits) {
     const Packing packing(space, g, limits.symmetry);
-    Search s(packing, limits);
+    Search s(packing, limits, estimate(space, g).states);
     Searched out = s.run();
     for (std::size_t k = 0; k < s.wrong().size(); ++k) {
         if (!s.wrong()[k]) continue;
