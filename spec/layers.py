@@ -22,12 +22,14 @@ def layers(bin_dir):
         short(prove, "--file", "percpu.dfy"), short(prove, "--file", "counts.smt2")]
     yield "same source, Z3", "HVO's step on two folios is inductive", [
         [str(HERE / "symbolic/prove.py"), str(bin_dir / "mmodel_prove"), "--theorem", "hvo_two_step"]]
+    yield "Promela and C++, edge by edge", "percpu-vm, unbroken, and its logs", [
+        short(HERE / "link/run.py", "--explorer", str(bin_dir / "mmodel_link"), "--model", "percpu.pml", "--sabotage", "none")]
 
 
 def run(commands, work):
     """(verdict, last words)"""
     for command in commands:
-        if command[0].endswith("run.py") or "proof/" in command[0]: command = [*command, "--dir", str(work)]
+        if "--skip-code" in command: command = [*command, "--dir", str(work)]
         done = subprocess.run(command, capture_output=True, text=True)
         words = (done.stderr or done.stdout).strip().splitlines() or [""]
         if done.returncode == SKIPPED: return "not run", words[-1]
