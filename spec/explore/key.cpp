@@ -150,7 +150,7 @@ void put_pcpu(Writer& w, const pcpu::Pcpu& p) {
         w.put(a.live);
         if (a.live) w.put(a.chunk), w.put_signed(a.off), w.put_signed(a.bytes);
     }
-    for (const pcpu::ChunkId id : p.slots) w.put(u64{id} + 1 & 0xff);
+    for (const pcpu::ChunkId id : p.slots) w.put((u64{id} + 1) & 0xff);
     w.put(u64{p.atomic_alloc_failed} | u64{p.balance_scheduled} << 1 | u64{p.pages.empty()} << 2);
     w.put_signed(p.nr_empty_pop_pages);
     w.put_signed(p.nr_populated);
