@@ -8,41 +8,55 @@ namespace mmodel::cli {
 namespace {
 
 // What only the tasks have, and what only the spaces have.
-void add_tasks(CLI::App& sub, ConcurrentOptions& o) {
+void add_tasks(CLI::App& sub, ConcurrentOptions& o, CLI::Option* concurrent) {
     auto* const name = sub.add_option("--scenario", o.scenarios, "Only this scenario; may be given again")
                            ->type_name("NAME")
-                           ->allow_extra_args(false);
+                           ->allow_extra_args(false)
+                           ->needs(concurrent);
     sub.add_option("--trace", o.trace, "Instead: the tasks of this text trace, with any schedule")
         ->type_name("FILE")
-        ->excludes(name);
+        ->excludes(name)
+        ->needs(concurrent);
     sub.add_option("--preemptions", o.preemptions,
                    "Times that a task is interrupted though it could go on, at most")
         ->check(CLI::Range(0, 16))
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(concurrent);
     sub.add_option("--random", o.random, "Draw N schedules a scenario instead of running all; no bound")
-        ->check(whole_number());
+        ->check(whole_number())
+        ->needs(concurrent);
     sub.add_option("--seed", o.seed, "Seed of --random; the same seed, the same schedules")
         ->check(whole_number())
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(concurrent);
     sub.add_flag("--no-reduction", o.no_reduction,
-                 "Run every schedule, those too that end as another one does");
-    sub.add_flag("--no-faults", o.no_faults, "Let no allocation fail");
+                 "Run every schedule, those too that end as another one does")
+        ->needs(concurrent);
+    sub.add_flag("--no-faults", o.no_faults, "Let no allocation fail")->needs(concurrent);
 }
 
-void add_spaces(CLI::App& sub, SpacesOptions& o) {
+void add_spaces(CLI::App& sub, SpacesOptions& o, CLI::Option* concurrent) {
     sub.add_option("--space", o.spaces,
                    "Only this space; may be given again. Default: those that close in a minute")
         ->type_name("NAME")
-        ->allow_extra_args(false);
-    sub.add_option("--states", o.states, "Stop a space at N states")->check(whole_number());
+        ->allow_extra_args(false)
+        ->excludes(concurrent);
+    sub.add_option("--states", o.states, "Stop a space at N states")
+        ->check(whole_number())
+        ->excludes(concurrent);
     sub.add_option("--megabytes", o.megabytes,
                    "Stop a space at N MiB; default: three quarters of the memory there is")
-        ->check(whole_number());
-    sub.add_option("--jobs", o.jobs, "Threads; default: one a CPU")->check(CLI::Range(1, 64));
+        ->check(whole_number())
+        ->excludes(concurrent);
+    sub.add_option("--jobs", o.jobs, "Threads; default: one a CPU")
+        ->check(CLI::Range(1, 64))
+        ->excludes(concurrent);
     sub.add_option("--tlbs", o.tlbs, "So many CPUs' TLBs instead of the space's own number")
-        ->check(CLI::Range(1, int{explore::max_tlbs}));
-    sub.add_flag("--first", o.first, "Stop a space at its first violation");
-    sub.add_flag("--no-symmetry", o.no_symmetry, "Tell apart what is interchangeable: frames, CPUs");
+        ->check(CLI::Range(1, int{explore::max_tlbs}))
+        ->excludes(concurrent);
+    sub.add_flag("--first", o.first, "Stop a space at its first violation")->excludes(concurrent);
+    sub.add_flag("--no-symmetry", o.no_symmetry, "Tell apart what is interchangeable: frames, CPUs")
+        ->excludes(concurrent);
 }
 
 } // namespace
@@ -67,9 +81,10 @@ void add_explore(CLI::App& app, ExploreOptions& o) {
         "allocations and with\n"
         "each of them failing. One line a scenario; what breaks is shown as the shortest "
         "schedule, one column a task.");
-    sub->add_flag("--concurrent", o.concurrent, "Schedules of concurrent operations");
-    add_tasks(*sub, o.tasks);
-    add_spaces(*sub, o.spaces);
+    CLI::Option* concurrent =
+        sub->add_flag("--concurrent", o.concurrent, "Schedules of concurrent operations");
+    add_tasks(*sub, o.tasks, concurrent);
+    add_spaces(*sub, o.spaces, concurrent);
     sub->add_option("--sabotage", o.tasks.sabotage, "Break the model in this way")->type_name("NAME");
     sub->add_option("--seconds", o.tasks.seconds, "How long: a space, or all scenarios together; 0: no limit")
         ->check(seconds_range())

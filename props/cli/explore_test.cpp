@@ -58,7 +58,9 @@ TEST_CASE("explore refuses what makes no sense, in one line") {
     for (const Args& args : {Args{"explore", "--space", "nowhere"},
                              {"explore", "--sabotage", "none_such"},
                              {"explore", "--tlbs", "9"},
-                             {"explore", "--states", "many"}}) {
+                             {"explore", "--states", "many"},
+                             {"explore", "--seed", "3"},
+                             {"explore", "--concurrent", "--space", "hvo-walker"}}) {
         const Said s = run_mmodel(args);
         CHECK(s.status == 2);
         CHECK(s.out.empty());
