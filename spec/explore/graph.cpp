@@ -77,14 +77,12 @@ private:
     std::vector<Decision> script_;
     std::vector<u16> nr_choices_; // by allocation so far
     u16 nr_picked_{};
-    const hvo::Pool* pool_{};
     u32 at_{};
     Mays mays_;
     u16 op_idx_{}, event_idx_{};
     u32 rest_idx_{};
-    // ... and what of it a view shows.
     const State* state_{};
-    Seen seen_;
+    Seen seen_; // what a view shows of it
 };
 
 // A watch for one run: judged, and followed through the graph.
@@ -141,7 +139,7 @@ void Builder::follow(u64 outcome, const Machine& m, const Mays& now, const Event
             mays_ = now;
             return;
         }
-    Draft d{.to = add_node(m, *pool_, now),
+    Draft d{.to = add_node(m, state_->pool, now),
             .outcome = outcome,
             .label = label_of(e),
             .waits = e.kind == EventKind::synchronize_rcu,
@@ -279,7 +277,6 @@ u64 Builder::run(u32 rest, u16 op_idx) {
     if (options_.judged) monitor.emplace(w, op);
     RunWatch watch{*this, monitor ? &*monitor : nullptr};
     state_ = &w.own();
-    pool_ = &state_->pool;
     if (options_.view) seen_.begin(w.machine());
     ++g_.nr_runs;
     try {

@@ -5,7 +5,6 @@
 #include <barrier>
 #include <chrono>
 #include <cmath>
-#include <mutex>
 #include <thread>
 #include <unordered_map>
 
