@@ -49,7 +49,7 @@ def exponent(points):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--explorer", default=str(HERE.parent.parent / "build/release/bin/mmodel_link"))
+    ap.add_argument("--explorer", type=os.path.abspath, default=str(HERE.parent.parent / "build/release/bin/mmodel_link"))
     ap.add_argument("--times", type=int, default=3)
     ap.add_argument("--no-growth", action="store_true", help="without the growth of CPU time (a minute or two, 2 GiB)")
     ap.add_argument("--check", action="store_true", help="fail when a goal is not met")

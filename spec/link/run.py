@@ -165,7 +165,7 @@ def read_table(path):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--explorer", default=str(HERE.parent.parent / "build/release/bin/mmodel_link"), help="the C++ side")
+    ap.add_argument("--explorer", type=os.path.abspath, default=str(HERE.parent.parent / "build/release/bin/mmodel_link"), help="the C++ side")
     ap.add_argument("--json", action="store_true", help="one JSON object a run")
     ap.add_argument("--model", help="this model only: hvo.pml or percpu.pml")
     ap.add_argument("--sabotage", help="runs with this sabotage only (or: none)")
