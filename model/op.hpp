@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "model/machine/types.hpp"
+#include "model/machine/faults.hpp"
 
 namespace mmodel {
 
@@ -52,18 +52,6 @@ inline constexpr std::size_t max_folios = 16; // folio slots a world has; a list
 inline constexpr std::size_t max_walkers = 4;
 inline constexpr std::size_t max_areas = 64; // area slots
 inline constexpr std::size_t max_chunks = 8; // chunk slots, for chunks that no list holds
-inline constexpr std::size_t max_faults = 2; // allocations of one operation that can be told to fail
-inline constexpr u16 no_fault = 0xffff;
-
-// Which allocations of the operation fail, by their order in it (0 = the first). Unused entries are no_fault;
-// ascending.
-struct Faults {
-    std::array<u16, max_faults> nth{no_fault, no_fault};
-
-    auto operator<=>(const Faults&) const = default;
-    [[nodiscard]] constexpr bool has(u64 n) const { return n == nth[0] || n == nth[1]; }
-    [[nodiscard]] constexpr bool any() const { return nth[0] != no_fault; }
-};
 
 // Fields an operation does not use are zero, so that == on operations is == on what they mean (see
 // canonical()).

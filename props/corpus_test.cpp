@@ -9,9 +9,9 @@
 #include <set>
 #include <sstream>
 
-#include "fuzz/bytes.hpp"
-#include "fuzz/shrink.hpp"
-#include "fuzz/trace_case.hpp"
+#include "fuzz/ops/bytes.hpp"
+#include "fuzz/ops/shrink.hpp"
+#include "fuzz/ops/trace_case.hpp"
 #include "props/audit.hpp"
 #include "props/example.hpp"
 

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "fuzz/trace.hpp"
+#include "fuzz/ops/trace.hpp"
 
 namespace mmodel {
 

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "fuzz/trace.hpp"
-#include "spec/check.hpp"
+#include "fuzz/ops/trace.hpp"
+#include "spec/judge/check.hpp"
+#include "model/step.hpp"
 
 namespace mmodel {
 

@@ -5,6 +5,7 @@
 #include "props/example.hpp"
 #include "props/prop.hpp"
 #include "props/reach.hpp"
+#include "model/step.hpp"
 
 namespace mmodel {
 namespace {

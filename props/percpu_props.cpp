@@ -6,10 +6,11 @@
 #include <set>
 #include <span>
 
-#include "fuzz/bytes.hpp"
+#include "fuzz/ops/bytes.hpp"
 #include "props/example.hpp"
 #include "props/prop.hpp"
 #include "props/reach.hpp"
+#include "model/step.hpp"
 
 namespace mmodel {
 namespace {

@@ -11,11 +11,11 @@
 
 #include <rapidcheck/detail/TestListenerAdapter.h>
 
-#include "fuzz/bytes.hpp"
-#include "fuzz/shrink.hpp"
+#include "fuzz/ops/bytes.hpp"
+#include "fuzz/ops/shrink.hpp"
 #include "props/audit.hpp"
 #include "props/environment.hpp"
-#include "spec/check.hpp"
+#include "spec/judge/check.hpp"
 
 namespace mmodel {
 namespace {

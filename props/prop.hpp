@@ -10,8 +10,8 @@
 
 #include <rapidcheck.h>
 
-#include "fuzz/generate.hpp"
-#include "fuzz/trace.hpp"
+#include "fuzz/ops/generate.hpp"
+#include "fuzz/ops/trace.hpp"
 
 namespace mmodel {
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "fuzz/generate.hpp"
+#include "fuzz/ops/generate.hpp"
 #include "model/world.hpp"
 #include "props/example.hpp"
 

@@ -13,7 +13,7 @@ CONCURRENT = ["explore", "--concurrent", "--no-faults"]
 
 def layers(bin_dir):
     """Name, what is shown, commands; all of them have to succeed."""
-    spin, prove = HERE / "concurrency/run.py", HERE / "proof/prove.py"
+    spin, prove = HERE / "promela/hardware/run.py", HERE / "proof/prove.py"
     short = lambda script, *args: [str(script), "--jobs", "1", "--skip-code", str(SKIPPED), *args]
     yield "every interleaving, of the code", "22 scenarios, two preemptions", [[str(bin_dir / "mmodel"), *CONCURRENT]]
     yield "every interleaving, Spin", "HVO with a reader; percpu", [
@@ -23,7 +23,7 @@ def layers(bin_dir):
     yield "same source, Z3", "HVO's step on two folios is inductive", [
         [str(HERE / "symbolic/prove.py"), str(bin_dir / "mmodel_prove"), "--theorem", "hvo_two_step"]]
     yield "Promela and C++, edge by edge", "percpu-vm, unbroken, and its logs", [
-        short(HERE / "link/run.py", "--explorer", str(bin_dir / "mmodel_link"), "--model", "percpu.pml", "--sabotage", "none")]
+        short(HERE / "promela/link/run.py", "--explorer", str(bin_dir / "mmodel_link"), "--model", "percpu.pml", "--sabotage", "none")]
 
 
 def run(commands, work):

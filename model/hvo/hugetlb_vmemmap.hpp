@@ -15,12 +15,6 @@ template <class K>
     return vmemmap_start(k, f) + k.geometry().vmemmap_pages(f.order);
 }
 
-// folio_test_hugetlb_vmemmap_optimized(): read through the vmemmap, as every reader does.
-template <class M>
-[[nodiscard]] bool is_optimised(const M& m, Pfn head) {
-    return m.read(m.translate(m.geometry().vpage_of(head)).pfn()).optimised;
-}
-
 // vmemmap_should_optimize_folio()
 template <class K>
 [[nodiscard]] bool vmemmap_should_optimize_folio(const K& k, Folio f, bool enabled) {

@@ -10,15 +10,10 @@
 #include <span>
 #include <vector>
 
+#include "model/hvo/folio.hpp"
 #include "model/machine/kernel.hpp"
 
 namespace mmodel::hvo {
-
-// A compound page: its head, and 2^order base pages.
-struct Folio {
-    Pfn head{};
-    u8 order{};
-};
 
 // A list of pages linked through page->lru: added at its head, taken from its head.
 class PageList {

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "model/machine/event.hpp"
+#include "model/machine/faults.hpp"
 #include "model/machine/machine.hpp"
 #include "model/machine/sabotage.hpp"
-#include "model/op.hpp"
 
 namespace mmodel {
 

@@ -76,7 +76,7 @@ enum class Sabotage : unsigned char {
     touch_surplus_unit,      // units without a CPU are populated too
     remap_without_flush,     // a page just mapped is unmapped and mapped again
     leak_failed_alloc,       // a failed populate frees only the failing CPU's pages
-    // Seen only where operations run at the same time (spec/concurrent).
+    // Seen only where operations run at the same time (spec/tasks).
     no_pmd_recheck,       // a PMD is not looked at again once its lock is held: who came first is overwritten
     lost_race_fails,      // who finds the PMD split by another one returns -ENOMEM
     no_alloc_mutex,       // nobody takes pcpu_alloc_mutex

@@ -3,19 +3,11 @@
 // is the model's or the real file's.
 #pragma once
 
+#include "model/outcome.hpp"
 #include "model/percpu/balance.hpp"
 #include "model/percpu/first_chunk.hpp"
 
 namespace mmodel::pcpu {
-
-// What an operation returned; see mmodel::Outcome. value: where the area is (chunk << 32 | offset), a
-// physical address, the chunk, or whether it should be reclaimed.
-struct Result {
-    bool disabled{};
-    Errno err{};
-    u64 value{};
-    static Result disable() { return {.disabled = true}; }
-};
 
 constexpr u64 value_of(Where w) { return u64{w.chunk} << 32 | static_cast<u32>(w.off); }
 
@@ -56,16 +48,16 @@ struct ModelCalls {
 };
 
 template <class Calls>
-Result boot(const Pcpu& p, Calls& calls, const Op& op) {
-    if (p.booted) return Result::disable();
+Outcome boot(const Pcpu& p, Calls& calls, const Op& op) {
+    if (p.booted) return Outcome::disable();
     return {.err = calls.boot({op.bytes, op.page, op.to, op.align, op.on})};
 }
 
 // An area into its slot. Nothing: the request was refused (-EINVAL) or there was no space or memory
 // (-ENOMEM).
 template <class Calls>
-Result alloc(Pcpu& p, Calls& calls, u8 slot, const Request& r) {
-    if (!p.booted || p.areas[slot].live) return Result::disable();
+Outcome alloc(Pcpu& p, Calls& calls, u8 slot, const Request& r) {
+    if (!p.booted || p.areas[slot].live) return Outcome::disable();
     const u64 size = (r.bytes + min_alloc_bytes - 1) / min_alloc_bytes * min_alloc_bytes;
     const bool legal = is_legal(p.sizes, size, std::max<u64>(r.align, min_alloc_bytes));
     const std::optional<Where> w = calls.alloc(r);
@@ -77,44 +69,44 @@ Result alloc(Pcpu& p, Calls& calls, u8 slot, const Request& r) {
 // free_percpu() of what is not allocated would corrupt the chunk: it is refused here, and never asked of a
 // real file.
 template <class Calls>
-Result free(Pcpu& p, Calls& calls, u8 slot, bool again) {
+Outcome free(Pcpu& p, Calls& calls, u8 slot, bool again) {
     Area& a = p.areas[slot];
-    if (again) return !a.live && a.chunk != no_chunk ? Result{.err = Errno::inval} : Result::disable();
-    if (!a.live) return Result::disable();
+    if (again) return !a.live && a.chunk != no_chunk ? Outcome{.err = Errno::inval} : Outcome::disable();
+    if (!a.live) return Outcome::disable();
     a.live = false;
     return {.err = calls.free({a.chunk, a.off}) ? Errno::ok : Errno::inval};
 }
 
 // kernel/module/main.c: percpu_modalloc(): an alignment past a page is cut to one.
 template <class Calls>
-Result module_load(Pcpu& p, Calls& calls, const Op& op) {
+Outcome module_load(Pcpu& p, Calls& calls, const Op& op) {
     const u64 align = std::min<u64>(op.align, p.sizes.page_bytes);
     return alloc(p, calls, op.folio, {.bytes = op.bytes, .align = align, .reserved = true, .atomic = false});
 }
 
 template <class Calls>
-Result balance(const Pcpu& p, Calls& calls) {
-    if (!p.booted || !p.balance_scheduled) return Result::disable();
+Outcome balance(const Pcpu& p, Calls& calls) {
+    if (!p.booted || !p.balance_scheduled) return Outcome::disable();
     calls.balance();
     return {};
 }
 
 // Percpu memory of a CPU that is not online is there all the same: nothing is allocated when it comes.
 template <class K, class Calls>
-Result cpu_online(K& k, Calls& calls, const Op& op) {
+Outcome cpu_online(K& k, Calls& calls, const Op& op) {
     const Config& c = k.machine().config();
     if (!c.cpu_possible(op.nid) || op.nid == c.boot_cpu() || k.machine().is_online(op.nid) == op.on)
-        return Result::disable();
+        return Outcome::disable();
     k.machine().set_online(op.nid, op.on);
     calls.online(op.nid, op.on);
     return {};
 }
 
 template <class Calls>
-Result lookup(const Pcpu& p, Calls& calls, const Op& op) {
+Outcome lookup(const Pcpu& p, Calls& calls, const Op& op) {
     const Area& a = p.areas[op.folio];
     if (!a.live || op.nid >= p.nr_cpu_ids() || !p.is_possible(op.nid) || op.page >= static_cast<u32>(a.bytes))
-        return Result::disable();
+        return Outcome::disable();
     return {.value =
                 calls.lookup(p.chunk_addr(p.chunks[a.chunk], op.nid, 0) + static_cast<u64>(a.off) + op.page)};
 }
@@ -128,9 +120,9 @@ Result lookup(const Pcpu& p, Calls& calls, const Op& op) {
 }
 
 template <class Calls>
-Result vm_create(Pcpu& p, Calls& calls, const Op& op) {
+Outcome vm_create(Pcpu& p, Calls& calls, const Op& op) {
     ChunkId& slot = p.slots[op.folio % max_chunks];
-    if (!p.booted || slot != no_chunk) return Result::disable();
+    if (!p.booted || slot != no_chunk) return Outcome::disable();
     const ChunkId id = calls.create();
     if (id == no_chunk) return {.err = Errno::nomem};
     p.slots[op.folio % max_chunks] = id;
@@ -138,15 +130,15 @@ Result vm_create(Pcpu& p, Calls& calls, const Op& op) {
 }
 
 template <class Calls>
-Result on_chunk(Pcpu& p, Calls& calls, const Op& op) {
+Outcome on_chunk(Pcpu& p, Calls& calls, const Op& op) {
     const ChunkId id = p.slots[op.folio % max_chunks];
-    if (id == no_chunk) return Result::disable();
+    if (id == no_chunk) return Outcome::disable();
     const int start = static_cast<int>(op.page), end = static_cast<int>(op.to);
     if (op.kind == OpKind::vm_populate)
-        return is_run(p, id, op, false) ? Result{.err = calls.populate(id, start, end)} : Result::disable();
+        return is_run(p, id, op, false) ? Outcome{.err = calls.populate(id, start, end)} : Outcome::disable();
     if (op.kind == OpKind::vm_should_reclaim) return {.value = calls.should_reclaim(id)};
     if (op.kind == OpKind::vm_depopulate) {
-        if (!is_run(p, id, op, true)) return Result::disable();
+        if (!is_run(p, id, op, true)) return Outcome::disable();
         calls.depopulate(id, start, end);
         return {};
     }
@@ -157,7 +149,7 @@ Result on_chunk(Pcpu& p, Calls& calls, const Op& op) {
 
 // One operation, by name. Needs: is_percpu(op.kind).
 template <class K, class Calls>
-Result run(Pcpu& p, K& k, Calls& calls, const Op& op) {
+Outcome run(Pcpu& p, K& k, Calls& calls, const Op& op) {
     switch (op.kind) {
     case OpKind::pcpu_boot: return boot(p, calls, op);
     case OpKind::pcpu_alloc: return alloc(p, calls, op.folio, {op.bytes, op.align, false, op.on});
@@ -172,7 +164,7 @@ Result run(Pcpu& p, K& k, Calls& calls, const Op& op) {
     case OpKind::vm_depopulate:
     case OpKind::vm_destroy:
     case OpKind::vm_should_reclaim: return on_chunk(p, calls, op);
-    default: return Result::disable();
+    default: return Outcome::disable();
     }
 }
 

@@ -25,6 +25,9 @@ struct Area {
     bool operator==(const Area&) const = default;
 };
 
+// Kernel objects that a chunk is made of.
+inline constexpr u64 objects_per_chunk = 4; // the struct, two bitmaps, the blocks
+
 struct Pcpu {
     bool booted{};
     Sizes sizes{};

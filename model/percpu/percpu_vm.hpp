@@ -202,7 +202,6 @@ struct ChunkAreas {
     [[nodiscard]] Congruent congruent() const { return {offsets, sizes, align}; }
 };
 
-inline constexpr u64 objects_per_chunk = 4; // the struct, two bitmaps, the blocks
 
 // mm/percpu.c: pcpu_alloc_chunk(), pcpu_free_chunk(): what describes a chunk, in memory.
 template <class K>

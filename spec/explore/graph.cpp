@@ -9,7 +9,8 @@
 
 #include "spec/explore/may.hpp"
 #include "spec/explore/seen.hpp"
-#include "spec/symbolic/world_view.hpp"
+#include "spec/inductive/world_view.hpp"
+#include "model/step.hpp"
 
 namespace mmodel::explore {
 namespace {

@@ -12,7 +12,8 @@
 #include <optional>
 #include <span>
 
-#include "spec/check.hpp"
+#include "model/machine/sabotage.hpp"
+#include "spec/judge/check.hpp"
 #include "spec/explore/key.hpp"
 
 namespace mmodel::explore {
@@ -53,7 +54,7 @@ struct Node {
 inline constexpr u16 no_op = 0xffff;
 
 // What a node looks like from outside, as bytes that another model of the same space can tell too, and what
-// each entry of a page's list looks like in a TLB (spec/link).
+// each entry of a page's list looks like in a TLB (spec/promela/link).
 struct NodeView {
     std::string bytes{};
     std::array<std::array<u8, 8>, max_tracked> entries{};

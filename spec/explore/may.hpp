@@ -5,6 +5,7 @@
 #include <array>
 #include <vector>
 
+#include "model/machine/event.hpp"
 #include "model/machine/machine.hpp"
 #include "spec/explore/space.hpp"
 

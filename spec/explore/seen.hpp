@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "model/machine/event.hpp"
 #include "spec/explore/space.hpp"
 
 namespace mmodel::explore {

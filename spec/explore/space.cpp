@@ -221,7 +221,7 @@ Space both() {
     return s;
 }
 
-// ---- spaces that spec/link has in Promela, too: every single failure
+// ---- spaces that spec/promela/link has in Promela, too: every single failure
 
 Space link_hvo(std::string name, u8 nr_tlbs, std::initializer_list<u64> pages) {
     Space s = hvo_space(std::move(name), "two small folios in one PMD, one by one and as a list", 4);

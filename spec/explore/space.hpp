@@ -47,7 +47,7 @@ struct Space {
 // Spaces that close in a minute together, and those that take longer.
 [[nodiscard]] std::vector<Space> default_spaces();
 [[nodiscard]] std::vector<Space> large_spaces();
-// Those that spec/link has in Promela, too.
+// Those that spec/promela/link has in Promela, too.
 [[nodiscard]] std::vector<Space> link_spaces();
 
 } // namespace mmodel::explore

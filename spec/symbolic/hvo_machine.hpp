@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "model/hvo/pool.hpp"
+#include "model/hvo/operations.hpp"
 #include "spec/symbolic/paths.hpp"
 #include "spec/symbolic/terms.hpp"
 

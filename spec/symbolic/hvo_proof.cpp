@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "spec/symbolic/hvo_watch.hpp"
-#include "spec/symbolic/invariant.hpp"
+#include "spec/inductive/invariant.hpp"
 
 namespace mmodel::symbolic {
 
@@ -17,7 +17,6 @@ bool AnyFaults::has(u64 n) const {
 namespace {
 
 using K = Kernel<HvoWatch, HvoMachine, AnyFaults>;
-using hvo::Outcome;
 using spec::Inv;
 
 std::vector<Claim> invariant(const HvoState& s) {
@@ -170,7 +169,7 @@ Outcome run(Paths& paths, HvoMachine& m, hvo::Pool& pool, K& k, const Op& op) {
     }
 }
 
-// spec/refinement.cpp, second half: what the outcome promises of each folio.
+// spec/judge/refinement.cpp, second half: what the outcome promises of each folio.
 void judge_outcome(const HvoState& was, const HvoMachine& m, const hvo::Pool& pool, const Op& op,
                    const Outcome& o, const K& k, std::vector<Claim>& out) {
     const bool failed = o.err != Errno::ok, wanted = k.nr_failed_allocs() > 0;

@@ -13,7 +13,7 @@ bool is_tail(u8 s) { return s == slot::tail || s >= slot::meta; }
 
 Term yes(const HvoMachine& m, bool b) { return m.now.c.bool_val(b); }
 
-// include/linux/page-flags.h: compound_head() of every struct page of a vmemmap page, as spec/discipline.cpp
+// include/linux/page-flags.h: compound_head() of every struct page of a vmemmap page, as spec/judge/discipline.cpp
 // has it: right, right while the static key is on, or wrong.
 enum class Reader { right, right_with_key, wrong };
 

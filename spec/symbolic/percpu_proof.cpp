@@ -3,7 +3,7 @@
 // and destroying a chunk, on every path, with any allocations failing.
 #include <map>
 
-#include "spec/symbolic/invariant.hpp"
+#include "spec/inductive/invariant.hpp"
 #include "spec/symbolic/percpu_machine.hpp"
 #include "spec/symbolic/proof.hpp"
 
@@ -12,7 +12,7 @@ namespace {
 
 using spec::Inv;
 
-// spec/percpu_rest.cpp, judge by judge, as formulas.
+// spec/judge/percpu_rest.cpp, judge by judge, as formulas.
 class PercpuWatch {
 public:
     explicit PercpuWatch(const PercpuShape& s) : shape_(s) {}
@@ -130,11 +130,11 @@ std::vector<Step> steps(const PercpuShape& s) {
     return out;
 }
 
-pcpu::Result run(pcpu::Pcpu& p, K& k, const Op& op) {
+Outcome run(pcpu::Pcpu& p, K& k, const Op& op) {
     pcpu::ModelCalls<K> calls{k, p};
     if (op.kind != OpKind::vm_create) return pcpu::on_chunk(p, calls, op);
     const pcpu::ChunkId id = calls.create();
-    return id == pcpu::no_chunk ? pcpu::Result{.err = Errno::nomem} : pcpu::Result{.value = id};
+    return id == pcpu::no_chunk ? Outcome{.err = Errno::nomem} : Outcome{.value = id};
 }
 
 void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Sabotage sabotage, Paths& paths,
@@ -148,7 +148,7 @@ void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Sabotage
         K k(m, watch, AnyFaults{&paths}, sabotage);
         pcpu::Pcpu p = m.begin(step.chunk);
         if (!step.chunk && p.chunks.nr_live() == s.nr_chunks) throw Infeasible{}; // no place is left
-        const pcpu::Result o = run(p, k, step.op);
+        const Outcome o = run(p, k, step.op);
         m.end(p, step.chunk);
         std::vector<Claim> claims = watch.claims();
         for (Claim& x : invariant(m.now)) claims.push_back(std::move(x));

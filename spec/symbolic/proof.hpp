@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/machine/sabotage.hpp"
-#include "spec/invariant.hpp"
+#include "spec/judge/invariant.hpp"
 #include "spec/symbolic/paths.hpp"
 #include "spec/symbolic/terms.hpp"
 

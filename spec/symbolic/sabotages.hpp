@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Which breaks of model/machine/sabotage.hpp the proofs must refute, and by which theorem. Breaks that are
-// not here lie outside of what this layer runs. spec/sabotage.py reads this table.
+// not here lie outside of what this layer runs. spec/sabotage/sabotage.py reads this table.
 #pragma once
 
 #include <array>

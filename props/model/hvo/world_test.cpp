@@ -3,8 +3,9 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
-#include "fuzz/generate.hpp"
+#include "fuzz/ops/generate.hpp"
 #include "props/example.hpp"
+#include "model/step.hpp"
 
 namespace mmodel {
 

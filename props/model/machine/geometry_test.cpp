@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "fuzz/bytes.hpp"
+#include "fuzz/ops/bytes.hpp"
 #include "props/example.hpp"
 
 namespace mmodel {

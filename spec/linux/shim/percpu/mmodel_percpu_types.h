@@ -3,7 +3,7 @@
 #ifndef MMODEL_PERCPU_TYPES_H
 #define MMODEL_PERCPU_TYPES_H
 
-#include "../mmodel_percpu_abi.h"
+#include "mmodel_percpu_abi.h"
 #include <mmodel_base.h>
 #include <mmodel_list.h>
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What a campaign against a kernel tree's file runs: sequences whose last operation is swept with failing
+// allocations, then random ones. What the findings of spec/linux/findings need is among the sequences, so
+// that whether they are found does not depend on chance or on how fast the machine is.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "fuzz/ops/generate.hpp"
+
+namespace mmodel::bench {
+
+// A sequence whose last operation is swept: each of its allocations is failed in turn, then pairs of them.
+struct Scenario {
+    const char* config;
+    std::vector<Op> ops;
+};
+
+struct Plan {
+    std::vector<Scenario> scenarios;
+    std::vector<const char*> random_configs; // sequences are drawn for these in turn
+    Mix mix;
+    std::size_t random_length;
+};
+
+// For a file by its name: "hugetlb_vmemmap", "percpu-vm", "percpu".
+[[nodiscard]] Plan plan_for(std::string_view file);
+
+// The parts of it.
+[[nodiscard]] std::vector<Scenario> percpu_scenarios();
+[[nodiscard]] std::vector<Scenario> percpu_vm_scenarios();
+
+} // namespace mmodel::bench

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel explore --concurrent: schedules of concurrent operations, scenario by scenario.
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "fuzz/cli/explore.hpp"
+#include "fuzz/ops/trace_case.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Named {
+    std::string name, sentence;
+    concurrent::Case what;
+};
+
+std::expected<std::vector<Named>, Failure> chosen(const ConcurrentOptions& o) {
+    std::vector<Named> out;
+    if (!o.trace.empty()) {
+        const auto in = load(o.trace);
+        if (!in) return std::unexpected(in.error());
+        if (in->trace.tasks.nr_ops.empty())
+            return std::unexpected(Failure{fmt::format(
+                "{}: no line such as 'concurrent 1,1 schedule' says which operations are tasks", o.trace)});
+        out.push_back({o.trace, "", case_of(in->trace)});
+    }
+    for (const std::string& name : o.scenarios) {
+        const concurrent::Scenario* s = concurrent::scenario_named(name);
+        if (!s)
+            return std::unexpected(
+                Failure{fmt::format("there is no scenario '{}'; --list names them", name)});
+        out.push_back({name, std::string(s->sentence), s->what});
+    }
+    if (out.empty())
+        for (const concurrent::Scenario& s : concurrent::scenarios())
+            out.push_back({std::string(s.name), std::string(s.sentence), s.what});
+    return out;
+}
+
+std::string_view kind_of(const concurrent::Found& f) {
+    return f.what.tasks.empty() ? "even one operation after the other" : "at the same time";
+}
+
+Json json_of(const ConcurrentOptions& o, const Named& n, const concurrent::Explored& r) {
+    Json violations = Json::array();
+    for (const concurrent::Found& f : r.found) {
+        Trace t = mmodel::trace_of(f.what, f.schedule);
+        t.expect = name_of(f.violation);
+        violations.push_back({{"invariant", name_of(f.violation)},
+                              {"meaning", meaning(f.violation)},
+                              {"found", f.violation.detail},
+                              {"concurrent", !f.what.tasks.empty()},
+                              {"slices", f.schedule.size()},
+                              {"trace", print_trace(t)}});
+    }
+    return {{"kind", "concurrent"},
+            {"scenario", n.name},
+            {"geometry", print_config(n.what.config)},
+            {"tasks", n.what.tasks.size()},
+            {"variants", r.variants},
+            {"schedules", r.schedules},
+            {"pruned", r.pruned},
+            {"events", r.steps},
+            {"endings", r.endings.size()},
+            {"complete", r.complete && !o.random},
+            {"preemptions", o.preemptions},
+            {"random", o.random},
+            {"seed", o.seed},
+            {"reduction", !o.no_reduction},
+            {"sabotage", o.sabotage},
+            {"seconds", r.seconds},
+            {"verdict", r.found.empty() ? "holds" : "violates"},
+            {"violations", std::move(violations)}};
+}
+
+void print_head() {
+    fmt::print("{:<22} {:>8} {:>10} {:>10} {:>12} {:>8}  {:<16} {}\n", "scenario", "variants", "schedules",
+               "pruned", "events", "seconds", "reach", "verdict");
+}
+
+void print_row(const ConcurrentOptions& o, const Named& n, const concurrent::Explored& r) {
+    const std::string reach = o.random     ? "at random"
+                              : r.complete ? fmt::format("{} preemptions", o.preemptions)
+                                           : "cut";
+    fmt::print("{:<22} {:>8} {:>10} {:>10} {:>12} {:>8.2f}  {:<16} {}\n", n.name, r.variants,
+               grouped(r.schedules), grouped(r.pruned), grouped(r.steps), r.seconds, reach,
+               r.found.empty() ? "holds" : fmt::format("violates {}", name_of(r.found.front().violation)));
+    std::fflush(stdout);
+}
+
+void print_found(const Named& n, const concurrent::Found& f) {
+    Trace t = mmodel::trace_of(f.what, f.schedule);
+    t.expect = name_of(f.violation);
+    fmt::print("\n{}: {}\n  \"{}\"\n  found  {}: {}\n", n.name, name_of(f.violation), meaning(f.violation),
+               kind_of(f), f.violation.detail);
+    if (!f.what.before.empty()) fmt::print("  first  {}\n", one_line(f.what.config.geometry, f.what.before));
+    if (!f.what.tasks.empty()) fmt::print("{}", show_columns(f.what, concurrent::replay(f.what, f.schedule)));
+    fmt::print("  again  {}\n", replay_command(t));
+}
+
+int list(const std::vector<Named>& all) {
+    for (const Named& n : all) fmt::print("{:<22} {}\n", n.name, n.sentence);
+    return exit_holds;
+}
+
+} // namespace
+
+int explore_concurrent(const ConcurrentOptions& o) {
+    const auto all = chosen(o);
+    if (!all) return complain(all.error());
+    if (o.list) return list(*all);
+    concurrent::Options options{.preemptions = o.preemptions,
+                                .reduce = !o.no_reduction,
+                                .faults = !o.no_faults,
+                                .random = o.random,
+                                .seed = o.seed,
+                                .stop = interrupted};
+    if (!o.sabotage.empty()) {
+        const auto sabotage = sabotage_named(o.sabotage);
+        if (!sabotage)
+            return complain(
+                Failure{fmt::format("there is no sabotage '{}'; see spec/sabotage/sabotage.tsv", o.sabotage)});
+        options.sabotage = *sabotage;
+    }
+    if (!o.json) print_head();
+    const auto start = Clock::now();
+    std::vector<std::pair<const Named*, concurrent::Found>> found;
+    int status = exit_holds;
+    for (std::size_t i = 0; i < all->size() && !interrupted(); ++i) {
+        const Named& n = (*all)[i];
+        Progress progress;
+        options.progress = [&](u64 schedules) {
+            progress.show(n.name + ": " + plural(schedules, "schedule"));
+        };
+        if (o.seconds > 0) // what one scenario leaves, the next ones have
+            options.seconds =
+                std::max(0.001, (o.seconds - std::chrono::duration<double>(Clock::now() - start).count()) /
+                                    static_cast<double>(all->size() - i));
+        concurrent::Explored r = concurrent::explore(n.what, options);
+        for (concurrent::Found& f : r.found) f = concurrent::shrink(std::move(f), interrupted);
+        if (!r.found.empty()) status = exit_violation;
+        if (o.json)
+            print_json(json_of(o, n, r));
+        else
+            print_row(o, n, r);
+        for (concurrent::Found& f : r.found) found.emplace_back(&n, std::move(f));
+    }
+    if (o.json) return status;
+    for (const auto& [n, f] : found) print_found(*n, f);
+    if (o.random)
+        fmt::print("\nseed {}: {} schedules a scenario and choice of failing allocations\n", o.seed,
+                   o.random);
+    if (interrupted()) fmt::print("\ninterrupted: what is above is whole, the rest was not run\n");
+    return status;
+}
+
+} // namespace mmodel::cli

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel explore: every state (explore_spaces()), or every interleaving (explore_concurrent()).
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "fuzz/cli/cli.hpp"
+#include "spec/tasks/campaign.hpp"
+#include "spec/explore/explore.hpp"
+
+namespace mmodel::cli {
+
+// Every state of tiny machines.
+struct SpacesOptions {
+    std::vector<std::string> spaces{}; // by name; none: those that close in a minute
+    bool json{};
+    double seconds{}; // 0: no limit
+    u64 states{};     // 0: no limit
+    u64 megabytes{};  // 0: three quarters of the memory there is
+    bool no_symmetry{};
+    bool first{}; // stop a space at its first violation
+    std::string sabotage{};
+    int jobs{}; // 0: as many as there are CPUs
+    int tlbs{}; // 0: as many as the space says
+    bool list{};
+};
+[[nodiscard]] int explore_spaces(const SpacesOptions& o);
+
+// One space on all CPUs, for as long as it is given; for `mmodel run`.
+[[nodiscard]] explore::Explored explore_for(const explore::Space& s, double seconds, Progress& progress);
+// {"kind":"explore","space":...}
+[[nodiscard]] Json explored_json(const explore::Space& s, const explore::Explored& e,
+                                 const std::string& sabotage = {});
+
+// Operations as concurrent tasks.
+struct ConcurrentOptions {
+    std::vector<std::string> scenarios{}; // empty: all
+    std::string trace{};                  // instead of a scenario: its last operations are the tasks
+    std::string sabotage{};
+    u32 preemptions{2};
+    u64 random{}, seed{1};
+    double seconds{};
+    bool no_reduction{}, no_faults{}, json{}, list{};
+};
+int explore_concurrent(const ConcurrentOptions& o);
+
+struct ExploreOptions {
+    bool concurrent{};
+    SpacesOptions spaces{};
+    ConcurrentOptions tasks{};
+};
+void add_explore(CLI::App& app, ExploreOptions& o);
+int explore(const ExploreOptions& o);
+
+// ---- concurrent tasks on the screen
+
+// One column a task, one event a line, '>>>' where an invariant broke.
+[[nodiscard]] std::string show_columns(const concurrent::Case& c, const concurrent::Replayed& r);
+
+// mmodel replay, for a trace with tasks.
+int replay_tasks(const Input& in, const ReplayOptions& o);
+
+} // namespace mmodel::cli

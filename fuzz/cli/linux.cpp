@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel linux: one kernel tree's own file under the specification.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "fuzz/cli/cli.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::Finding& f) {
+    const std::string file = r.tree.name == "hugetlb_vmemmap" ? "" : r.tree.name + "-";
+    return fs::path(o.keep) / fmt::format("{}-{}{}.trace", r.tree.version, file, name_of(f.violation));
+}
+
+void print_head(const bench::Report& r, const LinuxOptions& o) {
+    std::string defines;
+    for (const std::string& d : r.tree.defines) defines += " " + d;
+    fmt::print("Linux {}, {} in {}\n", r.tree.version, r.tree.file, o.tree);
+    if (r.tree.name == "hugetlb_vmemmap")
+        fmt::print("  shape    {} calls; list calls: {}; nr_memmap_pages: {}\n", r.tree.shape,
+                   r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no");
+    if (!defines.empty()) fmt::print("  shims   {}\n", defines);
+    fmt::print("  ran      {}, {} ({}), {} ({}) in {:.1f} s\n", plural(r.sequences, "sequence"),
+               plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
+               plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds);
+    const std::string verdict =
+        r.findings.empty() ? "holds" : "violates " + plural(r.findings.size(), "invariant");
+    fmt::print("  verdict  {}\n", r.sequences ? verdict : "none: nothing ran");
+}
+
+void print_findings(const bench::Report& r, const LinuxOptions& o) {
+    const std::string subject = fmt::format("Linux {}, {}", r.tree.version, r.tree.file);
+    for (const bench::Finding& f : r.findings) {
+        const Trace t = trace_of(f);
+        const std::string again =
+            o.keep.empty() ? replay_command(t, o.tree)
+                           : fmt::format("{} replay {} --tree {}", shell_quoted(program),
+                                         shell_quoted(kept_path(o, r, f).string()), shell_quoted(o.tree));
+        fmt::print("\n{}  seen   {}\n", five_lines({f.violation, subject, t, again}), plural(f.seen, "time"));
+    }
+}
+
+// Keeps every trace; one that cannot be written goes to the terminal.
+int keep_traces(const bench::Report& r, const LinuxOptions& o) {
+    std::error_code ec;
+    fs::create_directories(o.keep, ec);
+    int status = exit_holds;
+    for (const bench::Finding& f : r.findings) {
+        const std::string text = print_trace(trace_of(f));
+        const auto why = write_file(kept_path(o, r, f), text);
+        if (!why) continue;
+        status = complain(Failure{*why + "; the trace:\n" + text, exit_environment});
+    }
+    return status;
+}
+
+int complain_as_json(const LinuxOptions& o, const std::string& version, const bench::Problem& p) {
+    if (o.json && !p.usage) print_json(cannot_build_json(o.tree, version));
+    return complain(p);
+}
+
+// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found until then is kept.
+std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed,
+                                                          const std::string& label) {
+    Progress progress;
+    const auto tell = [&](const std::string& text) { progress.show(fmt::format("{}: {}", label, text)); };
+    return bench::run_tree(unit, {.seconds = seconds, .seed = seed, .progress = tell, .stop = interrupted});
+}
+
+} // namespace
+
+// The compiled file is gone again when this returns.
+std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir, double seconds,
+                                                        u64 seed, std::string_view file) {
+    const WorkDir work;
+    const auto unit = build_tree(dir, work, file);
+    if (!unit) return std::unexpected(unit.error());
+    return run_campaign(*unit, seconds, seed, fmt::format("Linux {}, {}", unit->tree.version, file));
+}
+
+namespace {
+
+constexpr std::array known_files{"hugetlb_vmemmap", "percpu-vm", "percpu"};
+
+int check_file(const LinuxOptions& o, const bench::Tree& tree, double seconds) {
+    const auto r = check_tree(o.tree, seconds, o.seed, tree.name);
+    if (!r) {
+        if (o.json && !r.error().usage) print_json(cannot_build_json(o.tree, tree.version, tree.file));
+        return complain(r.error());
+    }
+    const int kept = o.keep.empty() ? exit_holds : keep_traces(*r, o);
+    if (!o.json) {
+        print_head(*r, o);
+        print_findings(*r, o);
+    } else if (r->sequences) {
+        print_json(report_json(*r, o.tree));
+    }
+    const int status = std::max<int>(kept, r->findings.empty() ? exit_holds : exit_violation);
+    if (r->trouble.empty()) return status;
+    const int early = complain(Failure{
+        fmt::format("Linux {}: the run ended early: {}", tree.version, r->trouble), exit_environment});
+    return r->findings.empty() ? early : status; // what was found stays found
+}
+
+} // namespace
+
+int check_linux(const LinuxOptions& o) {
+    if (!o.file.empty() && std::ranges::find(known_files, o.file) == known_files.end())
+        return complain(Failure{
+            fmt::format("--file: there is no '{}'; known: {}", o.file, fmt::join(known_files, ", "))});
+    const auto tree = open_tree(o.tree);
+    if (!tree) return complain_as_json(o, "", tree.error());
+    std::vector<bench::Tree> chosen;
+    for (const bench::KernelFile& f : tree->files) {
+        if (o.file.empty() ? !f.refusal.empty() : f.name != o.file) continue;
+        const auto one = tree->judged_by(f.name);
+        if (!one) return complain(one.error());
+        chosen.push_back(*one);
+    }
+    if (chosen.empty()) return complain(tree->judged_by(o.file).error());
+    int worst = exit_holds;
+    for (const bench::Tree& one : chosen) {
+        if (interrupted()) break;
+        if (&one != &chosen.front() && !o.json) fmt::print("\n");
+        worst = std::max(worst, check_file(o, one, o.seconds / static_cast<double>(chosen.size())));
+    }
+    return worst;
+}
+
+} // namespace mmodel::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What the options of several subcommands are checked by, and what the help of each ends with.
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "fuzz/cli/cli.hpp"
+
+namespace mmodel::cli {
+
+inline constexpr const char* exit_statuses =
+    "Exit status:\n"
+    "  0  holds: no violation, or just those that were expected\n"
+    "  1  a violation was found (or an expected one was not)\n"
+    "  2  the command line makes no sense, or an input cannot be decoded\n"
+    "  3  something is missing: a compiler, a kernel tree, room to write\n";
+
+inline CLI::Validator seconds_range() {
+    return CLI::Validator(
+        [](std::string& text) {
+            double s = 0;
+            const bool is_time = CLI::detail::lexical_cast(text, s) && std::isfinite(s) && s >= 0 && s <= 1e6;
+            return is_time ? std::string() : "'" + text + "' is no time: wanted seconds from 0 to 1000000";
+        },
+        "SECONDS");
+}
+
+inline CLI::Validator whole_number() {
+    return CLI::Validator(
+        [](std::string& text) { return parse_u64(text) ? std::string() : parse_u64(text).error(); }, "N");
+}
+
+} // namespace mmodel::cli

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// A replay as people read it, and as Graphviz draws it.
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "fuzz/cli/replay.hpp"
+#include "fuzz/ops/generate.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+constexpr std::size_t shown_events = 8;
+constexpr std::size_t max_lines = 40; // of what one operation changed
+constexpr int op_width = 44;
+
+std::string geometry_text(const Config& c) {
+    const Geometry& g = c.geometry;
+    return fmt::format("{}: {} pages of {}, struct page {} bytes, {} entries a table, {}", print_config(c),
+                       grouped(c.frames_per_node * c.nr_nodes), print_bytes(g.page_bytes),
+                       g.struct_page_bytes, g.ptrs_per_pte, plural(c.nr_nodes, "node"));
+}
+
+class TextScreen : public Screen {
+public:
+    explicit TextScreen(const ReplayOptions& o) : options_(o) {}
+
+    void begin(const Input& in, const std::string& subject) override {
+        in_ = &in;
+        subject_ = subject;
+        geometry_ = in.trace.config.geometry;
+        fmt::print("{}: {}, {}, on {}\n", in.name, in.format, plural(in.trace.ops.size(), "operation"),
+                   subject);
+        if (!in.note.empty()) fmt::print("  note      {}\n", in.note);
+        fmt::print("  geometry  {}\n", geometry_text(in.trace.config));
+        if (in.sabotage != Sabotage::none)
+            fmt::print("  sabotage  {}: the model is broken on purpose\n", in.trace.sabotage);
+        if (!in.trace.expect.empty()) fmt::print("  expect    {}\n", in.trace.expect);
+        fmt::print("\n");
+    }
+
+    void step(const ReplayStep& s, const World* before, const World* after) override {
+        const std::string result = s.violations.empty() ? show::result(s.ran.outcome, s.op.kind) : "violates";
+        fmt::print("{} {:>4}  {:<{}} {:<12} {}\n", s.violations.empty() ? "   " : ">>>", s.idx,
+                   print_op(geometry_, s.op), op_width, result,
+                   s.ran.nr_events || s.violations.empty() ? plural(s.ran.nr_events, "event") : "");
+        if (options_.events) print_events(s, 0);
+        if (before) print_change(show::lines(geometry_, show::change(*before, *after)));
+        if (!s.violations.empty()) last_ = s;
+    }
+
+    void state(u64 idx, const World& w) override {
+        fmt::print("\n          the world after operation {}:\n", idx);
+        for (const std::string& l : show::state(w)) fmt::print("            {}\n", l);
+        fmt::print("\n");
+    }
+
+    void end(const Verdict& v, const World*) override {
+        fmt::print("\n");
+        for (const spec::Violation& one : v.violations) print_violation(one);
+        if (!v.violations.empty() && !options_.events && !last_.events.empty()) {
+            fmt::print("the last events of operation {}:\n", last_.idx);
+            print_events(last_, last_.events.size() - std::min(last_.events.size(), shown_events));
+        }
+        print_verdict(v);
+    }
+
+private:
+    static void print_events(const ReplayStep& s, std::size_t from) {
+        for (std::size_t i = from; i < s.events.size(); ++i)
+            fmt::print("            {} {:>5}  {}  in {}()\n",
+                       !s.violations.empty() && is_at(s, i) ? ">" : " ", i, print_event(s.events[i]),
+                       s.events[i].where);
+    }
+    static bool is_at(const ReplayStep& s, std::size_t i) {
+        return !s.violations[0].where.empty() && s.violations[0].event_idx == i;
+    }
+
+    // The last line sums up, so it is always shown.
+    static void print_change(const std::vector<std::string>& lines) {
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            if (lines.size() > max_lines && i == max_lines - 2) {
+                fmt::print("            ... {} more lines; --json has them all\n",
+                           lines.size() - max_lines + 1);
+                i = lines.size() - 1;
+            }
+            fmt::print("            {}\n", lines[i]);
+        }
+    }
+
+    static void print_violation(const spec::Violation& v) {
+        fmt::print("{}\n  \"{}\"\n", name_of(v), meaning(v));
+        if (v.where.empty())
+            fmt::print("  at      rest, after the operation\n");
+        else
+            fmt::print("  at      event {}: {}\n  in      {}()\n", v.event_idx, v.event, v.where);
+        fmt::print("  found   {}\n", v.detail.empty() ? "-" : v.detail);
+    }
+
+    void print_verdict(const Verdict& v) const {
+        const std::string ran =
+            fmt::format("{}, {}", plural(v.nr_ops, "operation"), plural(v.nr_events, "event"));
+        if (v.violations.empty() && v.met) return fmt::print("holds: {}\n", ran);
+        if (v.met)
+            return fmt::print("as expected: {} broke {} at operation {} ({})\n", subject_, in_->trace.expect,
+                              v.op_idx, ran);
+        if (v.violations.empty())
+            return fmt::print("not as expected: the trace says {}, and nothing was broken ({})\n",
+                              in_->trace.expect, ran);
+        fmt::print("violates: {} broke {} at operation {} ({})\n", subject_, name_of(v.violations.front()),
+                   v.op_idx, ran);
+        if (in_->expect) fmt::print("  expected  {}\n", in_->trace.expect);
+        const std::string tree = options_.tree.empty() ? "" : " --tree " + shell_quoted(options_.tree);
+        const std::string file = file_to_name();
+        fmt::print("  again     {}\n",
+                   file.empty() ? replay_command(in_->trace, options_.tree)
+                                : fmt::format("{} replay {}{}", shell_quoted(program), file, tree));
+        if (!file.empty())
+            fmt::print("  keep      {} replay {}{} --minimize -o {}\n", shell_quoted(program), file, tree,
+                       suggested_place(v));
+    }
+
+    // A kernel's violations are findings of that kernel; the model's belong in the corpus.
+    [[nodiscard]] std::string suggested_place(const Verdict& v) const {
+        const std::string name = fmt::format("{}.trace", name_of(v.violations.front()));
+        if (!options_.tree.empty()) return name;
+        const auto all_belong_to = [&](Subsystem s) {
+            return std::ranges::all_of(in_->trace.ops, [&](const Op& op) { return belongs(op.kind, s); });
+        };
+        if (all_belong_to(Subsystem::hvo)) return "corpus/hvo/" + name;
+        return (all_belong_to(Subsystem::percpu) ? "corpus/percpu/" : "corpus/mixed/") + name;
+    }
+    [[nodiscard]] std::string file_to_name() const {
+        const bool named = in_->name != "standard input";
+        return named ? (options_.raw_bytes ? "--bytes " : "") + shell_quoted(in_->name) : "";
+    }
+
+    ReplayOptions options_;
+    const Input* in_{};
+    std::string subject_;
+    Geometry geometry_;
+    ReplayStep last_;
+};
+
+// Only the picture goes to standard output; what broke, to stderr.
+class DotScreen : public Screen {
+public:
+    explicit DotScreen(const ReplayOptions& o) : options_(o) {}
+    void begin(const Input& in, const std::string&) override {
+        name_ = in.name;
+        geometry_ = in.trace.config.geometry;
+        drawn_ = false;
+    }
+    void step(const ReplayStep& s, const World*, const World*) override {
+        last_ = fmt::format("{}: {}", s.idx, print_op(geometry_, s.op));
+    }
+    void state(u64, const World& w) override { draw(w); }
+    void end(const Verdict& v, const World* last) override {
+        if (last && !drawn_) draw(*last);
+        for (const spec::Violation& one : v.violations)
+            say(fmt::format("{}: {} is broken at operation {}", name_, name_of(one), v.op_idx));
+        if (options_.step && !drawn_)
+            say(fmt::format("{}: operation {} was not reached", name_, *options_.step));
+    }
+
+private:
+    void draw(const World& w) {
+        fmt::print("{}", show::dot(w, last_.empty() ? name_ : fmt::format("{}, after {}", name_, last_)));
+        drawn_ = true;
+    }
+    ReplayOptions options_;
+    std::string name_, last_;
+    Geometry geometry_;
+    bool drawn_{};
+};
+
+} // namespace
+
+std::unique_ptr<Screen> text_screen(const ReplayOptions& o) { return std::make_unique<TextScreen>(o); }
+std::unique_ptr<Screen> dot_screen(const ReplayOptions& o) { return std::make_unique<DotScreen>(o); }
+
+} // namespace mmodel::cli

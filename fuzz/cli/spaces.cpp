@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel explore: every state of tiny machines, one line a space.
+#include <algorithm>
+#include <thread>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "fuzz/cli/explore.hpp"
+#include "spec/explore/explore.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+using explore::Explored;
+using explore::Finding;
+using explore::Space;
+
+u64 bytes_of_memory() {
+    return static_cast<u64>(sysconf(_SC_PHYS_PAGES)) * static_cast<u64>(sysconf(_SC_PAGESIZE));
+}
+
+struct Setting {
+    const SpacesOptions& options;
+    Sabotage sabotage{};
+    explore::Limits limits{};
+};
+
+unsigned nr_cpus() { return std::max(1u, std::thread::hardware_concurrency()); }
+u64 most_bytes() { return bytes_of_memory() / 4 * 3; }
+
+std::vector<Space> all_spaces() {
+    std::vector<Space> all = explore::default_spaces();
+    for (Space& s : explore::large_spaces()) all.push_back(std::move(s));
+    return all;
+}
+
+std::expected<std::vector<Space>, Failure> chosen(const SpacesOptions& o) {
+    if (o.spaces.empty()) return explore::default_spaces();
+    std::vector<Space> all = all_spaces(), out;
+    for (const std::string& name : o.spaces) {
+        const auto found = std::ranges::find(all, name, &Space::name);
+        if (found == all.end()) {
+            std::string names;
+            for (const Space& s : all) names += (names.empty() ? "" : ", ") + s.name;
+            return std::unexpected(Failure{fmt::format("there is no space '{}'; there are {}", name, names)});
+        }
+        out.push_back(*found);
+    }
+    return out;
+}
+
+int list_spaces() {
+    const std::size_t nr_default = explore::default_spaces().size();
+    fmt::print("{:<18} {:>5} {:>5} {:>4} {:>7}  {}\n", "space", "ops", "pages", "TLBs", "walkers",
+               "what is in it");
+    const std::vector<Space> all = all_spaces();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (i == nr_default) fmt::print("only by name, minutes and gigabytes:\n");
+        fmt::print("{:<18} {:>5} {:>5} {:>4} {:>7}  {}\n", all[i].name, all[i].alphabet.size(),
+                   all[i].pages.size(), all[i].nr_tlbs, all[i].walkers.size(), all[i].sentence);
+    }
+    return exit_holds;
+}
+
+Trace trace_of(const Space& s, const Finding& f, const std::string& sabotage) {
+    return {.config = s.config, .sabotage = sabotage, .ops = f.ops, .expect = std::string(f.name)};
+}
+
+// Whether a replay of the operations alone shows it; else only the steps do.
+bool is_replayable(const Trace& t, const Setting& s) {
+    const auto r = spec::check_sequence(t.config, t.ops, s.sabotage);
+    return r.violation && spec::fact(r.violation->inv).name == t.expect;
+}
+
+void print_finding(const Space& s, const Finding& f, const Setting& setting) {
+    const Trace t = trace_of(s, f, setting.options.sabotage);
+    fmt::print("\n{}: {}\n", f.name, f.sentence);
+    if (f.steps.empty()) {
+        const spec::Violation& v = f.violation;
+        fmt::print("  where  {}\n", v.where.empty()
+                                        ? "after the operation, at rest"
+                                        : fmt::format("{}(), event {}: {}", v.where, v.event_idx, v.event));
+        fmt::print("  found  {}\n", v.detail.empty() ? "-" : v.detail);
+    } else {
+        fmt::print("  steps  from boot, the shortest way:\n");
+        for (std::size_t i = 0; i < f.steps.size(); ++i)
+            fmt::print("  {} {:>3}  {}\n", i + 1 == f.steps.size() ? ">>>" : "   ", i, f.steps[i]);
+    }
+    fmt::print("  seen   {} in {}\n", plural(f.seen, "time"), s.name);
+    fmt::print("  trace  {}: {}\n", print_config(t.config), one_line(t.config.geometry, t.ops));
+    if (is_replayable(t, setting))
+        fmt::print("  again  {}\n", replay_command(t));
+    else
+        fmt::print("  again  {} explore --space {}{}  (the operations alone do not show it: it matters when "
+                   "the hardware acts)\n",
+                   shell_quoted(program), s.name,
+                   setting.options.sabotage.empty() ? "" : " --sabotage " + setting.options.sabotage);
+}
+
+void print_head() {
+    fmt::print("{:<18} {:>7} {:>9} {:>11} {:>13} {:>5}  {:<9} {:>11} {:>5}  {}\n", "space", "worlds",
+               "events", "states", "transitions", "depth", "reach", "states/s", "B/st", "verdict");
+}
+
+void print_line(const Space& s, const Explored& e) {
+    const double search = std::max(1e-3, e.seconds - e.graph_seconds);
+    fmt::print("{:<18} {:>7} {:>9} {:>11} {:>13} {:>5}  {:<9} {:>11} {:>5.0f}  {}\n", s.name,
+               grouped(e.rests), grouped(e.events), grouped(e.states), grouped(e.transitions), e.depth,
+               e.complete ? "complete" : e.cut_by,
+               grouped(static_cast<u64>(static_cast<double>(e.states) / search)), e.bytes_per_state,
+               e.found.empty() ? "holds" : fmt::format("violates {}", e.found.size()));
+    std::fflush(stdout);
+}
+
+// Said before the search, when it will not reach the end.
+void warn_if_too_large(const Space& s, const explore::Estimate& e, const explore::Limits& limits) {
+    const u64 mib = 1 << 20;
+    if (e.bits > explore::max_state_bits)
+        return say(fmt::format("{}: a state needs {} bits, {} is the most: not searched; fewer --tlbs",
+                               s.name, e.bits, explore::max_state_bits));
+    if (e.bytes > limits.bytes || e.states > limits.states)
+        say(fmt::format("{}: there may be {} states, which need about {} MiB; stops at {} MiB or {}, "
+                        "what was found until then stays",
+                        s.name, grouped(e.states), grouped(e.bytes / mib), grouped(limits.bytes / mib),
+                        limits.states == ~u64{0} ? "when time is out" : plural(limits.states, "state")));
+}
+
+void show(Progress& progress, const Space& s, std::string_view what, u64 n) {
+    progress.show(fmt::format("{}: {} {}", s.name, grouped(n), what));
+}
+
+Explored explore_one(const Space& s, const Setting& setting, Progress& progress) {
+    explore::Limits limits = setting.limits;
+    limits.progress = [&](std::string_view what, u64 n) { show(progress, s, what, n); };
+    limits.estimated = [&](const explore::Estimate& e) { warn_if_too_large(s, e, limits); };
+    explore::Options options{.graph = {.sabotage = setting.sabotage, .stop_at_first = setting.options.first}};
+    if (setting.options.no_symmetry) {
+        options.graph.symmetry = explore::Symmetry::none;
+        options.cpu_symmetry = false;
+    }
+    return explore::explore(s, options, limits);
+}
+
+} // namespace
+
+Json explored_json(const Space& s, const Explored& e, const std::string& sabotage) {
+    Json violations = Json::array();
+    for (const Finding& f : e.found) {
+        const Trace t = trace_of(s, f, sabotage);
+        Json v{{"invariant", f.name},
+               {"meaning", f.sentence},
+               {"operations", t.ops.size()},
+               {"trace", print_trace(t)},
+               {"seen", f.seen}};
+        if (!f.steps.empty()) v["steps"] = f.steps;
+        violations.push_back(std::move(v));
+    }
+    Json out{{"kind", "explore"},
+             {"space", s.name},
+             {"states", e.states},
+             {"transitions", e.transitions},
+             {"depth", e.depth},
+             {"complete", e.complete},
+             {"seconds", e.seconds},
+             {"bytes_per_state", e.bytes_per_state},
+             {"violations", std::move(violations)},
+             {"nodes", e.nodes},
+             {"worlds_at_rest", e.rests},
+             {"operations_run", e.runs},
+             {"events", e.events},
+             {"states_without_cpu_symmetry", e.unfolded}};
+    if (!e.complete) out["cut_by"] = e.cut_by;
+    return out;
+}
+
+Explored explore_for(const Space& s, double seconds, Progress& progress) {
+    return explore::explore(s, {},
+                            {.seconds = seconds,
+                             .bytes = most_bytes(),
+                             .jobs = nr_cpus(),
+                             .interrupted = interrupted,
+                             .progress = [&](std::string_view what, u64 n) { show(progress, s, what, n); }});
+}
+
+int explore_spaces(const SpacesOptions& o) {
+    if (o.list) return list_spaces();
+    auto spaces = chosen(o);
+    if (!spaces) return complain(spaces.error());
+    Setting setting{.options = o};
+    if (!o.sabotage.empty()) {
+        const auto known = sabotage_named(o.sabotage);
+        if (!known)
+            return complain(Failure{
+                fmt::format("there is no sabotage '{}'; spec/sabotage/sabotage.tsv has them all", o.sabotage)});
+        setting.sabotage = *known;
+    }
+    setting.limits = {.seconds = o.seconds > 0 ? o.seconds : 1e9,
+                      .states = o.states ? o.states : ~u64{0},
+                      .bytes = o.megabytes ? o.megabytes << 20 : most_bytes(),
+                      .jobs = o.jobs ? static_cast<unsigned>(o.jobs) : nr_cpus(),
+                      .interrupted = interrupted};
+    int status = exit_holds;
+    std::vector<std::pair<const Space*, Explored>> broken;
+    if (!o.json) print_head();
+    for (Space& s : *spaces) {
+        if (interrupted()) break;
+        if (o.tlbs) s.nr_tlbs = static_cast<u8>(o.tlbs);
+        Progress progress;
+        Explored e = explore_one(s, setting, progress);
+        if (!e.found.empty()) status = exit_violation;
+        if (o.json)
+            print_json(explored_json(s, e, o.sabotage));
+        else
+            print_line(s, e);
+        if (!e.found.empty()) broken.emplace_back(&s, std::move(e));
+    }
+    for (const auto& [s, e] : broken)
+        for (std::size_t i = 0; !o.json && i < e.found.size(); ++i) print_finding(*s, e.found[i], setting);
+    if (interrupted())
+        say("interrupted: a space that was not complete starts from boot when it is run again");
+    return status;
+}
+
+} // namespace mmodel::cli

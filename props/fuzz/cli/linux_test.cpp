@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Kernel trees on the command line: those that cannot be judged, and those whose file misbehaves. Needs a C
+// compiler.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+#include "props/fuzz/cli/stand_in.hpp"
+
+using namespace mmodel::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* wild = "#define MMODEL_BREAK_WILD";
+constexpr const char* optimise_once =
+    "mmodel trace 1\ngeometry x86-64\nalloc_folio folio=0\noptimise folio=0\n";
+
+void check_refused(const Args& args, int status, const std::string& says, const Around& around = {}) {
+    const Said s = run_mmodel(args, around);
+    INFO(s.err);
+    CHECK(s.status == status);
+    CHECK(s.out.empty());
+    CHECK(s.err.starts_with("mmodel: "));
+    CHECK(has(s.err, says));
+}
+
+// Waits until the tree's file is compiled in `tmp`, the command's TMPDIR.
+bool compiled(const fs::path& tmp) {
+    using namespace std::chrono_literals;
+    for (int i = 0; i < 2000; ++i, std::this_thread::sleep_for(10ms))
+        for (const auto& entry : fs::recursive_directory_iterator(tmp))
+            if (entry.path().extension() == ".so") return true;
+    return false;
+}
+
+} // namespace
+
+TEST_CASE("a tree that is not there, is empty, is no directory or holds a Makefile only exits 2 and names "
+          "what is missing") {
+    const TempDir dir;
+    fs::create_directory(dir.path() / "tree");
+    const std::string tree = (dir.path() / "tree").string();
+    check_refused({"linux", "--tree", "/no/such/tree"}, 2, "'/no/such/tree': there is no such directory");
+    check_refused({"linux", "--tree", dir.put("file", "")}, 2, "is not a directory");
+    check_refused({"linux", "--tree", tree}, 2, tree + "/Makefile");
+    (void)dir.put("tree/Makefile", "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\n");
+    check_refused({"linux", "--tree", tree}, 2, tree + "/mm/hugetlb_vmemmap.c");
+}
+
+TEST_CASE("an unknown generation and an unknown file exit 2 and say what is known") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "/* vmemmap_get_tail() */");
+    check_refused({"linux", "--tree", tree}, 2, "supported: 6.1 to 6.19");
+    check_refused({"run", "--tree", tree}, 2, "supported: 6.1 to 6.19");
+    check_refused({"linux", "--tree", tree, "--file", "slab"}, 2,
+                  "'slab'; known: hugetlb_vmemmap, percpu-vm, percpu");
+    const TempDir other;
+    check_refused({"linux", "--tree", stand_in(other), "--file", "percpu"}, 2, "has no 'percpu'");
+}
+
+TEST_CASE("no compiler exits 3 and says what to install, as JSON the verdict is cannot-build") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    const Around no_compiler{.env = {{"MMODEL_CC", "no-such-compiler"}}};
+    check_refused({"linux", "--tree", tree}, 3, "no C compiler", no_compiler);
+    const Said s = run_mmodel({"linux", "--tree", tree, "--json"}, no_compiler);
+    CHECK(s.status == 3);
+    CHECK(json_lines(s.out).at(0)["verdict"] == "cannot-build");
+}
+
+TEST_CASE("a file that does not compile exits 3 with the first error and the symbol that the shims lack") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "static inline void f(void) { kernel_call_nobody_knows(1); }");
+    check_refused({"linux", "--tree", tree}, 3, "lack: kernel_call_nobody_knows");
+    check_refused({"replay", "--tree", tree, dir.put("t", optimise_once)}, 3,
+                  "lack: kernel_call_nobody_knows");
+    const Said s = run_mmodel({"linux", "--tree", tree, "--json"});
+    CHECK(s.status == 3);
+    CHECK(has(s.err, "error"));
+    CHECK(json_lines(s.out).at(0)["verdict"] == "cannot-build");
+}
+
+TEST_CASE("no room for the compiler's output exits 3 and says where") {
+    const TempDir dir;
+    const Said s = run_mmodel({"linux", "--tree", stand_in(dir)}, {.env = {{"TMPDIR", "/proc"}}});
+    CHECK(s.status == 3);
+    CHECK(has(s.err, "directory for the compiler's output"));
+}
+
+TEST_CASE("a tree whose file faults exits 1, is shown in five lines, and its kept trace shows it again") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, wild), kept = (dir.path() / "kept").string();
+    const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--keep", kept});
+    INFO(s.out + s.err);
+    CHECK(s.status == 1);
+    CHECK(s.err.empty());
+    CHECK(has(s.out, "verdict  violates 1 invariant\n"));
+    for (const char* part : {"\ninv_kernel_code_touches_only_what_is_mapped: ", "\n  where  Linux 6.8.0, ",
+                             "\n  found  ", "\n  trace  ", "\n  again  "})
+        CHECK(has(s.out, part));
+    const std::string trace = kept + "/6.8.0-inv_kernel_code_touches_only_what_is_mapped.trace";
+    CHECK(run_mmodel({"replay", trace, "--tree", tree}).status == 0);
+    CHECK(run_mmodel({"replay", trace}).status == 1); // the model does not
+}
+
+TEST_CASE(
+    "a tree whose file is a BUG exits 1, as JSON it is one object, a trace that cannot be kept is printed") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "#define MMODEL_BREAK_BUG");
+    const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--json", "--keep", "/proc/none"});
+    CHECK(s.status == 3);
+    CHECK(has(s.err, "cannot write '/proc/none/6.8.0-inv_no_bug.trace'"));
+    CHECK(has(s.err, "\nmmodel trace 1\n"));
+    const auto lines = json_lines(s.out);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0]["kind"] == "linux");
+    CHECK(lines[0]["version"] == "6.8.0");
+    CHECK(lines[0]["verdict"] == "violates");
+    CHECK(lines[0]["operations"].get<int>() > 0);
+    const Json v = lines[0]["violations"].at(0);
+    CHECK(v["invariant"] == "inv_no_bug");
+    CHECK(run_mmodel({"replay", "--tree", tree, dir.put("t", v["trace"].get<std::string>())}).status == 0);
+}
+
+TEST_CASE("a replay on a tree whose file hangs ends, exits 1 and says that the operation does not end") {
+    const TempDir dir;
+    const Said s = run_mmodel({"replay", "--json", "--tree", stand_in(dir, "#define MMODEL_BREAK_HANG"),
+                               dir.put("t", optimise_once)});
+    CHECK(s.status == 1);
+    const auto lines = json_lines(s.out);
+    CHECK(lines.back()["violations"].at(0)["invariant"] == "inv_every_operation_ends");
+    CHECK(lines.back()["operation"] == 1);
+}
+
+TEST_CASE("the main job exits 1 for a tree with a finding that is not recorded, and its JSON says which") {
+    const TempDir dir;
+    const Said s = run_mmodel({"run", "--json", "--seconds", "1", "--tree", stand_in(dir, wild)});
+    INFO(s.err);
+    CHECK(s.status == 1);
+    const auto lines = json_lines(s.out);
+    const auto recorded = std::ranges::find_if(lines, [](const Json& j) { return j["kind"] == "recorded"; });
+    REQUIRE(recorded != lines.end());
+    CHECK((*recorded)["as_recorded"] == false);
+    CHECK((*recorded)["new"] == Json::array({"inv_kernel_code_touches_only_what_is_mapped"}));
+    CHECK(lines.back()["kind"] == "verdict");
+    CHECK(lines.back()["status"] == 1);
+}
+
+TEST_CASE(
+    "the main job as text has what a tree violates beneath its row of the table, and fits 120 columns") {
+    const TempDir dir;
+    const Said s = run_mmodel({"run", "--seconds", "1", "--tree", stand_in(dir, wild)});
+    INFO(s.out + s.err);
+    CHECK(s.status == 1);
+    check_table(s.out);
+    CHECK(has(s.out, "\n  Linux 6.8.0, mm/hugetlb_vmemmap.c "));
+    CHECK(has(s.out, "  not as recorded\n      violates inv_kernel_code_touches_only_what_is_mapped\n"));
+}
+
+TEST_CASE("Ctrl-C while a tree is checked prints what was found, leaves nothing behind and ends as a shell "
+          "expects: 130") {
+    const TempDir dir;
+    const fs::path tmp = dir.path() / "tmp";
+    fs::create_directory(tmp);
+    Running command({"linux", "--tree", stand_in(dir, wild), "--seconds", "600"},
+                    {.env = {{"TMPDIR", tmp.string()}}});
+    REQUIRE(compiled(tmp));
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    command.signal(SIGINT);
+    const Said s = command.wait();
+    INFO(s.out + s.err);
+    CHECK(s.status == 130);
+    CHECK(s.seconds < 30);
+    CHECK(has(s.out, "\ninv_kernel_code_touches_only_what_is_mapped: "));
+    CHECK(has(s.err, "interrupted"));
+    CHECK(fs::is_empty(tmp));
+}
+
+// What hangs costs the bench's patience, a second and a half, each time that it is shown again.
+TEST_CASE("Ctrl-C while a hang is cut down prints the hang and ends within 2 seconds") {
+    using namespace std::chrono_literals;
+    const TempDir dir;
+    const fs::path tmp = dir.path() / "tmp";
+    fs::create_directory(tmp);
+    Running command({"linux", "--tree", stand_in(dir, "#define MMODEL_BREAK_HANG"), "--seconds", "600"},
+                    {.env = {{"TMPDIR", tmp.string()}}});
+    REQUIRE(compiled(tmp));
+    std::this_thread::sleep_for(5s);
+    const auto pressed = std::chrono::steady_clock::now();
+    command.signal(SIGINT);
+    const Said s = command.wait();
+    INFO(s.out + s.err);
+    CHECK(std::chrono::steady_clock::now() - pressed < 2s);
+    CHECK(s.status == 130);
+    CHECK(has(s.out, "\ninv_every_operation_ends: "));
+    CHECK(has(s.err, "interrupted"));
+    CHECK(fs::is_empty(tmp));
+}
+
+TEST_CASE("Ctrl-C while a replay hangs on a tree ends within 2 seconds, also when it is to be cut down") {
+    using namespace std::chrono_literals;
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "#define MMODEL_BREAK_HANG"), trace = dir.put("t", optimise_once);
+    for (const Args& more : std::vector<Args>{{}, {"--minimize"}}) {
+        const fs::path tmp = dir.path() / ("tmp" + std::to_string(more.size()));
+        fs::create_directory(tmp);
+        Args args{"replay", trace, "--tree", tree};
+        args.insert(args.end(), more.begin(), more.end());
+        Running command(args, {.env = {{"TMPDIR", tmp.string()}}});
+        REQUIRE(compiled(tmp));
+        std::this_thread::sleep_for(500ms);
+        const auto pressed = std::chrono::steady_clock::now();
+        command.signal(SIGINT);
+        const Said s = command.wait();
+        INFO(s.out + s.err);
+        CHECK(std::chrono::steady_clock::now() - pressed < 2s);
+        CHECK(s.status == 130);
+        CHECK(has(s.err, "interrupted"));
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Traces that cannot be kept, on disks that are full or read-only: they go to the terminal, with the reason.
+#include <catch2/catch.hpp>
+#include <csignal>
+
+#include "fuzz/ops/trace.hpp"
+#include "props/fuzz/cli/stand_in.hpp"
+
+using namespace mmodel::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string leak =
+    "mmodel trace 1\ngeometry x86-64\nsabotage leak_page\nalloc_folio folio=0\noptimise folio=0\n";
+
+// A directory that takes nothing, and what the system says of it.
+struct Place {
+    std::string at;
+    std::string why;
+    Disk disk{};
+};
+
+std::vector<Place> places(const TempDir& dir) {
+    const std::string disk = (dir.path() / "disk").string();
+    fs::create_directory(disk);
+    return {{disk, "No space left on device", {.at = disk}},
+            {disk, "Read-only file system", {.at = disk, .read_only = true}},
+            {dir.put("file", "no directory") + "/below", "Not a directory"}};
+}
+
+// False where such a disk cannot be had.
+bool ran(const Said& s) {
+    if (s.status == no_mount) WARN("nothing can be mounted here: this disk was not tried");
+    return s.status != no_mount;
+}
+
+} // namespace
+
+TEST_CASE("a minimum that a full or read-only disk does not take goes to standard output, and exits 3") {
+    const TempDir dir;
+    const std::string in = dir.put("t", leak);
+    for (const Place& p : places(dir)) {
+        const std::string out = p.at + "/small.trace";
+        const Said s = run_mmodel({"replay", "--minimize", in, "-o", out}, {.disk = p.disk});
+        if (!ran(s)) continue;
+        INFO(s.err);
+        CHECK(s.status == 3);
+        CHECK(has(s.err, "cannot write '" + out + "': " + p.why));
+        const auto t = mmodel::parse_trace(s.out);
+        REQUIRE(t);
+        CHECK(t->expect == "inv_no_page_is_leaked");
+    }
+}
+
+TEST_CASE("a limit on the size of files does not end the command without its exit status") {
+    const TempDir dir;
+    const std::string out = (dir.path() / "small.trace").string();
+    const Said s =
+        run_mmodel({"replay", "--minimize", dir.put("t", leak), "-o", out}, {.max_file_bytes = 50});
+    CHECK(s.status == 3);
+    CHECK(has(s.err, "mmodel: cannot write '"));
+}
+
+TEST_CASE(
+    "a kernel tree's trace that a full or read-only disk does not take goes to the terminal, and exits 3") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "#define MMODEL_BREAK_BUG");
+    for (const Place& p : places(dir)) {
+        const Said s =
+            run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--keep", p.at}, {.disk = p.disk});
+        if (!ran(s)) continue;
+        INFO(s.err);
+        CHECK(s.status == 3);
+        CHECK(has(s.err, "cannot write '" + p.at + "/6.8.0-inv_no_bug.trace': " + p.why));
+        CHECK(has(s.err, "\nmmodel trace 1\n"));
+        CHECK(has(s.out, "\ninv_no_bug: "));
+    }
+}
+
+TEST_CASE(
+    "no room for the compiled kernel file exits 3, says so, and keeps nobody from the rest of the run") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    for (const Place& p : places(dir)) {
+        for (const Args& args : std::vector<Args>{{"linux", "--tree", tree, "--seconds", "0"},
+                                                  {"run", "--tree", tree, "--seconds", "0"}}) {
+            const Said s = run_mmodel(args, {.env = {{"TMPDIR", p.at}}, .disk = p.disk});
+            if (!ran(s)) continue;
+            INFO(args.front() << ": " << s.err);
+            CHECK(s.status == 3);
+            CHECK((has(s.err, "cannot write the compiled kernel file there") ||
+                   has(s.err, "directory for the compiler's output")));
+            CHECK_FALSE(has(s.err, "does not compile"));
+            CHECK((args.front() == "linux" || has(s.out, "  cannot build\n")));
+        }
+    }
+}
+
+TEST_CASE("a fuzz target's minimal trace that a full or read-only disk does not take is on the terminal") {
+    const TempDir dir;
+    for (const Place& p : places(dir)) {
+        const Said s =
+            run_mmodel({MMODEL_CORPUS_DIR}, {.program = MMODEL_CANARY,
+                                             .env = {{"MMODEL_ARTIFACTS", p.at}, {"MMODEL_ALLOW", ""}},
+                                             .disk = p.disk});
+        if (!ran(s)) continue;
+        INFO(s.err);
+        CHECK(s.status == 128 + SIGABRT);
+        CHECK(has(s.err, "\n==== mmodel: inv_high_order_block_is_split_before_its_pages_are_freed\n"));
+        CHECK(has(s.err, "\nmmodel trace 1\n"));
+        CHECK(has(s.err, "\nagain  printf '"));
+        CHECK(has(s.err, ".trace': " + p.why + "; the trace is the one above\n"));
+    }
+}

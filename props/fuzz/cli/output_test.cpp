@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What the command writes: JSON, pictures, shorter traces; and what it does when it cannot.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <sstream>
+
+#include "fuzz/ops/trace.hpp"
+#include "props/fuzz/cli/command.hpp"
+
+using namespace mmodel::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string leak =
+    "mmodel trace 1\ngeometry x86-64\nsabotage leak_page\nalloc_folio folio=0\noptimise folio=0\n";
+
+mmodel::Trace parsed(const std::string& text) {
+    const auto t = mmodel::parse_trace(text);
+    INFO(text);
+    REQUIRE(t);
+    return *t;
+}
+
+// Operations that change nothing for the others, before each operation and behind the last.
+mmodel::Trace padded(const mmodel::Trace& t) {
+    const auto pad =
+        parsed("mmodel trace 1\ngeometry tiny\nalloc_lru folio=7\nfree_lru folio=7\nwalker_leave walker=3\n"
+               "give_pages\nfree_folio folio=6\nrestore folio=6\n")
+            .ops;
+    mmodel::Trace out = t;
+    out.ops.clear();
+    for (const mmodel::Op& op : t.ops) {
+        out.ops.insert(out.ops.end(), pad.begin(), pad.end());
+        out.ops.push_back(op);
+    }
+    out.ops.insert(out.ops.end(), pad.begin(), pad.end());
+    return out;
+}
+
+std::vector<std::string> kinds(const std::vector<Json>& lines) {
+    std::vector<std::string> out;
+    for (const Json& j : lines) out.push_back(j["kind"]);
+    return out;
+}
+
+// Outside of quoted strings: braces match and close at the end. Every edge names two quoted nodes.
+void check_dot(const std::string& text) {
+    int depth = 0;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\' && quoted)
+            ++i;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            depth += (text[i] == '{') - (text[i] == '}');
+        REQUIRE(depth >= 0);
+    }
+    CHECK(depth == 0);
+    CHECK_FALSE(quoted);
+    CHECK(text.starts_with("digraph vmemmap {\n"));
+    CHECK(text.ends_with("\n}\n"));
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+        if (has(line, " -> "))
+            CHECK((line.starts_with("  \"") && has(line, "\" -> \"") && line.ends_with("];")));
+}
+
+} // namespace
+
+TEST_CASE(
+    "a replay as JSON is an object a line: trace, each operation, verdict, for every file of the corpus") {
+    for (const char* dir : {"hvo", "sabotage"}) {
+        for (const fs::path& file : corpus_files(dir)) {
+            INFO(file);
+            const Said s = run_mmodel({"replay", "--json", file.string()});
+            CHECK(s.status == 0);
+            const auto lines = json_lines(s.out);
+            REQUIRE(lines.size() >= 2);
+            CHECK(lines.front()["kind"] == "trace");
+            CHECK(lines.front()["operations"].get<std::size_t>() >= lines.size() - 2);
+            CHECK(std::ranges::all_of(lines.begin() + 1, lines.end() - 1,
+                                      [](const Json& j) { return j["kind"] == "op"; }));
+            CHECK(lines.back()["as_expected"] == true);
+            CHECK(lines.back()["violations"].empty() == (lines.back()["verdict"] == "holds"));
+        }
+    }
+}
+
+TEST_CASE("a violation as JSON names invariant, sentence, event and function") {
+    const TempDir dir;
+    const auto lines = json_lines(run_mmodel({"replay", "--json", dir.put("t", leak), "--step", "0"}).out);
+    CHECK(kinds(lines) == std::vector<std::string>{"trace", "op", "state", "op", "verdict"});
+    CHECK(lines.back()["operation"] == 1);
+    const Json v = lines.back()["violations"].at(0);
+    CHECK(v["invariant"] == "inv_no_page_is_leaked");
+    CHECK(v["meaning"].get<std::string>().ends_with("."));
+}
+
+TEST_CASE("JSON stays JSON for a file name with quotes, a line end and a byte that is no UTF-8") {
+    const TempDir dir;
+    const std::string file = dir.put("a\"b\\c\nd\xff.trace", leak);
+    const Said s = run_mmodel({"replay", "--json", file, file});
+    CHECK(s.status == 1);
+    CHECK(json_lines(s.out).back()["kind"] == "summary");
+}
+
+TEST_CASE("the main job as JSON is an object a line and ends in a verdict") {
+    const Said s = run_mmodel({"run", "--no-linux", "--seconds", "1", "--json"});
+    INFO(s.err);
+    CHECK(s.status == 0);
+    const auto lines = json_lines(s.out);
+    const auto all = kinds(lines);
+    CHECK(std::ranges::count(all, "enumerate") >= 1);
+    CHECK(std::ranges::count(all, "random") >= 1);
+    CHECK(all.back() == "verdict");
+    CHECK(lines.back()["status"] == 0);
+    CHECK(lines.back()["interrupted"] == false);
+}
+
+TEST_CASE("the main job as text is one table of 120 columns at most, and a verdict") {
+    const Said s = run_mmodel({"run", "--no-linux", "--seconds", "0.5"});
+    CHECK(s.status == 0);
+    CHECK(s.out.starts_with("the model in full "));
+    CHECK(has(s.out, "\nthe model at random "));
+    check_table(s.out);
+    CHECK(s.out.ends_with("everything checked holds, or is as recorded in spec/linux/findings\n"));
+    CHECK(s.err.empty());
+}
+
+TEST_CASE("a picture is well-formed dot, with dashed read-only edges, whatever the file is called") {
+    const TempDir dir;
+    const Said s = run_mmodel({"replay", "--dot",
+                               dir.put("a\"b\\", leak.substr(0, leak.find("sabotage")) +
+                                                     "alloc_folio folio=0\noptimise folio=0\n")});
+    CHECK(s.status == 0);
+    check_dot(s.out);
+    CHECK(has(s.out, "subgraph cluster_folio_0"));
+    CHECK(has(s.out, "label=RO, style=dashed"));
+    for (const fs::path& file : corpus_files("hvo")) {
+        INFO(file);
+        check_dot(run_mmodel({"replay", "--dot", file.string()}).out);
+    }
+}
+
+TEST_CASE(
+    "every padded sabotage trace is cut down to no more than it was, and still breaks the same invariant") {
+    const TempDir dir;
+    const std::string out = (dir.path() / "small.trace").string();
+    for (const fs::path& file : corpus_files("sabotage")) {
+        INFO(file);
+        const mmodel::Trace original = parsed(slurp(file));
+        mmodel::Trace big = padded(original);
+        const Said s =
+            run_mmodel({"replay", "--minimize", dir.put("big.trace", print_trace(big)), "-o", out});
+        INFO(s.out + s.err);
+        REQUIRE(s.status == 0);
+        const mmodel::Trace small = parsed(slurp(out));
+        CHECK(small.ops.size() <= original.ops.size());
+        CHECK(small.expect == original.expect);
+        CHECK(small.sabotage == original.sabotage);
+        CHECK(run_mmodel({"replay", out}).status == 0);
+    }
+}
+
+TEST_CASE("a trace that breaks nothing cannot be minimised: exit status 2 and no file") {
+    const TempDir dir;
+    const fs::path out = dir.path() / "out";
+    const Said s = run_mmodel({"replay", "--minimize",
+                               dir.put("t", "mmodel trace 1\ngeometry tiny\nalloc_folio folio=0\n"), "-o",
+                               out.string()});
+    CHECK(s.status == 2);
+    CHECK(has(s.err, "nothing to minimise"));
+    CHECK_FALSE(fs::exists(out));
+}
+
+TEST_CASE("a minimum that cannot be written goes to the terminal, with the reason, and exits 3") {
+    const TempDir dir;
+    const std::string in = dir.put("t", leak);
+    for (const std::string& out :
+         {std::string("/dev/full"), (dir.path() / "none/x").string(), dir.path().string()}) {
+        const Said s = run_mmodel({"replay", "--minimize", in, "-o", out});
+        INFO(out);
+        CHECK(s.status == 3);
+        CHECK(parsed(s.out).expect == "inv_no_page_is_leaked");
+        CHECK(has(s.err, "cannot write '" + out + "': "));
+    }
+}
+
+TEST_CASE("a minimum that neither file nor standard output takes goes to standard error") {
+    const TempDir dir;
+    const Said s =
+        run_mmodel({"replay", "--minimize", dir.put("t", leak), "-o", "/dev/full"}, {.out = "/dev/full"});
+    CHECK(s.status == 3);
+    CHECK(has(s.err, "mmodel trace 1\ngeometry x86-64\n"));
+    CHECK_FALSE(has(s.err, "Success"));
+}
+
+TEST_CASE("output that cannot be written exits 3 and says why, in every subcommand") {
+    const TempDir dir;
+    const std::string good = dir.put("t", "mmodel trace 1\ngeometry tiny\nalloc_folio folio=0\n");
+    for (const Args& args : std::vector<Args>{{"--help"},
+                                              {"--version"},
+                                              {"replay", good},
+                                              {"replay", "--json", good},
+                                              {"replay", "--dot", good},
+                                              {"replay", good, "/no/such/file"},
+                                              {"run", "--no-linux", "--seconds", "0"}}) {
+        const Said s = run_mmodel(args, {.out = "/dev/full"});
+        INFO((args.empty() ? "no arguments" : args.front() + " " + args.back()) + "\n" + s.err);
+        CHECK(s.status == 3);
+        CHECK((has(s.err, "No space left on device") || has(s.err, "cannot write the output\n")));
+    }
+}

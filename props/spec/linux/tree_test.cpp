@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Debian's kernel trees: each file shows exactly what spec/linux/findings records for it, no less and no
+// more. Usage: mmodel_tree_test TREE FILE [SECONDS]. Exit status 125: the tree is not there (a failure where
+// CI is set).
+#include <cstdio>
+#include <cstdlib>
+
+#include "fuzz/campaign/campaign.hpp"
+#include "fuzz/campaign/findings.hpp"
+#include "props/spec/linux/work_dir.hpp"
+
+using namespace mmodel;
+
+namespace {
+
+constexpr int not_there = 125;
+
+int fail(const std::string& why) {
+    std::fprintf(stderr, "%s\n", why.c_str());
+    return 1;
+}
+
+int judge(const bench::Report& report) {
+    std::vector<spec::Inv> found;
+    for (const auto& f : report.findings) found.push_back(f.violation.inv);
+    const auto records = cli::read_findings(MMODEL_FINDINGS_DIR);
+    if (!records) return fail(records.error());
+    const auto c = cli::compare(*records, report.tree, found);
+    for (const auto& r : c.confirmed) std::printf("as recorded: %s\n", r.path.filename().c_str());
+    for (const auto& r : c.not_found) std::printf("RECORDED BUT NOT FOUND: %s\n", r.path.filename().c_str());
+    for (const auto inv : c.unrecorded)
+        std::printf("FOUND BUT NOT RECORDED: %s: %s\n", spec::fact(inv).name.data(),
+                    spec::fact(inv).sentence.data());
+    std::printf("Linux %s, %s: %llu operations, %llu events\n", report.tree.version.c_str(),
+                report.tree.file.c_str(), static_cast<unsigned long long>(report.operations),
+                static_cast<unsigned long long>(report.events));
+    return c.is_as_recorded() && report.trouble.empty() ? 0 : fail("not as recorded " + report.trouble);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 3 && argc != 4) return fail("usage: mmodel_tree_test TREE FILE [SECONDS]");
+    const double seconds = argc == 4 ? std::atof(argv[3]) : 20;
+    if (!std::filesystem::exists(argv[1])) {
+        std::fprintf(stderr, "%s is not there; ./dev trees makes it\n", argv[1]);
+        return std::getenv("CI") ? 1 : not_there;
+    }
+    const auto whole = bench::open_tree(argv[1]);
+    if (!whole) return fail(whole.error().what);
+    const auto tree = whole->judged_by(argv[2]);
+    if (!tree) return fail(tree.error().what);
+    const auto unit = bench::compile(*tree, test_work_dir());
+    if (!unit) return fail(unit.error().what);
+    const auto report = bench::run_tree(*unit, {.seconds = seconds});
+    return report ? judge(*report) : fail(report.error().what);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Watches one operation and judges it: every event as it happens, the machine at rest, the outcome. It does
+// not know who is driving: the model and the real kernel file are judged by the same lines.
+#pragma once
+
+#include <vector>
+
+#include "model/outcome.hpp"
+#include "model/world.hpp"
+#include "spec/judge/invariant.hpp"
+#include "spec/judge/percpu_judge.hpp"
+
+namespace mmodel::spec {
+
+// What a kernel tree does not have is not asked of it.
+struct Scope {
+    bool memmap_counters{true}; // nr_memmap_pages and nr_memmap_boot_pages exist (6.11)
+};
+
+// Thrown by a monitor that stops at the first violation; never leaves checked_advance().
+struct Violated {
+    Violation violation;
+};
+
+// An operation may cause this many events; more is an operation that does not end.
+inline constexpr u64 max_events = 16'000'000;
+
+// Stop: throw at the first violation. Collect: note the first of each kind and let the operation run to its
+// end, as code must that cannot be unwound.
+enum class OnViolation : u8 { stop, collect };
+
+class Monitor {
+public:
+    // Before the operation runs. Keeps what the judgement after it needs, not the world.
+    Monitor(const World& before, const Op& op, Scope scope = {},
+            OnViolation on_violation = OnViolation::stop);
+
+    void before(const Machine& m, const Event& e);
+    void after(const Machine& m, const Event& e);
+    // After the operation: at rest and refinement.
+    void finish(const World& after, const Ran& ran);
+    // For one of several operations that ran at the same time (spec/tasks), instead of finish(): what
+    // holds of an operation's own when it returns, and of all of them once the last has returned.
+    void finish_own(const World& w);
+    void finish_at_rest(const World& after);
+
+    [[nodiscard]] u64 nr_events() const { return nr_events_; }
+    // What was collected, in the order it happened.
+    [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
+    // A violation that somebody else saw during this operation (a fault, a BUG).
+    void fail(Inv inv, const Event* e, std::string detail);
+
+private:
+    struct Subject { // a folio that the operation is about
+        hvo::Folio folio;
+        Vpage start, end; // its vmemmap
+        bool was_optimised;
+        bool eligible; // may be optimised: enabled, a size that can be, not self-hosted
+    };
+
+    void require(bool holds, Inv inv, const Event& e, const char* detail) {
+        if (!holds) [[unlikely]]
+            fail(inv, &e, detail);
+    }
+    [[nodiscard]] const Subject* subject_of(Vpage v) const;
+
+    // Discipline, by event.
+    void judge_free(const Machine& m, const Event& e);
+    void judge_install(const Machine& m, const Event& e);
+    void judge_set_pte(const Machine& m, const Event& e);
+    void judge_remap(const Machine& m, const Event& e, const Subject& s);
+    void judge_store(const Machine& m, const Event& e);
+    void judge_optimised_flag(const Machine& m, Vpage head, const Event& e);
+    void judge_compound_heads(const Machine& m, const Event& e);
+    void judge_reader(const Machine& m, Vpage v, Pfn p, Inv inv, const Event* e);
+
+    // At rest.
+    void judge_rest(const World& w);
+    void judge_conservation(const World& w);
+    void judge_subject(const Machine& m, const Subject& s);
+    void judge_optimised(const Machine& m, const Subject& s);
+    void judge_plain(const Machine& m, const Subject& s);
+
+    // Refinement.
+    void judge_outcome(const World& w, const Ran& ran);
+    void judge_optimise(const World& w, const Ran& ran);
+    void judge_restore(const World& w, const Ran& ran);
+    void judge_restore_list(const World& w, const Ran& ran);
+
+    Op op_;
+    Scope scope_;
+    OnViolation on_violation_;
+    std::vector<Violation> violations_;
+    std::vector<Subject> subjects_;
+    PercpuJudge percpu_;
+    Tally tally_before_;
+    u64 nr_events_{};
+    u64 nr_live_pte_changes_{};
+};
+
+// The folios an operation names, as they are now.
+[[nodiscard]] std::vector<u8> slots_of(const Op& op);
+
+} // namespace mmodel::spec

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// The percpu allocator: what must hold at every event, and after every operation.
+#include <algorithm>
+
+#include "spec/judge/monitor.hpp"
+
+namespace mmodel::spec {
+namespace {
+
+std::string num(i64 n) { return std::to_string(n); }
+std::string num(u64 n) { return std::to_string(n); }
+std::string chunk_name(pcpu::ChunkId id) { return "chunk " + num(u64{id}); }
+std::string vmalloc_page(Vmap v) { return "vmalloc page " + num(v.value); }
+
+bool is_boot_chunk(const pcpu::Pcpu& p, pcpu::ChunkId id) {
+    return id == p.first_chunk || id == p.reserved_chunk;
+}
+
+bool is_in_slot(const pcpu::Pcpu& p, pcpu::ChunkId id) {
+    return std::ranges::find(p.slots, id) != p.slots.end();
+}
+
+// Whose unit a distance from a chunk's base lies in, no_cpu for a surplus one; nothing outside the areas.
+std::optional<int> cpu_at(const pcpu::Pcpu& p, u64 offset) {
+    std::optional<int> found;
+    for (std::size_t g = 0; g < p.layout.group_offsets.size(); ++g) {
+        const u64 start = p.layout.group_offsets[g];
+        if (offset >= start && offset < start + p.layout.group_sizes[g])
+            found = p.layout.ai.groups[g].cpu_map[(offset - start) / p.layout.unit_size];
+    }
+    return found;
+}
+
+} // namespace
+
+PercpuJudge::PercpuJudge(const World& before, const Op& op)
+    : op_(op), was_booted_(before.pcpu().booted), nr_chunks_(before.pcpu().chunks.nr_live()),
+      nr_populated_(before.pcpu().nr_populated), nr_mapped_(before.machine().tally.vmalloc),
+      nr_empty_(before.pcpu().nr_empty_pop_pages), area_(before.pcpu().areas[op.folio]),
+      slot_(before.pcpu().slots[op.folio % max_chunks]) {
+    if (slot_ != pcpu::no_chunk)
+        nr_chunk_populated_ = static_cast<u64>(before.pcpu().chunks[slot_].nr_populated);
+}
+
+// ---- at every event
+
+void PercpuJudge::before(Monitor& out, const Machine& m, const Event& e) {
+    if (m.is_locked(Lock::spin) && e.kind != EventKind::memset_zero)
+        out.fail(Inv::nothing_sleeps_under_a_spinlock, &e, "the lock is held");
+    switch (e.kind) {
+    case EventKind::alloc_pages_node:
+        ++nr_page_allocs_;
+        if (e.ok && is_percpu(op_.kind)) asked_[e.pfn.value] = e.nid.value;
+        return;
+    case EventKind::vmalloc_pte: return judge_vmalloc_pte(out, m, e);
+    case EventKind::pcpu_get_vm_areas:
+        if (const auto stale = m.vmalloc().first_stale_in_use(); e.ok && stale)
+            out.fail(Inv::no_address_is_reserved_while_a_tlb_may_hold_its_translation, &e,
+                     "a CPU may still translate " + vmalloc_page(*stale));
+        return;
+    case EventKind::memset_zero: zeroed_.push_back({e.n, static_cast<u64>(e.delta)}); return;
+    default: return; // where and when is all there is to judge
+    }
+}
+
+void PercpuJudge::judge_vmalloc_pte(Monitor& out, const Machine& m, const Event& e) {
+    const Vmalloc& v = m.vmalloc();
+    if (e.pte.present() && v.stale(e.vmap).pte.front().present())
+        out.fail(Inv::no_address_is_mapped_while_a_tlb_may_hold_another_translation, &e,
+                 "a CPU may still translate it to pfn " + num(v.stale(e.vmap).pte.front().pfn().value));
+    if (!e.pte.present() && v.cache(e.vmap).cached)
+        out.fail(Inv::cache_is_flushed_before_an_address_is_unmapped, &e, "its cache lines were not flushed");
+    if (!e.pte.present() && std::string_view(e.where) == "pcpu_destroy_chunk")
+        out.fail(Inv::vmalloc_area_is_empty_when_it_is_freed, &e,
+                 "it still maps pfn " + num(v.pte(e.vmap).pfn().value));
+    changed_.push_back(e.vmap);
+}
+
+// ---- at rest
+
+void PercpuJudge::judge_rest(Monitor& out, const World& w) {
+    const Pcpu& p = w.pcpu();
+    const Vmalloc& v = w.machine().vmalloc();
+    if (const auto stale = v.first_stale_in_use())
+        out.fail(Inv::tlb_agrees_with_the_page_table_at_rest, nullptr,
+                 "a stale translation of " + vmalloc_page(*stale) + " was never flushed");
+    if (!p.booted || !is_percpu(op_.kind)) return;
+    std::vector<ChunkId> chunks = p.chunks.touched();
+    std::ranges::sort(chunks);
+    chunks.erase(std::ranges::unique(chunks).begin(), chunks.end());
+    std::erase_if(chunks, [&](ChunkId id) { return !p.chunks.is_live(id); });
+    for (const Vmap page : changed_) judge_mapping(out, w, page, chunks);
+    for (const ChunkId id : chunks) judge_chunk(out, w, id);
+    judge_totals(out, w);
+    if (p.chunks.nr_live() <= max_chunks_judged_each_time) judge_all_chunks(out, w);
+}
+
+// A page of the vmalloc range whose entry changed is what the populated bitmap of its chunk says it is.
+void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std::vector<ChunkId>& chunks) {
+    const Pcpu& p = w.pcpu();
+    const Machine& m = w.machine();
+    const Pte pte = m.vmalloc().pte(v);
+    const u64 addr = vmalloc_start + v.value * p.page_bytes();
+    for (const ChunkId id : chunks) {
+        const Chunk& c = p.chunks[id];
+        const u64 offset = addr - c.base_addr;
+        const auto cpu = is_boot_chunk(p, id) || addr < c.base_addr ? std::nullopt : cpu_at(p, offset);
+        if (!cpu) continue;
+        if (*cpu == pcpu::no_cpu) {
+            if (pte.present())
+                out.fail(Inv::only_units_of_possible_cpus_are_mapped, nullptr,
+                         vmalloc_page(v) + " lies in a unit that no CPU has");
+            return;
+        }
+        if (pte.present() && m.vmalloc().cache(v).unflushed)
+            out.fail(Inv::cache_is_flushed_after_an_address_is_mapped, nullptr,
+                     vmalloc_page(v) + " was not flushed");
+        const int page = static_cast<int>((offset - p.layout.unit_offsets[static_cast<std::size_t>(*cpu)]) /
+                                          p.page_bytes());
+        const std::string which = chunk_name(id) + ", page " + num(i64{page}) + " of CPU " + num(i64{*cpu});
+        if (pte.present() != c.populated.test(page))
+            out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
+                     which + (pte.present() ? " is mapped but not marked populated"
+                                            : " is marked populated but not mapped"));
+        if (!pte.present()) return;
+        if (!pte.writable() || m.frame(pte.pfn()).nr_ptes != 1)
+            out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
+                     which + (pte.writable() ? " shares its frame" : " is read-only"));
+        if (m.tag(pte.pfn()) != pcpu::tag_of(id))
+            out.fail(Inv::page_says_whose_chunk_it_is, nullptr,
+                     which + ": pfn " + num(pte.pfn().value) + " does not name it");
+        const auto asked = asked_.find(pte.pfn().value);
+        if (asked != asked_.end() && int{asked->second} != p.cpus.node(*cpu))
+            out.fail(Inv::percpu_page_is_asked_of_its_cpus_node, nullptr,
+                     which + " was asked of node " + num(u64{asked->second}) + ", its node is " +
+                         num(i64{p.cpus.node(*cpu)}));
+        return;
+    }
+}
+
+void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
+    const Pcpu& p = w.pcpu();
+    const Chunk& c = p.chunks[id];
+    judge_chunk_areas(out, p, id);
+    const int populated = c.populated.count(0, c.nr_pages);
+    if (populated != c.nr_populated)
+        out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
+                 chunk_name(id) + ": nr_populated " + num(i64{c.nr_populated}) + ", in truth " +
+                     num(i64{populated}));
+    int empty = 0;
+    const int bits = static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes);
+    for (int page = 0; page < c.nr_pages; ++page)
+        empty += c.populated.test(page) &&
+                 c.alloc_map.next_set(page * bits, (page + 1) * bits) == (page + 1) * bits;
+    if (empty != c.nr_empty_pop_pages)
+        out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
+                 chunk_name(id) + ": nr_empty_pop_pages " + num(i64{c.nr_empty_pop_pages}) + ", in truth " +
+                     num(i64{empty}));
+    if (is_boot_chunk(p, id) && (populated != c.nr_pages || c.isolated))
+        out.fail(Inv::first_and_reserved_chunk_stay_populated, nullptr,
+                 chunk_name(id) + (c.isolated ? " is isolated" : " lacks pages"));
+}
+
+// What the chunk counts as taken is what the areas in it take, and they do not overlap.
+void PercpuJudge::judge_chunk_areas(Monitor& out, const Pcpu& p, ChunkId id) {
+    const Chunk& c = p.chunks[id];
+    std::vector<std::pair<int, int>> areas;
+    int taken = 0;
+    for (const pcpu::Area& a : p.areas)
+        if (a.live && a.chunk == id) areas.emplace_back(a.off, a.off + a.bytes), taken += a.bytes;
+    std::ranges::sort(areas);
+    for (std::size_t i = 1; i < areas.size(); ++i)
+        if (areas[i].first < areas[i - 1].second)
+            out.fail(Inv::percpu_areas_are_disjoint, nullptr,
+                     chunk_name(id) + ": areas at " + num(i64{areas[i - 1].first}) + " and " +
+                         num(i64{areas[i].first}) + " overlap");
+    const int served = c.nr_pages * static_cast<int>(p.page_bytes()) - c.start_offset - c.end_offset;
+    if (c.free_bytes != served - taken)
+        out.fail(Inv::percpu_areas_are_disjoint, nullptr,
+                 chunk_name(id) + " has " + num(i64{c.free_bytes}) + " free bytes; without its areas " +
+                     num(i64{served - taken}) + " would be free");
+    const int page = static_cast<int>(p.page_bytes());
+    for (const auto& [start, end] : areas)
+        if (const int last = (end + page - 1) / page; c.populated.next_zero(start / page, last) != last)
+            out.fail(Inv::percpu_area_is_populated, nullptr,
+                     chunk_name(id) + ": a page of the area at " + num(i64{start}) + " is not populated");
+}
+
+void PercpuJudge::judge_chunk_list(Monitor& out, const Pcpu& p, ChunkId id) {
+    const int list = p.chunks.list_of(id);
+    const Chunk& c = p.chunks[id];
+    const int slot = pcpu::pcpu_chunk_slot(p.layout, c);
+    // A search that finds too little room in a small chunk puts it in list 0, where it stays until it
+    // changes.
+    const bool demoted = list == 0 && slot < pcpu::slot_fail_threshold;
+    const bool holds = id == p.reserved_chunk || is_in_slot(p, id) ? list == pcpu::no_list
+                       : c.isolated ? list == p.layout.sidelined_slot || list == p.layout.to_depopulate_slot
+                                    : list == slot || demoted;
+    if (!holds)
+        out.fail(Inv::every_chunk_is_on_its_list, nullptr,
+                 chunk_name(id) +
+                     (list == pcpu::no_list ? " is on no list" : " is on list " + num(i64{list})) +
+                     (c.isolated ? ", and isolated" : "; its slot is " + num(i64{slot})));
+}
+
+// The sums, by what the page table and the counts of objects say.
+void PercpuJudge::judge_totals(Monitor& out, const World& w) {
+    const Pcpu& p = w.pcpu();
+    const Machine& m = w.machine();
+    const pcpu::FirstChunkAreas first = pcpu::first_chunk_areas(p.sizes, p.layout.ai);
+    const bool paged = Pcpu::is_vmalloc_addr(p.base_addr);
+    const i64 cpus = p.nr_possible();
+    const i64 first_mapped = paged ? i64{p.layout.unit_pages} * cpus : 0;
+    const i64 mapped = (p.nr_populated - static_cast<i64>(first.nr_populated)) * cpus + first_mapped;
+    if (mapped != m.tally.vmalloc)
+        out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
+                 "pcpu_nr_populated " + num(p.nr_populated) + " stands for " + num(mapped) +
+                     " mapped frames; there are " + num(m.tally.vmalloc));
+    const i64 boot_chunks = p.reserved_chunk == pcpu::no_chunk ? 1 : 2;
+    const i64 chunks = static_cast<i64>(p.chunks.nr_live()) - boot_chunks;
+    const i64 objects = chunks * static_cast<i64>(pcpu::objects_per_chunk) + (p.pages.empty() ? 0 : 1);
+    if (m.tally.objects != objects)
+        out.fail(Inv::no_object_is_leaked, nullptr,
+                 num(m.tally.objects) + " objects are held; the chunks account for " + num(objects));
+}
+
+void PercpuJudge::judge_all_chunks(Monitor& out, const World& w) {
+    const Pcpu& p = w.pcpu();
+    int empty = 0;
+    i64 areas = Pcpu::is_vmalloc_addr(p.base_addr) ? 1 : 0;
+    for (ChunkId id = 0; id < p.chunks.end_id(); ++id) {
+        if (!p.chunks.is_live(id)) continue;
+        judge_chunk_list(out, p, id);
+        const Chunk& c = p.chunks[id];
+        if (!c.isolated && id != p.reserved_chunk) empty += c.nr_empty_pop_pages;
+        if (!is_boot_chunk(p, id)) areas += static_cast<i64>(p.layout.group_offsets.size());
+    }
+    if (empty != p.nr_empty_pop_pages)
+        out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
+                 "pcpu_nr_empty_pop_pages " + num(i64{p.nr_empty_pop_pages}) + ", in truth " +
+                     num(i64{empty}));
+    const auto& all = w.machine().vmalloc().areas();
+    const i64 reserved = std::ranges::count_if(all, [](const VmapArea& a) { return !a.lazy; });
+    if (reserved != areas)
+        out.fail(Inv::no_object_is_leaked, nullptr,
+                 num(reserved) + " vmalloc areas are reserved; the chunks account for " + num(areas));
+}
+
+} // namespace mmodel::spec

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// A kernel tree's own mm/hugetlb_vmemmap.c and mm/percpu.c, compiled unchanged against the shims and driven
+// with the same operations, under the same specification, as the model. Frames are real memory; every
+// sequence runs in a child process.
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spec/judge/check.hpp"
+
+namespace mmodel::bench {
+
+// Why a tree cannot be judged. `usage`: what was asked makes no sense (exit 2); else something is missing
+// (exit 3).
+struct Problem {
+    std::string what; // one clear message; may have further lines (the compiler's first error)
+    bool usage{};
+};
+
+// One of the files that a tree can be judged by. "percpu-vm" and "percpu" are compiled as one: mm/percpu.c
+// includes the other.
+struct KernelFile {
+    std::string name;     // "hugetlb_vmemmap", "percpu-vm", "percpu"
+    std::string path;     // below the tree's directory
+    std::string compiled; // the file that the unit includes, below the tree's directory
+    std::string unit;     // what of the shims includes it
+    std::string source;   // FNV-1a of its text, 16 hex digits: the same file may come in many versions
+    std::vector<std::string> defines; // how the shims are told what it offers
+    std::string refusal;              // why it cannot be judged; empty: it can
+};
+
+// What a tree offers, found by reading its text; seen through one of its files, at first hugetlb_vmemmap.
+struct Tree {
+    std::filesystem::path dir;
+    std::string version; // "6.12.117", from its Makefile
+    std::string name{"hugetlb_vmemmap"};
+    std::string file{"mm/hugetlb_vmemmap.c"}; // of the KernelFile that is judged: path, source, defines
+    std::string source;
+    std::vector<std::string> defines;
+    std::string
+        shape;    // hugetlb_vmemmap: "page": struct page calls (6.1); "folio": folio calls (6.8 and later)
+    bool lists{}; // hugetlb_vmemmap: has the calls for a list of folios
+    bool memmap_counters{};        // hugetlb_vmemmap: keeps nr_memmap_pages
+    std::vector<KernelFile> files; // all that the tree has, hugetlb_vmemmap first
+
+    // The same tree, judged by another of its files. A Problem when it has none of that name, or cannot be
+    // judged by it.
+    [[nodiscard]] std::expected<Tree, Problem> judged_by(std::string_view name) const;
+};
+
+// Reads the tree's Makefile and its files. Refuses a tree without hugetlb_vmemmap, or of a generation that
+// the shims do not know; percpu may be missing.
+[[nodiscard]] std::expected<Tree, Problem> open_tree(const std::filesystem::path& dir);
+
+// A tree's file, compiled and loaded where children can run it.
+struct Unit {
+    Tree tree;
+    std::filesystem::path object;
+};
+
+// Compiles the file that the tree is judged by with $MMODEL_CC, else clang-19, clang, gcc or cc, whichever is
+// there. What percpu-vm and percpu share is compiled once a work_dir. `breaks`: names of the deliberate
+// breaks of the stand-in tree in spec/linux/fixtures. The shim directory is `shims`, see default_shim_dir().
+[[nodiscard]] std::expected<Unit, Problem> compile(const Tree& tree, const std::filesystem::path& work_dir,
+                                                   std::span<const std::string> breaks = {});
+[[nodiscard]] std::filesystem::path default_shim_dir();
+
+// Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must
+// be x86-64. `stop`: asked while it runs; true ends it with the Problem "interrupted".
+struct RealResult {
+    u64 nr_ops{}, nr_events{};
+    std::vector<spec::Violation> violations{}; // all that the first bad operation violated, in order
+    u64 op_idx{};                              // that operation; else the number of operations
+    std::vector<Ran> ran{};                    // what each operation returned, for replay
+};
+[[nodiscard]] std::expected<RealResult, Problem>
+run_one(const Unit& unit, const Config& c, std::span<const Op> ops, const std::function<bool()>& stop = {});
+
+} // namespace mmodel::bench

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What runs operations on a compiled kernel file in this process: its callbacks become events of a machine,
+// its memory is an arena's, and a monitor judges. One at a time in a process, and best in a child: kernel
+// code that is wrong may do anything.
+#pragma once
+
+#include "model/machine/kernel.hpp"
+#include "model/outcome.hpp"
+#include "model/world.hpp"
+#include "spec/linux/host/arena.hpp"
+#include "spec/judge/monitor.hpp"
+
+namespace mmodel::bench {
+
+using RealKernel = Kernel<spec::Monitor>;
+
+// How far a run has come; lives in shared memory so that a parent can read it when the child is gone.
+struct Progress {
+    volatile u64 op_idx{};
+    volatile u64 nr_events{}; // of this operation
+    volatile u64 nr_events_total{};
+    const char* volatile where{}; // the kernel function that caused the latest event (the child's address
+                                  // space)
+};
+
+// An operation may cause this many events; more is an operation that does not end.
+inline constexpr u64 max_events = 4'000'000;
+
+struct RealStep {
+    Ran ran{};
+    std::vector<spec::Violation> violations{}; // of this operation, in order
+};
+
+class RealDriver {
+public:
+    RealDriver() = default;
+    virtual ~RealDriver() = default;
+    RealDriver(const RealDriver&) = delete;
+    RealDriver& operator=(const RealDriver&) = delete;
+
+    // The machine and the kernel file's own state as after boot.
+    virtual void reset() = 0;
+    [[nodiscard]] virtual RealStep run(const Op& op) = 0;
+    [[nodiscard]] virtual const Arena& arena() const = 0;
+};
+
+// Ends an operation from inside kernel code; the unit is compiled with -fexceptions so that it can pass.
+struct Abandon {};
+
+inline constexpr unsigned char poison =
+    0xaa; // what a frame holds when it is handed out: nothing a reader could take for his own
+
+} // namespace mmodel::bench

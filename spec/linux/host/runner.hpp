@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Sequences of operations on a compiled kernel file, each in a child process that is kept for as long as it
+// behaves: forked and mapped once, many sequences, and a new one after every violation, fault, BUG or hang.
+#pragma once
+
+#include <expected>
+#include <functional>
+
+#include "spec/linux/host/bench.hpp"
+
+namespace mmodel::bench {
+
+// The longest sequence a child takes.
+inline constexpr std::size_t max_real_ops = 2048;
+
+// Seconds, see Runner.
+inline constexpr double default_patience = 1.5;
+
+class Runner {
+public:
+    // `patience`: seconds of the child's own CPU time without a single event after which an operation counts
+    // as hanging. `stop`: asked while an operation runs; true ends it within a quarter of a second.
+    Runner(Unit unit, Config c, double patience = default_patience, std::function<bool()> stop = {});
+    ~Runner();
+    Runner(const Runner&) = delete;
+    Runner& operator=(const Runner&) = delete;
+
+    // From boot to the end or the first operation with a violation. A Problem is the host's or the unit's,
+    // not the kernel's; "interrupted" is one.
+    [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops);
+    [[nodiscard]] const Config& config() const { return config_; }
+
+private:
+    struct Shared;
+
+    [[nodiscard]] std::expected<void, Problem> start();
+    void stop();
+    enum class Wait : u8 { answered, died, hangs, stopped };
+    [[nodiscard]] Wait wait_for_answer();
+    [[nodiscard]] double cpu_seconds() const;
+    [[nodiscard]] std::expected<RealResult, Problem> collect(std::span<const Op> ops, int status, Wait how);
+    [[noreturn]] void child(int in, int out);
+
+    Unit unit_;
+    Config config_;
+    double patience_;
+    std::function<bool()> stop_;
+    Shared* shared_{};
+    int pid_{-1}, to_child_{-1}, from_child_{-1};
+};
+
+} // namespace mmodel::bench

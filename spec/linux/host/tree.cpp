@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What a kernel tree offers, read off its text.
+#include <algorithm>
+
+#include "spec/linux/host/bench.hpp"
+#include "spec/linux/host/text.hpp"
+
+namespace mmodel::bench {
+namespace fs = std::filesystem;
+namespace {
+
+// "6.12.117" from the first lines of the Makefile.
+std::optional<std::string> version_of(const std::string& makefile) {
+    const std::string head = makefile.substr(0, 4096);
+    const auto major = first_group(head, R"((?:^|\n)VERSION\s*=\s*(\d+))");
+    const auto minor = first_group(head, R"((?:^|\n)PATCHLEVEL\s*=\s*(\d+))");
+    const auto sub = first_group(head, R"((?:^|\n)SUBLEVEL\s*=\s*(\d+))");
+    const auto extra = first_group(head, R"((?:^|\n)EXTRAVERSION\s*=[ \t]*([^\s]*))");
+    if (!major || !minor) return std::nullopt;
+    return *major + "." + *minor + "." + sub.value_or("0") + extra.value_or("");
+}
+
+// Whether the tree's page_ref_add_unless() is an RCU reader that skips fake heads (6.10 and later).
+bool walker_has_rcu(const fs::path& dir, const std::string& source) {
+    const auto header = slurp(dir / "include/linux/page_ref.h");
+    if (!header) return has(source, R"(\bsynchronize_rcu\()");
+    const auto body = first_group(*header, R"(bool page_ref_add_unless\(([\s\S]*?)\n\})");
+    return body && body->find("rcu_read_lock") != std::string::npos;
+}
+
+std::expected<void, Problem> refuse_unknown(const Tree& t, const std::string& source,
+                                            const std::string& header) {
+    const std::string what = t.dir.string() + ": " + t.file + " of Linux " + t.version;
+    if (has(source, R"(vmemmap_get_tail|vmemmap_shared_tail_page|#include "(internal|sparse)\.h")"))
+        return std::unexpected(Problem{what + " is of a generation that is not supported (tail pages shared "
+                                              "by zone, 7.x); supported: 6.1 to 6.19",
+                                       true});
+    if (!has(header, R"(\bhugetlb_vmemmap_optimize(_folio)?\()"))
+        return std::unexpected(Problem{what + " declares neither hugetlb_vmemmap_optimize() nor "
+                                              "hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 6.19",
+                                       true});
+    return {};
+}
+
+std::vector<std::string> hvo_defines(const Tree& t, const std::string& source) {
+    std::vector<std::string> out{t.shape == "folio" ? "-DMMODEL_SHAPE_FOLIO" : "-DMMODEL_SHAPE_PAGE"};
+    if (t.lists) out.emplace_back("-DMMODEL_HAS_LISTS");
+    if (t.memmap_counters) out.emplace_back("-DMMODEL_HAS_MEMMAP_COUNTERS");
+    if (walker_has_rcu(t.dir, source)) out.emplace_back("-DMMODEL_WALKER_RCU");
+    if (const auto key = first_group(source, R"(DEFINE_STATIC_KEY_FALSE\((\w+)\))"))
+        out.push_back("-DMMODEL_KEY_IS=" + *key);
+    return out;
+}
+
+// PERCPU_DYNAMIC_EARLY_SIZE in KiB, of a tree with 4 KiB pages and no RANDOM_KMALLOC_CACHES. It grew in 6.2.
+std::string percpu_early_kib(const Tree& t) {
+    if (const auto header = slurp(t.dir / "include/linux/percpu.h"))
+        if (auto kib = first_group(*header, R"(PERCPU_DYNAMIC_EARLY_SIZE\s+\((\d+)\s*<<)")) return *kib;
+    return t.version.starts_with("6.1.") ? "12" : "20";
+}
+
+std::vector<std::string> percpu_defines(const Tree& t, const std::string& source) {
+    std::vector<std::string> out{"-D__MM_INTERNAL_H", // the tree may have mm/internal.h: it is passed over
+                                 "-DMMODEL_PERCPU_EARLY_KIB=" + percpu_early_kib(t)};
+    if (source.find("flush_cache_vmap_early(") != std::string::npos)
+        out.emplace_back("-DMMODEL_HAS_EARLY_FLUSH");
+    if (source.find("pcpu_alloc_noprof(") != std::string::npos) out.emplace_back("-DMMODEL_HAS_ALLOC_NOPROF");
+    return out;
+}
+
+std::string percpu_refusal(const std::string& source) {
+    const auto lacks = [&](const char* what) { return source.find(what) == std::string::npos; };
+    if (lacks("pcpu_to_depopulate_slot") || (lacks("pcpu_alloc_noprof(") && lacks("__alloc_percpu_gfp(")))
+        return "of a generation that is not supported; supported: 6.1 to 6.19";
+    return {};
+}
+
+// The two names of the percpu allocator, when all of it is there.
+void add_percpu(Tree& t) {
+    const auto core = slurp(t.dir / "mm/percpu.c"), vm = slurp(t.dir / "mm/percpu-vm.c"),
+               internal = slurp(t.dir / "mm/percpu-internal.h");
+    if (!core || !vm || !internal) return;
+    const auto add = [&](const char* name, const char* path, const std::string& text) {
+        t.files.push_back({.name = name,
+                           .path = path,
+                           .compiled = "mm/percpu.c",
+                           .unit = "percpu/unit.c",
+                           .source = fnv1a(text),
+                           .defines = percpu_defines(t, *core),
+                           .refusal = percpu_refusal(*core)});
+    };
+    add("percpu-vm", "mm/percpu-vm.c", *vm);
+    add("percpu", "mm/percpu.c", *core + *vm + *internal);
+}
+
+} // namespace
+
+std::expected<Tree, Problem> open_tree(const fs::path& dir) {
+    std::error_code ec;
+    if (!fs::is_directory(dir, ec))
+        return std::unexpected(Problem{dir.string() + ": no such directory", true});
+    Tree t;
+    t.dir = fs::absolute(dir, ec);
+    const auto makefile = slurp(t.dir / "Makefile");
+    if (!makefile)
+        return std::unexpected(Problem{
+            (dir / "Makefile").string() + ": cannot be read; a kernel tree has one, and it names the version",
+            true});
+    const auto version = version_of(*makefile);
+    if (!version)
+        return std::unexpected(
+            Problem{(dir / "Makefile").string() +
+                        ": no VERSION and PATCHLEVEL lines; this is not a kernel's Makefile",
+                    true});
+    t.version = *version;
+    const auto source = slurp(t.dir / t.file), header = slurp(t.dir / "mm/hugetlb_vmemmap.h");
+    if (!source) return std::unexpected(Problem{(dir / t.file).string() + ": cannot be read", true});
+    if (!header)
+        return std::unexpected(Problem{
+            (dir / "mm/hugetlb_vmemmap.h").string() + ": cannot be read; " + t.file + " includes it", true});
+    if (auto ok = refuse_unknown(t, *source, *header); !ok) return std::unexpected(ok.error());
+    t.shape = has(*header, R"(\bhugetlb_vmemmap_optimize_folio\()") ? "folio" : "page";
+    t.lists = has(*header, R"(\bhugetlb_vmemmap_optimize_folios\()");
+    t.memmap_counters = source->find("memmap_pages_add") != std::string::npos;
+    t.source = fnv1a(*source);
+    t.defines = hvo_defines(t, *source);
+    t.files.push_back({t.name, t.file, t.file, "hvo/unit.c", t.source, t.defines, {}});
+    add_percpu(t);
+    return t;
+}
+
+std::expected<Tree, Problem> Tree::judged_by(std::string_view name) const {
+    const auto f = std::ranges::find(files, name, &KernelFile::name);
+    if (f == files.end())
+        return std::unexpected(Problem{
+            dir.string() + ": the tree of Linux " + version + " has no '" + std::string(name) + "'", true});
+    if (!f->refusal.empty())
+        return std::unexpected(
+            Problem{dir.string() + ": " + f->path + " of Linux " + version + " is " + f->refusal, true});
+    Tree out = *this;
+    out.name = f->name;
+    out.file = f->path;
+    out.source = f->source;
+    out.defines = f->defines;
+    return out;
+}
+
+} // namespace mmodel::bench

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// The operations' calls, made of a kernel file. Part of driver.cpp, which alone includes it.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "model/hvo/operations.hpp"
+#include "spec/linux/hvo/driver.hpp"
+
+namespace mmodel::bench {
+
+inline Errno errno_of(long ret) {
+    for (const Errno e : {Errno::ok, Errno::nomem, Errno::busy, Errno::notsupp})
+        if (ret == -static_cast<long>(e)) return e;
+    return Errno::inval;
+}
+
+// The calls under test, as the real file makes them (the members of hvo::ModelCalls). A tree without calls
+// for lists gets its folios one by one, as its mm/hugetlb.c would do it.
+struct RealCalls {
+    Driver& d;
+
+    void prep(hvo::Folio f) { d.unit_->prep_hugetlb(f.order, f.head.value); }
+    void dissolve(hvo::Folio f) { d.unit_->dissolve(f.order, f.head.value); }
+    void use_as_lru(hvo::Folio f, bool on) {
+        const u64 end = f.head.value + (u64{1} << f.order);
+        d.unit_->init_plain(f.head.value, end, 0, 0);
+        if (on) d.unit_->set_refcount(f.head.value, end, 1);
+    }
+    void hot_added(Pfn start, Pfn end, Pfn vmemmap, bool self_hosted) {
+        const Machine& m = d.world_.machine();
+        const Vpage last = m.geometry().vpage_of(end - 1);
+        for (u64 i = m.pmd_idx(m.geometry().vpage_of(start)); i <= m.pmd_idx(last); ++i)
+            d.arena_.map_leaf(m, i);
+        d.unit_->init_plain(start.value, end.value, 0, 0);
+        if (self_hosted)
+            d.unit_->init_plain(vmemmap.value, vmemmap.value + (last - m.geometry().vpage_of(start)) + 1, 1,
+                                1);
+    }
+    Errno optimise(hvo::Folio f, bool enabled) {
+        // 6.1 leaves it to its callers not to ask twice.
+        if (!std::strcmp(d.unit_->shape, "page") && d.unit_->test_optimised(f.head.value)) return Errno::ok;
+        d.unit_->set_enabled(enabled);
+        d.unit_->optimise(f.order, f.head.value);
+        return Errno::ok;
+    }
+    Errno restore(hvo::Folio f) { return errno_of(d.unit_->restore(f.order, f.head.value)); }
+    void optimise_list(std::span<const hvo::Folio> folios, bool enabled) {
+        if (!d.unit_->optimise_list) {
+            for (const hvo::Folio& f : folios) optimise(f, enabled);
+            return;
+        }
+        const auto pfns = heads(folios);
+        d.unit_->set_enabled(enabled);
+        d.unit_->optimise_list(folios.front().order, pfns.data(), static_cast<unsigned>(folios.size()));
+    }
+    hvo::RestoreFolios restore_list(std::span<const hvo::Folio> folios) {
+        return d.unit_->restore_list ? restore_as_list(folios) : restore_singly(folios);
+    }
+
+private:
+    static std::array<unsigned long, max_folios> heads(std::span<const hvo::Folio> folios) {
+        std::array<unsigned long, max_folios> out{};
+        std::ranges::transform(folios, out.begin(), [](const hvo::Folio& f) { return f.head.value; });
+        return out;
+    }
+    hvo::RestoreFolios restore_as_list(std::span<const hvo::Folio> folios) {
+        const auto pfns = heads(folios);
+        std::array<int, max_folios> done{};
+        const long ret = d.unit_->restore_list(folios.front().order, pfns.data(),
+                                               static_cast<unsigned>(folios.size()), done.data());
+        hvo::RestoreFolios out{.err = errno_of(std::min(ret, 0l)),
+                               .restored = ret > 0 ? static_cast<u64>(ret) : 0};
+        while (out.moved < folios.size() && done[out.moved] == 1) ++out.moved;
+        if (std::any_of(done.begin() + static_cast<long>(out.moved),
+                        done.begin() + static_cast<long>(folios.size()), [](int x) { return x != 0; }))
+            d.monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
+                             "a folio is on neither list, or on the wrong one");
+        return out;
+    }
+    hvo::RestoreFolios restore_singly(std::span<const hvo::Folio> folios) {
+        hvo::RestoreFolios out;
+        for (const hvo::Folio& f : folios) {
+            const bool was = d.unit_->test_optimised(f.head.value);
+            out.err = restore(f);
+            if (out.err != Errno::ok) break;
+            out.restored += was;
+            ++out.moved;
+        }
+        return out;
+    }
+};
+
+} // namespace mmodel::bench

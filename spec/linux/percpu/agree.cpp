@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/linux/percpu/agree.hpp"
+
+namespace mmodel::bench {
+namespace {
+
+using pcpu::BlockMd;
+using pcpu::Chunk;
+using pcpu::ChunkId;
+using pcpu::Pcpu;
+using Difference = std::optional<std::string>;
+
+std::string hex_or_number(u64 n) {
+    char text[32];
+    std::snprintf(text, sizeof text, n < 1'000'000 ? "%llu" : "%#llx", static_cast<unsigned long long>(n));
+    return text;
+}
+
+Difference differ(const std::string& what, i64 real, i64 model) {
+    if (real == model) return std::nullopt;
+    return what + " is " + std::to_string(real) + ", the model's is " + std::to_string(model);
+}
+
+Difference outcome(const Outcome& r, const Outcome& m) {
+    if (r.disabled != m.disabled) return r.disabled ? "only the model runs it" : "the model does not run it";
+    if (r.err != m.err)
+        return std::string("it returned ") + name(r.err) + ", the model's returned " + name(m.err);
+    if (r.value != m.value)
+        return "the result is " + hex_or_number(r.value) + ", the model's is " + hex_or_number(m.value);
+    return std::nullopt;
+}
+
+// How much memory the units were cut from is not kept by the kernel.
+Difference layout(const pcpu::Layout& r, pcpu::Layout m) {
+    m.ai.alloc_size = r.ai.alloc_size;
+    if (auto d = differ("the unit size", static_cast<i64>(r.unit_size), static_cast<i64>(m.unit_size)))
+        return d;
+    if (auto d = differ("the number of units", r.nr_units, m.nr_units)) return d;
+    for (std::size_t cpu = 0; cpu < r.unit_offsets.size() && cpu < m.unit_offsets.size(); ++cpu)
+        if (auto d = differ("the unit offset of CPU " + std::to_string(cpu),
+                            static_cast<i64>(r.unit_offsets[cpu]), static_cast<i64>(m.unit_offsets[cpu])))
+            return d;
+    if (auto d = differ("the number of lists", r.nr_slots, m.nr_slots)) return d;
+    return r == m ? Difference{} : "the layout of the units differs";
+}
+
+Difference lists(const Pcpu& r, const Pcpu& m) {
+    for (int list = 0; list < r.chunks.nr_lists(); ++list) {
+        ChunkId a = r.chunks.first(list), b = m.chunks.first(list);
+        for (; a == b && a != pcpu::no_chunk; a = r.chunks.next(a)) b = m.chunks.next(b);
+        const auto name = [](ChunkId id) {
+            return id == pcpu::no_chunk ? std::string("its end") : "chunk " + std::to_string(id);
+        };
+        if (a != b)
+            return "list " + std::to_string(list) + " goes on with " + name(a) + ", the model's with " +
+                   name(b);
+    }
+    return std::nullopt;
+}
+
+Difference block(const std::string& whose, const BlockMd& r, const BlockMd& m, bool edges) {
+    if (auto d = differ(whose + "contig_hint", r.contig_hint, m.contig_hint)) return d;
+    if (r.contig_hint)
+        if (auto d = differ(whose + "contig_hint_start", r.contig_hint_start, m.contig_hint_start)) return d;
+    if (auto d = differ(whose + "scan_hint", r.scan_hint, m.scan_hint)) return d;
+    if (r.scan_hint)
+        if (auto d = differ(whose + "scan_hint_start", r.scan_hint_start, m.scan_hint_start)) return d;
+    if (auto d = differ(whose + "first_free", r.first_free, m.first_free)) return d;
+    if (!edges) return std::nullopt;
+    if (auto d = differ(whose + "left_free", r.left_free, m.left_free)) return d;
+    return differ(whose + "right_free", r.right_free, m.right_free);
+}
+
+Difference bits(const std::string& what, const pcpu::Bitmap& r, const pcpu::Bitmap& m) {
+    if (r == m) return std::nullopt;
+    int at = 0;
+    while (at < r.nr_bits && at < m.nr_bits && r.test(at) == m.test(at)) ++at;
+    return what + " differs from the model's at " + std::to_string(at);
+}
+
+Difference chunk(const std::string& whose, const Chunk& r, const Chunk& m) {
+    if (r == m) return std::nullopt;
+    const std::string of = " of " + whose;
+    if (auto d = differ("base_addr" + of, static_cast<i64>(r.base_addr), static_cast<i64>(m.base_addr)))
+        return d;
+    if (auto d = differ("free_bytes" + of, r.free_bytes, m.free_bytes)) return d;
+    if (auto d = differ("nr_populated" + of, r.nr_populated, m.nr_populated)) return d;
+    if (auto d = differ("nr_empty_pop_pages" + of, r.nr_empty_pop_pages, m.nr_empty_pop_pages)) return d;
+    if (auto d = differ("isolated" + of, r.isolated, m.isolated)) return d;
+    if (auto d = differ("start_offset" + of, r.start_offset, m.start_offset)) return d;
+    if (auto d = differ("end_offset" + of, r.end_offset, m.end_offset)) return d;
+    if (auto d = bits("the alloc_map" + of, r.alloc_map, m.alloc_map)) return d;
+    if (auto d = bits("the populated map" + of, r.populated, m.populated)) return d;
+    if (auto d = block(whose + ": ", r.chunk_md, m.chunk_md, false)) return d;
+    for (std::size_t i = 0; i < r.md_blocks.size() && i < m.md_blocks.size(); ++i)
+        if (r.md_blocks[i] != m.md_blocks[i])
+            if (auto d =
+                    block(whose + ", page " + std::to_string(i) + ": ", r.md_blocks[i], m.md_blocks[i], true))
+                return d;
+    return std::nullopt;
+}
+
+Difference chunks(const Pcpu& r, const Pcpu& m) {
+    for (ChunkId id = 0; id < std::max(r.chunks.end_id(), m.chunks.end_id()); ++id) {
+        if (r.chunks.is_live(id) && m.chunks.is_live(id) && &r.chunks[id] == &m.chunks[id]) continue;
+        const std::string whose = "chunk " + std::to_string(id);
+        if (r.chunks.is_live(id) != m.chunks.is_live(id))
+            return whose + (r.chunks.is_live(id) ? " is there, the model has none"
+                                                 : " is not there, the model has one");
+        if (!r.chunks.is_live(id)) continue;
+        if (auto d = chunk(whose, r.chunks[id], m.chunks[id])) return d;
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+Difference first_difference(const Ran& real, const Ran& model, const Pcpu& r, const Pcpu& m, bool is_boot) {
+    if (auto d = outcome(real.outcome, model.outcome)) return d;
+    if (r.booted != m.booted)
+        return r.booted ? "it is booted, the model is not" : "it is not booted, the model is";
+    if (!r.booted) return std::nullopt;
+    if (is_boot) { // it does not change after
+        if (auto d = layout(r.layout, m.layout)) return d;
+        if (auto d = differ("the number of frames that units keep", static_cast<i64>(r.nr_embedded_frames),
+                            static_cast<i64>(m.nr_embedded_frames)))
+            return d;
+    }
+    if (auto d = differ("pcpu_nr_empty_pop_pages", r.nr_empty_pop_pages, m.nr_empty_pop_pages)) return d;
+    if (auto d = differ("pcpu_nr_populated", r.nr_populated, m.nr_populated)) return d;
+    if (auto d = lists(r, m)) return d;
+    if (auto d = chunks(r, m)) return d;
+    if (auto d = differ("pcpu_atomic_alloc_failed", r.atomic_alloc_failed, m.atomic_alloc_failed)) return d;
+    if (auto d = differ("whether the balance worker is due", r.balance_scheduled, m.balance_scheduled))
+        return d;
+    if (r.base_addr != m.base_addr || r.areas != m.areas || r.slots != m.slots)
+        return "an area or a chunk is not where the model's is";
+    return std::nullopt;
+}
+
+} // namespace mmodel::bench

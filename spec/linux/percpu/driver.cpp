@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/linux/percpu/driver.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "spec/linux/percpu/agree.hpp"
+#include "spec/linux/percpu/calls.hpp"
+#include "spec/linux/percpu/host.hpp"
+#include "model/step.hpp"
+
+namespace mmodel::bench {
+namespace {
+
+void* map_zeroed(u64 bytes) {
+    void* at =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) throw HostError("cannot reserve address space for the struct pages");
+    return at;
+}
+
+unsigned long mask_of_possible_cpus(const Config& c) {
+    unsigned long mask = 0;
+    for (u8 cpu = 0; cpu < c.nr_cpu_ids(); ++cpu)
+        mask |= static_cast<unsigned long>(c.cpu_possible(cpu)) << cpu;
+    return mask;
+}
+
+} // namespace
+
+PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Progress& progress)
+    : config_(c), boot_(c), world_(c), progress_(progress), arena_(boot_.machine()) {
+    mem_map_ = static_cast<std::byte*>(map_zeroed(arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE));
+    pmds_.resize((arena_.vmalloc_end() - arena_.vmalloc()) / Arena::page / c.geometry.ptrs_per_pte + 1);
+    host_ = make_percpu_host(*this);
+    host_.direct_map = arena_.direct_map();
+    host_.nr_frames = arena_.nr_frames();
+    host_.mem_map = mem_map_;
+    host_.vmalloc_start = arena_.vmalloc();
+    host_.vmalloc_end = arena_.vmalloc_end();
+    host_.pmds = pmds_.data();
+    host_.possible_cpus = mask_of_possible_cpus(c);
+    host_.processor_id = c.boot_cpu();
+    unit_ = unit_init(&host_);
+    if (!unit_ || unit_->abi_version != MMODEL_PERCPU_ABI_VERSION)
+        throw HostError("the compiled kernel file does not fit this mmodel");
+    image_ = std::make_unique<Image>(unit_);
+    boot_.own().pcpu.own().sizes = {.page_bytes = Arena::page,
+                                    .min_unit_bytes = static_cast<u32>(unit_->min_unit_size),
+                                    .dynamic_early = static_cast<u32>(unit_->dynamic_early_size),
+                                    .dynamic_reserve = static_cast<u32>(unit_->dynamic_reserve),
+                                    .module_reserve = static_cast<u32>(unit_->module_reserve)};
+    reset();
+}
+
+PercpuDriver::~PercpuDriver() {
+    forget_percpu_driver();
+    munmap(mem_map_, arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE);
+}
+
+void PercpuDriver::reset() {
+    world_ = boot_;
+    put_back_unit();
+    contents_.reset();
+    for (const Pfn p : described_)
+        std::memset(mem_map_ + p.value * MMODEL_STRUCT_PAGE_SIZE, 0, MMODEL_STRUCT_PAGE_SIZE);
+    described_.clear();
+    std::ranges::fill(pmds_, 0);
+}
+
+// The kernel file as before boot, and nothing mapped.
+void PercpuDriver::put_back_unit() {
+    image_->restore();
+    objects_.reset();
+    arena_.unmap_vmap(Vmap{0}, (arena_.vmalloc_end() - arena_.vmalloc()) / Arena::page);
+    numbers_.begin(0);
+    selves_.clear();
+}
+
+void PercpuDriver::abandon(const char* where, const std::string& what) {
+    progress_.where = where;
+    monitor_->fail(spec::Inv::no_bug, nullptr, std::string(where) + "(): " + what);
+    throw Abandon{};
+}
+
+void PercpuDriver::prepare_static_image(u64 bytes) {
+    static_image_.resize(std::min(bytes, arena_.nr_frames() * Arena::page));
+    for (std::size_t i = 0; i < static_image_.size(); ++i)
+        static_image_[i] = static_cast<std::byte>(i * 7 + 1);
+    host_.per_cpu_load = static_image_.data();
+}
+
+// ---- addresses
+
+u64 PercpuDriver::to_model(unsigned long host) const {
+    if (host >= arena_.vmalloc() && host <= arena_.vmalloc_end())
+        return vmalloc_start + (host - arena_.vmalloc());
+    return host - arena_.direct_map();
+}
+
+unsigned long PercpuDriver::to_host(u64 addr) const {
+    return addr >= vmalloc_start ? arena_.vmalloc() + (addr - vmalloc_start) : arena_.direct_map() + addr;
+}
+
+// A percpu pointer is the address in unit 0, from the first chunk's base on.
+pcpu::Where PercpuDriver::where_of(unsigned long ptr) const {
+    const u64 addr = to_model(ptr + to_host(pcpu_->base_addr));
+    for (const ChunkId id : {pcpu_->first_chunk, pcpu_->reserved_chunk})
+        if (pcpu::pcpu_addr_in_chunk(*pcpu_, id, addr))
+            return {id, static_cast<int>(addr - pcpu_->chunks[id].base_addr)};
+    const ChunkId id = numbers_.at(addr, pcpu_->layout.unit_size);
+    if (id != pcpu::no_chunk) return {id, static_cast<int>(addr - numbers_.base(id))};
+    monitor_->fail(spec::Inv::percpu_area_is_as_asked, nullptr, "the area lies in no chunk");
+    throw Abandon{};
+}
+
+unsigned long PercpuDriver::pointer_to(pcpu::Where w) const {
+    return to_host(pcpu_->chunks[w.chunk].base_addr) + static_cast<unsigned long>(w.off) -
+           to_host(pcpu_->base_addr);
+}
+
+// ---- contents
+
+// Needs: the area is live.
+Held PercpuDriver::held(u8 slot) const {
+    const pcpu::Area& a = pcpu_->areas[slot];
+    Held h{.slot = slot, .bytes = a.bytes, .copies = {}};
+    const pcpu::Chunk& c = pcpu_->chunks[a.chunk];
+    for_each_possible_cpu(*pcpu_, [&](int cpu) {
+        const u64 addr = pcpu_->chunk_addr(c, cpu, 0) + static_cast<u64>(a.off);
+        bool mapped = true;
+        if (Pcpu::is_vmalloc_addr(addr))
+            for (u64 at = addr / Arena::page; at <= (addr + static_cast<u64>(a.bytes) - 1) / Arena::page;
+                 ++at)
+                mapped = mapped &&
+                         world_.machine().vmalloc().pte(Vmap{at - vmalloc_start / Arena::page}).present();
+        h.copies.emplace_back(cpu, mapped ? to_host(addr) : 0);
+    });
+    return h;
+}
+
+// Before an operation that is about areas: they are as their owners left them.
+void PercpuDriver::check_contents(const Op& op) {
+    if (op.kind == OpKind::cpu_online) return check_all_contents(op.nid);
+    const bool one =
+        op.kind == OpKind::pcpu_free || op.kind == OpKind::module_unload || op.kind == OpKind::pcpu_lookup;
+    if (!one || !pcpu_->areas[op.folio].live) return;
+    if (const auto what = contents_.changed(held(op.folio), -1))
+        monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what);
+}
+
+void PercpuDriver::check_all_contents(int cpu) {
+    for (u8 slot = 0; slot < max_areas; ++slot) {
+        if (!pcpu_->areas[slot].live) continue;
+        if (const auto what = contents_.changed(held(slot), cpu))
+            monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what);
+    }
+}
+
+// After boot: every possible CPU has a copy of the static image.
+void PercpuDriver::check_static_data(const Op& op) {
+    for_each_possible_cpu(*pcpu_, [&](int cpu) {
+        const u64 unit = pcpu_->base_addr + pcpu_->layout.unit_offsets[static_cast<std::size_t>(cpu)];
+        if (std::memcmp(reinterpret_cast<const void*>(to_host(unit)), static_image_.data(), op.bytes))
+            monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
+                           "CPU " + std::to_string(cpu) + " has no copy of the static data");
+    });
+}
+
+// After an area was handed out: it is zeroed, and from now on somebody's.
+void PercpuDriver::fill_contents(const Op& op, const Outcome& outcome) {
+    if (outcome.disabled || outcome.err != Errno::ok) return;
+    if (op.kind != OpKind::pcpu_alloc && op.kind != OpKind::module_load) return;
+    const Held h = held(op.folio);
+    if (const auto what = AreaContents::not_zero(h))
+        monitor_->fail(spec::Inv::percpu_area_is_zeroed, nullptr, *what);
+    contents_.fill(h);
+}
+
+// ---- operations
+
+// At boot only the memory of units can be refused: for want of anything else the kernel panics.
+Op PercpuDriver::as_a_kernel_meets_it(Op op) const {
+    if (op.kind != OpKind::pcpu_boot || !op.on || !op.fail.any()) return op;
+    const pcpu::CpuMap cpus = pcpu::cpus_of(config_);
+    const auto ai =
+        pcpu::alloc_info_for(boot_.pcpu().sizes, cpus, {op.bytes, op.page, op.to, op.align, op.on});
+    if (!ai) return op;
+    const u64 pages = ai->unit_size / Arena::page * static_cast<u64>(cpus.nr_possible());
+    for (u16& n : op.fail.nth)
+        if (n >= pages) n = no_fault;
+    return canonical(op);
+}
+
+bool PercpuDriver::has_layout(const pcpu::BootParams& b) const {
+    const pcpu::CpuMap cpus = pcpu::cpus_of(config_);
+    const auto ai = pcpu::alloc_info_for(boot_.pcpu().sizes, cpus, b);
+    return ai && pcpu::make_layout(boot_.pcpu().sizes, *ai, cpus);
+}
+
+RealStep PercpuDriver::run(const Op& asked) {
+    const Op op = as_a_kernel_meets_it(asked);
+    World model = world_;
+    NoWatch none;
+    const Ran expected = advance(model, op, none);
+    spec::Monitor monitor(world_, op, {}, spec::OnViolation::collect);
+    State& state = world_.own();
+    RealKernel kernel(state.machine, monitor, op.fail);
+    pcpu_ = &state.pcpu.own();
+    pcpu_->chunks.forget_touched();
+    op_ = op;
+    model_ = &model.pcpu();
+    monitor_ = &monitor;
+    kernel_ = &kernel;
+    progress_.nr_events = 0;
+    mapped_.clear();
+    arrays_.clear();
+    boot_is_paged_ = op.kind == OpKind::pcpu_boot && op.on;
+    RealStep out;
+    try {
+        if (is_percpu(op.kind)) {
+            RealPercpuCalls calls{*this};
+            check_contents(op);
+            out.ran.outcome = pcpu::run(*pcpu_, kernel, calls, op);
+        } else { // not this file's: the machine around it
+            hvo::ModelCalls<RealKernel> calls{kernel};
+            out.ran.outcome = hvo::run(state.pool, kernel, calls, op);
+        }
+        judge(op, out, model, expected);
+    } catch (const Abandon&) {
+    } catch (const Panicked& p) {
+        if (op.kind == OpKind::pcpu_boot && expected.outcome.err != Errno::ok)
+            give_up_boot(out, model, expected);
+        else
+            monitor.fail(spec::Inv::no_bug, nullptr, std::string(p.where) + "(): panic: " + p.what);
+    }
+    out.ran.nr_events = kernel.nr_events();
+    progress_.nr_events_total = progress_.nr_events_total + kernel.nr_events();
+    out.violations = monitor.violations();
+    kernel_ = nullptr;
+    monitor_ = nullptr;
+    model_ = nullptr;
+    pcpu_ = nullptr;
+    return out;
+}
+
+// What follows from a violation is not judged: with the first event that is wrong, the rest may be anything.
+void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const Ran& expected) {
+    step.ran.nr_events = kernel_->nr_events();
+    step.ran.nr_allocs = kernel_->nr_allocs();
+    step.ran.nr_failed_allocs = kernel_->nr_failed_allocs();
+    const auto is_clean = [&] { return monitor_->violations().empty(); };
+    if (!is_clean()) return;
+    sync();
+    fill_contents(op, step.ran.outcome);
+    if (op.kind == OpKind::pcpu_balance) check_all_contents(-1);
+    if (op.kind == OpKind::pcpu_boot && !step.ran.outcome.disabled && step.ran.outcome.err == Errno::ok)
+        check_static_data(op);
+    if (objects_.was_written_after_free())
+        monitor_->fail(spec::Inv::kernel_code_touches_only_what_is_mapped, nullptr,
+                       "an object was written to after it was freed");
+    if (!is_clean()) return;
+    monitor_->finish(world_, step.ran);
+    if (!is_clean()) return;
+    if (const auto what =
+            first_difference(step.ran, expected, world_.pcpu(), model.pcpu(), op.kind == OpKind::pcpu_boot))
+        monitor_->fail(spec::Inv::real_file_agrees_with_the_model, nullptr, *what);
+}
+
+// The kernel panics where the model takes everything back.
+void PercpuDriver::give_up_boot(RealStep& step, const World& model, const Ran& expected) {
+    world_ = model;
+    put_back_unit();
+    for (u64 i = 0; i + 1 < pmds_.size(); ++i)
+        pmds_[i] = world_.machine().vmalloc().table(Vmap{i * config_.geometry.ptrs_per_pte}).present();
+    step.ran = expected;
+}
+
+} // namespace mmodel::bench

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/tasks/footprint.hpp"
+
+#include <string_view>
+
+namespace mmodel::concurrent {
+namespace {
+
+enum class Kind : u8 {
+    lock,    // by Lock
+    buddy,   // the page allocator
+    pmd,     // by PMD: the entry, and whether its block was split
+    pte,     // by vmemmap page
+    tlb,     // by vmemmap page: stale translations of it
+    tlb_pmd, // by PMD: a stale leaf
+    tlb_all, // written by who flushes everything, read by who has to do with stale translations
+    key,     // the static key
+    flag,    // by vmemmap page: the optimised flag in it
+    frame,   // by pfn: contents
+    walkers, // who is inside
+    slot,    // by folio slot
+    enabled, // the sysctl
+    pcpu,    // the percpu allocator's own state
+    vmalloc  // the vmalloc range: entries, areas, TLBs, caches, whose page it is
+};
+
+u64 resource(Kind k, u64 n = 0) { return u64{static_cast<u8>(k)} << 56 | n; }
+
+class Adder {
+public:
+    Adder(Footprint& out, const Machine& m, const Subject& s) : out_(out), m_(m), s_(s) {}
+    void read(Kind k, u64 n = 0) { out_.push_back({resource(k, n), false}); }
+    void write(Kind k, u64 n = 0) { out_.push_back({resource(k, n), true}); }
+    void own_pmds(bool write) {
+        for (const auto& [start, end] : s_.vmemmap)
+            for (u64 i = m_.pmd_idx(start); i <= m_.pmd_idx(end - 1); ++i)
+                out_.push_back({resource(Kind::pmd, i), write});
+    }
+    void own_tlbs() {
+        read(Kind::tlb_all);
+        for (const auto& [start, end] : s_.vmemmap) {
+            for (u64 i = m_.pmd_idx(start); i <= m_.pmd_idx(end - 1); ++i) read(Kind::tlb_pmd, i);
+            for (Vpage v = start; v < end; ++v) read(Kind::tlb, v.value);
+        }
+    }
+    void own_flags() {
+        for (const auto& [start, end] : s_.vmemmap)
+            read(Kind::flag, start.value), read(Kind::pte, start.value);
+    }
+    void flush(Vpage start, u64 nr) {
+        read(Kind::tlb_all);
+        if (!nr) return;
+        for (u64 i = m_.pmd_idx(start); i <= m_.pmd_idx(start + (nr - 1)); ++i) write(Kind::tlb_pmd, i);
+        for (u64 i = 0; i < nr; ++i) write(Kind::tlb, start.value + i);
+    }
+    void set_pte(const Event& e) {
+        if (e.vpage == Vpage{~u64{0}}) return; // in a table that only its maker knows
+        write(Kind::pte, e.vpage.value);
+        write(Kind::tlb, e.vpage.value);
+        read(Kind::pmd, m_.pmd_idx(e.vpage));
+        for (const Kind k : {Kind::tlb_all, Kind::key, Kind::walkers}) read(k);
+    }
+    void store(const Event& e) {
+        if (static_cast<StoreTo>(e.n) == StoreTo::optimised_flag) write(Kind::flag, e.vpage.value);
+        for (const Kind k : {Kind::pte, Kind::tlb}) read(k, e.vpage.value);
+        for (const Kind k : {Kind::pmd, Kind::tlb_pmd}) read(k, m_.pmd_idx(e.vpage));
+        read(Kind::tlb_all);
+    }
+
+private:
+    Footprint& out_;
+    const Machine& m_;
+    const Subject& s_;
+};
+
+bool is_exclusive(const Event& e) { return static_cast<Lock>(e.n) != Lock::mmap_read; }
+bool is_private(const Event& e) { return e.kind == EventKind::set_pte_at && e.vpage == Vpage{~u64{0}}; }
+bool is_lock(const Event& e) { return e.kind == EventKind::lock || e.kind == EventKind::unlock; }
+
+// Between these the percpu code only works down what it has decided: the pages of one run.
+bool is_of_a_run(const Event& e) {
+    switch (e.kind) {
+    case EventKind::alloc_pages_node:
+    case EventKind::pte_alloc_one_kernel:
+    case EventKind::vmalloc_pte:
+    case EventKind::set_page_tag:
+    case EventKind::free_page:
+    case EventKind::flush_cache_vmap:
+    case EventKind::flush_cache_vunmap:
+    case EventKind::flush_tlb_vmalloc: return true;
+    default: return false;
+    }
+}
+
+} // namespace
+
+Subject subject_of(const World& w, const Op& op) {
+    Subject s{.op = op};
+    const u32 f = fields_of(op.kind);
+    const Geometry& g = w.machine().geometry();
+    for (u8 i = 0; i < max_folios && !is_percpu(op.kind); ++i) {
+        const bool named = (f & f_folios && op.folios >> i & 1) || (f & f_folio && op.folio == i);
+        if (!named || w.pool().slots[i].state == hvo::SlotState::none) continue;
+        const hvo::Folio folio = w.pool().folio(g, i);
+        const Vpage start = g.vpage_of(folio.head);
+        s.vmemmap.emplace_back(start, start + g.vmemmap_pages(folio.order));
+    }
+    return s;
+}
+
+void add_effect(Footprint& out, const Machine& m, const Subject& s, const Event& e) {
+    Adder a(out, m, s);
+    switch (e.kind) {
+    case EventKind::lock:
+    case EventKind::unlock:
+        if (is_exclusive(e)) a.write(Kind::lock, e.n);
+        if (is_percpu(s.op.kind)) a.write(Kind::pcpu);
+        return;
+    case EventKind::free_page:
+    case EventKind::free_bootmem_page:
+        a.write(Kind::buddy);
+        a.own_pmds(false);
+        return a.own_tlbs();
+    case EventKind::pte_free_kernel: return a.write(Kind::buddy);
+    case EventKind::split_page: return a.own_pmds(true);
+    case EventKind::pmd_populate_kernel:
+        a.write(Kind::pmd, e.n);
+        a.write(Kind::tlb_pmd, e.n);
+        return a.read(Kind::tlb_all);
+    case EventKind::set_pte_at: return a.set_pte(e);
+    case EventKind::store: return a.store(e);
+    case EventKind::copy_page: a.read(Kind::frame, e.from.value); [[fallthrough]];
+    case EventKind::reset_struct_pages: return a.write(Kind::frame, e.pfn.value);
+    case EventKind::flush_tlb_kernel_range: return a.flush(e.vpage, e.n);
+    case EventKind::flush_tlb_all: return a.write(Kind::tlb_all);
+    case EventKind::synchronize_rcu: return a.read(Kind::walkers);
+    case EventKind::static_branch: return a.write(Kind::key);
+    case EventKind::vmalloc_pte:
+    case EventKind::flush_tlb_vmalloc:
+    case EventKind::flush_cache_vmap:
+    case EventKind::flush_cache_vunmap:
+    case EventKind::pcpu_get_vm_areas:
+    case EventKind::pcpu_free_vm_areas:
+    case EventKind::set_page_tag: return a.write(Kind::vmalloc);
+    case EventKind::memset_zero: return a.read(Kind::vmalloc);
+    // Taken before the event; of who runs alone; or sums that nobody reads before all is at rest.
+    case EventKind::alloc_pages_node:
+    case EventKind::pte_alloc_one_kernel:
+    case EventKind::smp_wmb:
+    case EventKind::memmap_pages_add:
+    case EventKind::memmap_boot_pages_add:
+    case EventKind::warn:
+    case EventKind::kzalloc:
+    case EventKind::kfree: return;
+    }
+}
+
+void add_before(Footprint& out, const Machine& m, const Subject& s, const Event& next) {
+    Adder a(out, m, s);
+    if (next.kind == EventKind::alloc_pages_node || next.kind == EventKind::pte_alloc_one_kernel)
+        a.write(Kind::buddy);
+    if (is_percpu(s.op.kind)) {
+        if (next.kind == EventKind::pcpu_get_vm_areas || next.kind == EventKind::vmalloc_pte)
+            a.read(Kind::vmalloc);
+        if (next.kind == EventKind::kfree) a.write(Kind::vmalloc); // areas may have been purged
+        if (!is_of_a_run(next)) a.write(Kind::pcpu);
+        return;
+    }
+    switch (next.kind) {
+    case EventKind::memmap_pages_add:
+    case EventKind::memmap_boot_pages_add:
+    case EventKind::free_page:
+    case EventKind::free_bootmem_page:
+    case EventKind::reset_struct_pages:
+    case EventKind::flush_tlb_kernel_range:
+    case EventKind::flush_tlb_all: return;
+    default: break;
+    }
+    if (is_private(next) || (is_lock(next) && !is_exclusive(next))) return;
+    a.own_pmds(false);
+    const std::string_view where = next.where;
+    if (where.starts_with("hugetlb_vmemmap_")) a.own_flags();
+}
+
+void add_edge(Footprint& out, const Machine& m, const Subject& s) {
+    Adder a(out, m, s);
+    if (is_percpu(s.op.kind)) {
+        a.write(Kind::pcpu);
+        return a.read(Kind::vmalloc); // where an area is, by its address
+    }
+    a.own_pmds(false);
+    a.own_flags();
+    const u32 f = fields_of(s.op.kind);
+    const bool of_pool = s.op.kind == OpKind::alloc_folio || s.op.kind == OpKind::free_folio ||
+                         s.op.kind == OpKind::alloc_lru || s.op.kind == OpKind::free_lru;
+    for (u8 i = 0; i < max_folios; ++i)
+        if ((f & f_folios && s.op.folios >> i & 1) || (f & f_folio && s.op.folio == i))
+            of_pool ? a.write(Kind::slot, i) : a.read(Kind::slot, i);
+    if (of_pool || s.op.kind == OpKind::hot_add || s.op.kind == OpKind::take_pages ||
+        s.op.kind == OpKind::give_pages)
+        a.write(Kind::buddy);
+    if (f & f_walker) a.write(Kind::walkers);
+    if (s.op.kind == OpKind::sysctl)
+        a.write(Kind::enabled);
+    else
+        a.read(Kind::enabled);
+}
+
+u64 view_hash(const World& w, const Subject& s) {
+    const Machine& m = w.machine();
+    if (is_percpu(s.op.kind)) return hash_combine(w.pcpu().hash(), m.vmalloc().hash());
+    u64 h = w.pool().enabled;
+    for (const auto& [start, end] : s.vmemmap) {
+        for (Vpage v = start; v < end; ++v) {
+            const Pmd pmd = m.pmd(m.pmd_idx(v));
+            const Pte pte = m.translate(v);
+            h = hash_combine(h, pmd.pfn.value << 2 | static_cast<u64>(pmd.kind));
+            h = hash_combine(h, pte.present() ? pte.pfn().value << 1 | u64{pte.writable()} : ~u64{0});
+        }
+        h = hash_combine(h, hash_of(m.read(m.translate(start).pfn())));
+    }
+    for (u8 i = 0; i < max_folios; ++i) {
+        const hvo::FolioSlot& slot = w.pool().slots[i];
+        h = hash_combine(h, slot.head.value << 2 | static_cast<u64>(slot.state));
+    }
+    if (fields_of(s.op.kind) & f_walker) {
+        const Walker& walker = m.walkers[s.op.walker];
+        h = hash_combine(h, walker.page.value << 2 | u64{walker.may_write} << 1 | u64{walker.inside});
+    }
+    return h;
+}
+
+} // namespace mmodel::concurrent
