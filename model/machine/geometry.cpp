@@ -18,7 +18,7 @@ Config preset(Geometry g, u64 memory, u64 block, u64 vmalloc = 64 * GiB) {
                   .vmalloc_pages = vmalloc / g.page_bytes};
 }
 
-// Orders are those of the huge page sizes in SEMANTICS section 2; max_order is the architecture's
+// Orders are those of the huge page sizes in model/hvo/README.md; max_order is the architecture's
 // MAX_PAGE_ORDER.
 std::vector<Config> make_presets() {
     const Geometry x86{.arch = "x86-64",

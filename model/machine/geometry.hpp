@@ -23,8 +23,8 @@ inline constexpr u8 no_node = 0xff;       // of a CPU: it is not possible
 inline constexpr u8 local_distance = 10;  // LOCAL_DISTANCE
 inline constexpr u8 remote_distance = 20; // REMOTE_DISTANCE
 
-// Pages and tables of an architecture. Everything else is derived from these and tested against SEMANTICS
-// section 2.
+// Pages and tables of an architecture. Everything else is derived from these and tested against
+// model/hvo/README.md, section 2.
 struct Geometry {
     std::string_view arch{}; // the first word of a trace's geometry line
     u32 page_bytes{};

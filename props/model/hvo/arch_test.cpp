@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Every row of SEMANTICS section 2 taken through optimise and restore under the specification.
+// Every row of model/hvo/README.md, section 2, taken through optimise and restore under the specification.
 #include <catch2/catch.hpp>
 
 #include "props/example.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// hugetlb_vmemmap_optimize_folio() by example, with the numbers of SEMANTICS sections 2 and 3.
+// hugetlb_vmemmap_optimize_folio() by example, with the numbers of model/hvo/README.md.
 #include <algorithm>
 #include <catch2/catch.hpp>
 

@@ -9,7 +9,7 @@
 namespace mmodel {
 namespace {
 
-// SEMANTICS section 2, a line a row; its fractions of a page are rounded up.
+// model/hvo/README.md, section 2, a line a row; its fractions of a page are rounded up.
 struct Row {
     const char* arch;
     const char* folio;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The percpu allocator by example, with the numbers of SEMANTICS section 5. On eight CPUs of x86-64 a unit
+// The percpu allocator by example, with the numbers of model/percpu/README.md. On eight CPUs of x86-64 a unit
 // has 64 pages (256 KiB); the first chunk (number 0) serves 31072 bytes over 8 pages, the reserved one (1) 8
 // KiB.
 #include "model/percpu/percpu.hpp"

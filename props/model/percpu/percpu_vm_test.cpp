@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// percpu-vm by example, with the steps of SEMANTICS section 4 in their order. The machine has two CPUs of
-// eight pages each, four to a page table; the first CPU's unit is pages 0..7 of a chunk, the second's 8..15.
+// percpu-vm by example, with the steps of model/percpu/README.md, section 3, in their order. The machine has
+// two CPUs of eight pages each, four to a page table; the first CPU's unit is pages 0..7 of a chunk, the
+// second's 8..15.
 #include "model/percpu/percpu_vm.hpp"
 
 #include <catch2/catch.hpp>
