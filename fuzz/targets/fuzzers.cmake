@@ -14,6 +14,7 @@ set(MMODEL_FUZZ_UNUSED trace-cmp,indirect-calls,stack-depth CACHE STRING "Kinds 
 function(mmodel_fuzz_objects name)   # SOURCE...: compiled for an engine
   add_library(${name} OBJECT EXCLUDE_FROM_ALL ${ARGN})
   target_include_directories(${name} PUBLIC ${mmodel_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE $<$<BOOL:${MMODEL_ASSERTIONS}>:_GLIBCXX_ASSERTIONS>)
   if(LIB_FUZZING_ENGINE)   # another project's compiler, with warnings of its own
     target_compile_options(${name} PRIVATE -Wall -Wextra)
   else()
