@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/machine/machine.hpp"
-#include "spec/linux/shim/hvo/mmodel_abi.h"
+#include "spec/linux/shim/hvo/mmodel_hvo_abi.h"
 
 namespace mmodel::bench {
 

@@ -91,10 +91,10 @@ std::vector<std::string> compile_line(const std::string& cc, const fs::path& shi
                                    "-w",
                                    "-Wl,-z,defs"};
     if (is_percpu(file)) // its static image starts at address 0
-        words.insert(words.end(), {"-fno-strict-overflow", "-fno-delete-null-pointer-checks", "-I",
-                                   (shims / "percpu").string()});
-    words.insert(words.end(), {"-I", (shims / "hvo").string(),
-                               "-DMMODEL_TREE_FILE=\"" + (tree.dir / file.compiled).string() + "\""});
+        words.insert(words.end(), {"-fno-strict-overflow", "-fno-delete-null-pointer-checks"});
+    words.insert(words.end(),
+                 {"-I", (shims / file.unit).parent_path().string(), "-I", (shims / "common").string(),
+                  "-DMMODEL_TREE_FILE=\"" + (tree.dir / file.compiled).string() + "\""});
     words.insert(words.end(), file.defines.begin(), file.defines.end());
     for (const std::string& b : breaks) words.push_back("-DMMODEL_BREAK_" + b);
     words.push_back((shims / file.unit).string());

@@ -7,8 +7,8 @@
 #include "model/machine/kernel.hpp"
 #include "model/outcome.hpp"
 #include "model/world.hpp"
-#include "spec/linux/host/arena.hpp"
 #include "spec/judge/monitor.hpp"
+#include "spec/linux/host/arena.hpp"
 
 namespace mmodel::bench {
 
@@ -31,9 +31,11 @@ struct RealStep {
     std::vector<spec::Violation> violations{}; // of this operation, in order
 };
 
+// Ends an operation from inside kernel code; the unit is compiled with -fexceptions so that it can pass.
+struct Abandon {};
+
 class RealDriver {
 public:
-    RealDriver() = default;
     virtual ~RealDriver() = default;
     RealDriver(const RealDriver&) = delete;
     RealDriver& operator=(const RealDriver&) = delete;
@@ -41,11 +43,42 @@ public:
     // The machine and the kernel file's own state as after boot.
     virtual void reset() = 0;
     [[nodiscard]] virtual RealStep run(const Op& op) = 0;
-    [[nodiscard]] virtual const Arena& arena() const = 0;
-};
+    [[nodiscard]] const Arena& arena() const { return arena_; }
 
-// Ends an operation from inside kernel code; the unit is compiled with -fexceptions so that it can pass.
-struct Abandon {};
+protected:
+    // The machine as it boots, and memory for it. Throws HostError.
+    RealDriver(const Config& c, Progress& progress)
+        : config_(c), boot_(c), world_(c), progress_(progress), arena_(boot_.machine()) {}
+
+    // For the callbacks; each needs a running operation. Kernel function `where` causes an event, or so many
+    // that it does not end: then an Abandon.
+    RealKernel& enter(const char* where);
+    void warn(const char* where, int line, const char* condition);
+    // A fact that kernel code itself (then `line` says where), or the bench for it, found not to hold.
+    [[noreturn]] void bug(const char* where, const std::string& what, int line = 0);
+    // The frame of that number; a bug when the machine has none.
+    Pfn checked(const char* where, unsigned long pfn);
+
+    // What lives as long as an operation: its events are watched, and counted in `progress_`.
+    struct Running {
+        Running(RealDriver& driver, const Op& op, spec::Scope scope);
+        ~Running();
+        void count(Ran& ran) const;
+
+        RealDriver& driver;
+        spec::Monitor monitor;
+        State& state;
+        RealKernel kernel;
+    };
+
+    Config config_;
+    World boot_;
+    World world_;
+    Progress& progress_;
+    Arena arena_;
+    RealKernel* kernel_{}; // while an operation runs
+    spec::Monitor* monitor_{};
+};
 
 inline constexpr unsigned char poison =
     0xaa; // what a frame holds when it is handed out: nothing a reader could take for his own

@@ -123,14 +123,14 @@ void catch_faults() {
 // The driver for what the unit was compiled of.
 std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress) {
     const bool hvo = unit.tree.name == "hugetlb_vmemmap";
-    const char* symbol = hvo ? "mmodel_unit_init" : "mmodel_percpu_unit_init";
+    const char* symbol = hvo ? "mmodel_hvo_unit_init" : "mmodel_percpu_unit_init";
     void* lib = dlopen(unit.object.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!lib) throw HostError(dlerror());
     void* init = dlsym(lib, symbol);
     if (!init) throw HostError(std::string("the compiled kernel file lacks ") + symbol + "()");
     if (hvo)
-        return std::make_unique<Driver>(c, reinterpret_cast<mmodel_unit* (*)(const mmodel_host*)>(init),
-                                        progress);
+        return std::make_unique<HvoDriver>(
+            c, reinterpret_cast<mmodel_hvo_unit* (*)(const mmodel_hvo_host*)>(init), progress);
     return std::make_unique<PercpuDriver>(c, reinterpret_cast<PercpuDriver::UnitInit>(init), progress);
 }
 

@@ -2,24 +2,27 @@
 // Runs operations on a compiled mm/hugetlb_vmemmap.c in this process.
 #pragma once
 
+#include <memory>
+
+#include "spec/linux/host/image.hpp"
 #include "spec/linux/host/real_driver.hpp"
-#include "spec/linux/shim/hvo/mmodel_abi.h"
+#include "spec/linux/shim/hvo/mmodel_hvo_abi.h"
 
 namespace mmodel::bench {
 
-class Driver final : public RealDriver {
+class HvoDriver final : public RealDriver {
 public:
-    // `unit_init` is the unit's mmodel_unit_init(). Throws HostError.
-    Driver(const Config& c, mmodel_unit* (*unit_init)(const mmodel_host*), Progress& progress);
-    ~Driver() override;
+    // `unit_init` is the unit's mmodel_hvo_unit_init(). Throws HostError.
+    HvoDriver(const Config& c, mmodel_hvo_unit* (*unit_init)(const mmodel_hvo_host*), Progress& progress);
+    ~HvoDriver() override;
 
     void reset() override;
     [[nodiscard]] RealStep run(const Op& op) override;
-    [[nodiscard]] const Arena& arena() const override { return arena_; }
 
 private:
-    friend struct Host;
-    friend struct RealCalls;
+    friend struct HvoHost;
+    friend mmodel_hvo_host make_hvo_host(HvoDriver&);
+    friend struct RealHvoCalls;
 
     [[nodiscard]] Contents describe(const void* page, Pfn head, u8 order) const;
     void hand_out(Pfn p, int byte);
@@ -28,15 +31,9 @@ private:
     void sync_folios(const Op& op);
     void check_readers(const hvo::Folio& f);
 
-    Config config_;
-    World boot_;
-    World world_;
-    Progress& progress_;
-    Arena arena_;
-    mmodel_host host_{};
-    mmodel_unit* unit_{};
-    RealKernel* kernel_{}; // while an operation runs
-    spec::Monitor* monitor_{};
+    mmodel_hvo_host host_{};
+    mmodel_hvo_unit* unit_{};
+    std::unique_ptr<Image> image_; // of the unit before boot
     struct Pending {
         Vpage vpage;
         const char* where;

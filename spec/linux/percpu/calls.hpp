@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // The percpu operations' calls, made of a kernel file (the members of pcpu::ModelCalls). Part of
-// percpu_driver.cpp, which alone includes it.
+// driver.cpp, which alone includes it.
 #pragma once
 
 #include "spec/linux/percpu/driver.hpp"
@@ -61,8 +61,7 @@ struct RealPercpuCalls {
         d.unit_->describe(self, &c);
         const ChunkId id = d.numbers_.of(d.to_model(c.base_addr));
         d.selves_.resize(d.numbers_.end());
-        if (id == pcpu::no_chunk)
-            d.abandon("pcpu_create_chunk", "a chunk at addresses that were not reserved");
+        if (id == pcpu::no_chunk) d.bug("pcpu_create_chunk", "a chunk at addresses that were not reserved");
         d.selves_[id] = self;
         return id;
     }

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/step.hpp"
 #include "spec/linux/percpu/agree.hpp"
 #include "spec/linux/percpu/calls.hpp"
 #include "spec/linux/percpu/host.hpp"
-#include "model/step.hpp"
 
 namespace mmodel::bench {
 namespace {
@@ -31,7 +31,7 @@ unsigned long mask_of_possible_cpus(const Config& c) {
 } // namespace
 
 PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Progress& progress)
-    : config_(c), boot_(c), world_(c), progress_(progress), arena_(boot_.machine()) {
+    : RealDriver(c, progress) {
     mem_map_ = static_cast<std::byte*>(map_zeroed(arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE));
     pmds_.resize((arena_.vmalloc_end() - arena_.vmalloc()) / Arena::page / c.geometry.ptrs_per_pte + 1);
     host_ = make_percpu_host(*this);
@@ -77,12 +77,6 @@ void PercpuDriver::put_back_unit() {
     arena_.unmap_vmap(Vmap{0}, (arena_.vmalloc_end() - arena_.vmalloc()) / Arena::page);
     numbers_.begin(0);
     selves_.clear();
-}
-
-void PercpuDriver::abandon(const char* where, const std::string& what) {
-    progress_.where = where;
-    monitor_->fail(spec::Inv::no_bug, nullptr, std::string(where) + "(): " + what);
-    throw Abandon{};
 }
 
 void PercpuDriver::prepare_static_image(u64 bytes) {
@@ -205,16 +199,11 @@ RealStep PercpuDriver::run(const Op& asked) {
     World model = world_;
     NoWatch none;
     const Ran expected = advance(model, op, none);
-    spec::Monitor monitor(world_, op, {}, spec::OnViolation::collect);
-    State& state = world_.own();
-    RealKernel kernel(state.machine, monitor, op.fail);
-    pcpu_ = &state.pcpu.own();
+    Running running(*this, op, {});
+    pcpu_ = &running.state.pcpu.own();
     pcpu_->chunks.forget_touched();
     op_ = op;
     model_ = &model.pcpu();
-    monitor_ = &monitor;
-    kernel_ = &kernel;
-    progress_.nr_events = 0;
     mapped_.clear();
     arrays_.clear();
     boot_is_paged_ = op.kind == OpKind::pcpu_boot && op.on;
@@ -223,24 +212,22 @@ RealStep PercpuDriver::run(const Op& asked) {
         if (is_percpu(op.kind)) {
             RealPercpuCalls calls{*this};
             check_contents(op);
-            out.ran.outcome = pcpu::run(*pcpu_, kernel, calls, op);
+            out.ran.outcome = pcpu::run(*pcpu_, running.kernel, calls, op);
         } else { // not this file's: the machine around it
-            hvo::ModelCalls<RealKernel> calls{kernel};
-            out.ran.outcome = hvo::run(state.pool, kernel, calls, op);
+            hvo::ModelCalls<RealKernel> calls{running.kernel};
+            out.ran.outcome = hvo::run(running.state.pool, running.kernel, calls, op);
         }
+        running.count(out.ran);
         judge(op, out, model, expected);
     } catch (const Abandon&) {
     } catch (const Panicked& p) {
         if (op.kind == OpKind::pcpu_boot && expected.outcome.err != Errno::ok)
             give_up_boot(out, model, expected);
         else
-            monitor.fail(spec::Inv::no_bug, nullptr, std::string(p.where) + "(): panic: " + p.what);
+            running.monitor.fail(spec::Inv::no_bug, nullptr, std::string(p.where) + "(): panic: " + p.what);
     }
-    out.ran.nr_events = kernel.nr_events();
-    progress_.nr_events_total = progress_.nr_events_total + kernel.nr_events();
-    out.violations = monitor.violations();
-    kernel_ = nullptr;
-    monitor_ = nullptr;
+    out.ran.nr_events = running.kernel.nr_events();
+    out.violations = running.monitor.violations();
     model_ = nullptr;
     pcpu_ = nullptr;
     return out;
@@ -248,9 +235,6 @@ RealStep PercpuDriver::run(const Op& asked) {
 
 // What follows from a violation is not judged: with the first event that is wrong, the rest may be anything.
 void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const Ran& expected) {
-    step.ran.nr_events = kernel_->nr_events();
-    step.ran.nr_allocs = kernel_->nr_allocs();
-    step.ran.nr_failed_allocs = kernel_->nr_failed_allocs();
     const auto is_clean = [&] { return monitor_->violations().empty(); };
     if (!is_clean()) return;
     sync();

@@ -8,9 +8,9 @@
 
 #include "model/percpu/operations.hpp"
 #include "spec/linux/host/image.hpp"
+#include "spec/linux/host/real_driver.hpp"
 #include "spec/linux/percpu/contents.hpp"
 #include "spec/linux/percpu/objects.hpp"
-#include "spec/linux/host/real_driver.hpp"
 #include "spec/linux/shim/percpu/mmodel_percpu_abi.h"
 
 namespace mmodel::bench {
@@ -44,7 +44,6 @@ public:
 
     void reset() override;
     [[nodiscard]] RealStep run(const Op& op) override;
-    [[nodiscard]] const Arena& arena() const override { return arena_; }
 
 private:
     friend struct PercpuHost;
@@ -69,8 +68,6 @@ private:
     void judge(const Op& op, RealStep& step, const World& model, const Ran& expected);
     void give_up_boot(RealStep& step, const World& model, const Ran& expected);
     void put_back_unit();
-    // A fact that kernel code itself found not to hold.
-    [[noreturn]] void abandon(const char* where, const std::string& what);
     void prepare_static_image(u64 bytes);
     [[nodiscard]] Held held(u8 slot) const;
     void check_contents(const Op& op);
@@ -95,11 +92,6 @@ private:
     void read_lists(int nr);
     [[nodiscard]] ChunkId number_of(const mmodel_percpu_chunk& d) const;
 
-    Config config_;
-    World boot_;
-    World world_;
-    Progress& progress_;
-    Arena arena_;
     ObjectPool objects_;
     std::vector<unsigned long> pmds_;
     std::byte* mem_map_{};
@@ -111,8 +103,6 @@ private:
     // While an operation runs.
     Op op_{};
     const Pcpu* model_{}; // what the model made of it
-    RealKernel* kernel_{};
-    spec::Monitor* monitor_{};
     Pcpu* pcpu_{};
     ChunkNumbers numbers_;
     std::vector<void*> selves_; // by number: the kernel file's own chunk

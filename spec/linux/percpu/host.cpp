@@ -18,17 +18,7 @@ bool is(const char* where, const char* name) { return !std::strcmp(where, name);
 struct PercpuHost {
     using Panic = Panicked;
 
-    static RealKernel& enter(const char* where) {
-        PercpuDriver& d = *self;
-        d.progress_.where = where;
-        d.progress_.nr_events = d.progress_.nr_events + 1;
-        if (d.kernel_->nr_events() > max_events) {
-            d.monitor_->fail(spec::Inv::every_operation_ends, nullptr,
-                             "more than " + std::to_string(max_events) + " events, the last in " + where);
-            throw Abandon{};
-        }
-        return *d.kernel_;
-    }
+    static RealKernel& enter(const char* where) { return self->enter(where); }
 
     // ---- CPUs and nodes
     static int cpu_to_node(unsigned cpu) { return self->config_.cpu_to_node(static_cast<u8>(cpu)); }
@@ -41,14 +31,14 @@ struct PercpuHost {
     // ---- pages
     static long alloc_pages_node(const char* where, int nid, unsigned gfp, unsigned order) {
         RealKernel& k = enter(where);
-        if (order) bug(where, "", 0, "a page of higher order is allocated");
+        if (order) self->bug(where, "a page of higher order is allocated");
         const auto p = k.alloc_pages_node(where, node(nid), false, (gfp & MMODEL_PERCPU_GFP_HIGHMEM) != 0);
         if (!p) return -1;
         hand_out(*p, gfp & MMODEL_PERCPU_GFP_ZERO ? 0 : poison);
         return static_cast<long>(p->value);
     }
     static void free_pages(const char* where, unsigned long pfn, unsigned) {
-        enter(where).free_page(where, checked(where, pfn));
+        enter(where).free_page(where, self->checked(where, pfn));
     }
 
     // ---- objects
@@ -61,12 +51,12 @@ struct PercpuHost {
     }
     static void free_object(const char* where, void* at) {
         RealKernel& k = enter(where);
-        if (!self->objects_.free(at)) bug(where, "", 0, "what is freed is no object, or free already");
+        if (!self->objects_.free(at)) self->bug(where, "what is freed is no object, or free already");
         k.kfree(where);
     }
     static void* scratch_alloc(unsigned long size) { return self->objects_.alloc(size); }
     static void scratch_free(void* at) {
-        if (!self->objects_.free(at)) bug("pcpu_free_vm_areas", "", 0, "vmalloc areas are freed twice");
+        if (!self->objects_.free(at)) self->bug("pcpu_free_vm_areas", "vmalloc areas are freed twice");
     }
 
     // ---- boot memory
@@ -83,7 +73,7 @@ struct PercpuHost {
         RealKernel& k = enter(where);
         const auto p = self->arena_.frame_at(reinterpret_cast<unsigned long>(at));
         if (!p) {
-            if (!self->objects_.free(at)) bug(where, "", 0, "boot memory is freed twice");
+            if (!self->objects_.free(at)) self->bug(where, "boot memory is freed twice");
         } else if (self->boot_is_paged_) {
             for (u64 i = 0; i < size / Arena::page; ++i) k.free_page(where, *p + i);
         } else {
@@ -140,7 +130,7 @@ struct PercpuHost {
         const pcpu::ChunkId id = nr == static_cast<int>(l.group_offsets.size())
                                      ? self->numbers_.of(self->to_model(addrs[0]) - l.group_offsets[0])
                                      : pcpu::no_chunk;
-        if (id == pcpu::no_chunk) bug(where, "", 0, "vmalloc areas that nobody has are freed");
+        if (id == pcpu::no_chunk) self->bug(where, "vmalloc areas that nobody has are freed");
         const pcpu::ChunkAreas areas(*self->pcpu_);
         const Vmap base{(self->numbers_.base(id) - vmalloc_start) / Arena::page};
         const i64 mapped = k.machine().tally.vmalloc;
@@ -159,7 +149,7 @@ struct PercpuHost {
     static void pmd_populate_kernel(const char* where, unsigned long pmd_idx, void* table) {
         RealKernel& k = enter(where);
         const auto p = self->arena_.frame_at(reinterpret_cast<unsigned long>(table));
-        if (!p) bug(where, "", 0, "a page table outside the machine's memory");
+        if (!p) self->bug(where, "a page table outside the machine's memory");
         k.machine().install_vmalloc_table(Vmap{pmd_idx * k.geometry().ptrs_per_pte}, *p);
         self->pmds_[pmd_idx] = 1;
     }
@@ -191,11 +181,11 @@ struct PercpuHost {
     }
     static void schedule_work(const char*) { self->pcpu_->balance_scheduled = true; }
     static void warn(const char* where, const char*, int line, const char* condition) {
-        enter(where).warn(where, (std::string(condition) + ", line " + std::to_string(line)).c_str());
+        self->warn(where, line, condition);
     }
     __attribute__((noreturn)) static void bug(const char* where, const char*, int line,
                                               const char* condition) {
-        self->abandon(where, std::string(condition) + (line ? ", line " + std::to_string(line) : ""));
+        self->bug(where, condition, line);
     }
     __attribute__((noreturn)) static void panic(const char* where, const char* format) {
         throw Panic{where, format};
@@ -233,19 +223,15 @@ private:
         self->nr_embedded_frames_ += pages;
         return std::memset(self->arena_.frame(*p), 0, size);
     }
-    static Pfn checked(const char* where, unsigned long pfn) {
-        if (!self->world_.machine().is_populated(Pfn{pfn}))
-            bug(where, "", 0, "a frame number past the machine's memory");
-        return Pfn{pfn};
-    }
     static Pfn pfn_of(const char* where, const void* page) {
         if (!page) return no_pfn;
         const auto* at = static_cast<const std::byte*>(page);
-        return checked(where, static_cast<unsigned long>(at - self->mem_map_) / MMODEL_STRUCT_PAGE_SIZE);
+        return self->checked(where,
+                             static_cast<unsigned long>(at - self->mem_map_) / MMODEL_STRUCT_PAGE_SIZE);
     }
     static Vmap vmap(const char* where, unsigned long addr) {
         const auto v = self->arena_.vmap_at(addr);
-        if (!v) bug(where, "", 0, "an address outside the vmalloc range is mapped or unmapped");
+        if (!v) self->bug(where, "an address outside the vmalloc range is mapped or unmapped");
         return *v;
     }
     // Whole pages, as far as they lie in the vmalloc range.

@@ -7,7 +7,7 @@
 #define MMODEL_EVENT_H
 
 #include "mmodel_types.h"
-#include "mmodel_warn.h"
+#include <mmodel_warn.h>
 
 /* Static keys. The count changes before the host is told, so that compound_head() already heeds it. */
 struct static_key_false { int count; };

@@ -8,7 +8,7 @@
 #define MMODEL_PAGE_H
 
 #include "mmodel_event.h"
-#include "mmodel_list.h"
+#include <mmodel_list.h>
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1ul << PAGE_SHIFT)

@@ -6,11 +6,11 @@
 #ifndef MMODEL_TYPES_H
 #define MMODEL_TYPES_H
 
-#include "mmodel_abi.h"
-#include "mmodel_base.h"
+#include "mmodel_hvo_abi.h"
+#include <mmodel_base.h>
 
-/* Set once by mmodel_unit_init(). */
-extern const struct mmodel_host *mmodel_host;
+/* Set once by mmodel_hvo_unit_init(). */
+extern const struct mmodel_hvo_host *mmodel_host;
 
 #define CONFIG_64BIT 1
 #define CONFIG_HUGETLB_PAGE 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * One kernel tree's mm/hugetlb_vmemmap.c, unchanged, with what struct mmodel_unit asks of it. Compiled once
- * a tree into a shared object that exports mmodel_unit_init() and nothing else.
+ * One kernel tree's mm/hugetlb_vmemmap.c, unchanged, with what struct mmodel_hvo_unit asks of it. Compiled once
+ * a tree into a shared object that exports mmodel_hvo_unit_init() and nothing else.
  *
  * The compile line says which file, and what it offers:
  *   MMODEL_TREE_FILE            the file, as a quoted string; its header is found beside it
@@ -19,15 +19,14 @@
 #error "one of MMODEL_SHAPE_PAGE and MMODEL_SHAPE_FOLIO has to be given"
 #endif
 
-#include "mmodel_abi.h"
+#include "mmodel_hvo_abi.h"
 
 /* Two units live in one process: neither may find its key or its hstates in the other. */
 #pragma GCC visibility push(hidden)
 
 #include "mmodel_kernel.h"
 
-const struct mmodel_host *mmodel_host;
-unsigned long mmodel_generation = 1;
+const struct mmodel_hvo_host *mmodel_host;
 struct mm_struct init_mm;
 pgd_t mmodel_pgd;
 struct hstate hstates[HUGE_MAX_HSTATE] = { { 9, "2048kB" }, { 18, "1048576kB" } };
@@ -297,17 +296,8 @@ static int key_count(void)
 #endif
 }
 
-static void reset(void)
-{
-#ifdef MMODEL_KEY_IS
-	MMODEL_KEY_IS.count = 0;
-#endif
-	set_enabled(1);
-	mmodel_generation++;
-}
-
-static struct mmodel_unit mmodel_this_unit = {
-	.abi_version = MMODEL_ABI_VERSION,
+static struct mmodel_hvo_unit mmodel_this_unit = {
+	.abi_version = MMODEL_HVO_ABI_VERSION,
 #ifdef MMODEL_SHAPE_PAGE
 	.shape = "page",
 #else
@@ -333,18 +323,17 @@ static struct mmodel_unit mmodel_this_unit = {
 	.test_optimised = test_optimised,
 	.describe = describe,
 	.key_count = key_count,
-	.reset = reset,
 };
 
 #pragma GCC visibility pop
 
 /* Null when host and unit disagree about the ABI, or when vmemmap or direct map is not aligned. */
-struct mmodel_unit *mmodel_unit_init(const struct mmodel_host *host)
+struct mmodel_hvo_unit *mmodel_hvo_unit_init(const struct mmodel_hvo_host *host)
 {
-	if (host->abi_version != MMODEL_ABI_VERSION || !IS_ALIGNED(host->vmemmap, PMD_SIZE) ||
+	if (host->abi_version != MMODEL_HVO_ABI_VERSION || !IS_ALIGNED(host->vmemmap, PMD_SIZE) ||
 	    !IS_ALIGNED(host->direct_map, PAGE_SIZE))
 		return NULL;
 	mmodel_host = host;
-	reset();
+	set_enabled(1);
 	return &mmodel_this_unit;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Everything that mm/percpu.c includes. This directory comes before ../include in the include path. */
+/* Everything that mm/percpu.c includes. */
 #ifndef MMODEL_KERNEL_H
 #define MMODEL_KERNEL_H
 

@@ -18,7 +18,6 @@
 #include "mmodel_kernel.h"
 
 const struct mmodel_percpu_host *mmodel_host;
-unsigned long mmodel_generation = 1;
 bool mmodel_noio, mmodel_slab_is_available;
 char *mmodel_per_cpu_end;
 unsigned long __per_cpu_offset[NR_CPUS];

@@ -19,8 +19,8 @@ inline Errno errno_of(long ret) {
 
 // The calls under test, as the real file makes them (the members of hvo::ModelCalls). A tree without calls
 // for lists gets its folios one by one, as its mm/hugetlb.c would do it.
-struct RealCalls {
-    Driver& d;
+struct RealHvoCalls {
+    HvoDriver& d;
 
     void prep(hvo::Folio f) { d.unit_->prep_hugetlb(f.order, f.head.value); }
     void dissolve(hvo::Folio f) { d.unit_->dissolve(f.order, f.head.value); }

@@ -10,10 +10,10 @@
  * pointer is an address in the direct map; the PMD entries of the vmemmap are one array, pmds[i] for the 2 MiB of
  * vmemmap from vmemmap + i * PMD_SIZE.
  */
-#ifndef MMODEL_ABI_H
-#define MMODEL_ABI_H
+#ifndef MMODEL_HVO_ABI_H
+#define MMODEL_HVO_ABI_H
 
-#define MMODEL_ABI_VERSION 1
+#define MMODEL_HVO_ABI_VERSION 1
 
 #define MMODEL_PRESENT 0x1ul
 #define MMODEL_RW      0x2ul
@@ -34,7 +34,7 @@ enum mmodel_lock { MMODEL_PAGE_TABLE_LOCK, MMODEL_MMAP_READ_LOCK };
  * (__func__ at the place of the macro). A callback may not return: the driver ends the sequence with longjmp when the
  * specification is violated.
  */
-struct mmodel_host {
+struct mmodel_hvo_host {
 	int abi_version;
 	unsigned long vmemmap;
 	unsigned long direct_map;
@@ -88,7 +88,7 @@ enum mmodel_slot {
 #define MMODEL_NR_SLOTS 64
 
 /* What a compiled unit offers. Null where the tree has no such call. Orders are 9 or 18; pfns are of head pages. */
-struct mmodel_unit {
+struct mmodel_hvo_unit {
 	int abi_version;
 	const char *shape;           /* "page" (struct page calls, 6.1), "folio" (folio calls) */
 	int has_memmap_counters;     /* the tree keeps nr_memmap_pages and nr_memmap_boot_pages */
@@ -117,10 +117,9 @@ struct mmodel_unit {
 	 * slots[0..64) get an enum mmodel_slot each; *optimised the flag of slot 0 if it is a head. */
 	void (*describe)(const void *page, unsigned int order, unsigned long pfn, unsigned char *slots, int *optimised);
 	int (*key_count)(void);
-	void (*reset)(void); /* static state as after boot: key 0, enabled, counters 0, WARN_ONCE armed */
 };
 
 /* The one symbol a unit exports. */
-struct mmodel_unit *mmodel_unit_init(const struct mmodel_host *host);
+struct mmodel_hvo_unit *mmodel_hvo_unit_init(const struct mmodel_hvo_host *host);
 
 #endif

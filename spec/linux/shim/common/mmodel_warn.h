@@ -5,9 +5,7 @@
 
 #include "mmodel_base.h"
 
-/* Grows with every reset(), so that what happens "once" happens once a sequence and not once a process. */
-extern unsigned long mmodel_generation;
-
+/* "Once" is once a sequence: the unit's static data is put back before each. */
 #define MMODEL_WARN(cond, text) ({                                              \
 	int mm_warned = !!(cond);                                               \
 	if (unlikely(mm_warned))                                                \
@@ -16,10 +14,10 @@ extern unsigned long mmodel_generation;
 })
 
 #define MMODEL_WARN_ONCE(cond, text) ({                                         \
-	static unsigned long mm_generation;                                     \
+	static bool mm_done;                                                    \
 	int mm_once = !!(cond);                                                 \
-	if (unlikely(mm_once) && mm_generation != mmodel_generation) {          \
-		mm_generation = mmodel_generation;                              \
+	if (unlikely(mm_once) && !mm_done) {                                    \
+		mm_done = true;                                                 \
 		mmodel_host->warn(__func__, __FILE__, __LINE__, text);          \
 	}                                                                       \
 	mm_once;                                                                \

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/linux/hvo/host.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace mmodel::bench {
+
+namespace {
+
+HvoDriver* self = nullptr; // the callbacks of the ABI carry no context: one driver a process
+
+Pte pte_of(unsigned long entry) {
+    return entry & MMODEL_PRESENT ? Pte::map(Pfn{entry >> 12}, (entry & MMODEL_RW) != 0) : Pte{};
+}
+
+} // namespace
+
+// The callbacks, by the names of struct mmodel_hvo_host.
+struct HvoHost {
+    static RealKernel& enter(const char* where) {
+        RealKernel& k = self->enter(where);
+        self->sync_pending();
+        return k;
+    }
+
+    static long alloc_pages_node(const char* where, int nid, unsigned int gfp, unsigned int order) {
+        RealKernel& k = enter(where);
+        if (order) self->bug(where, "a vmemmap page of higher order is allocated");
+        const auto p = k.alloc_pages_node(where, Nid{static_cast<u8>(nid)}, (gfp & MMODEL_GFP_THISNODE) != 0);
+        if (!p) return -1;
+        self->hand_out(*p, gfp & MMODEL_GFP_ZERO ? 0 : poison);
+        return static_cast<long>(p->value);
+    }
+    static void free_pages(const char* where, unsigned long pfn, unsigned int) {
+        enter(where).free_page(where, self->checked(where, pfn));
+    }
+    static void free_bootmem_page(const char* where, unsigned long pfn) {
+        RealKernel& k = enter(where);
+        self->unreserved_.push_back(Pfn{pfn});
+        k.free_bootmem_page(where, self->checked(where, pfn));
+    }
+    static void split_page(const char* where, unsigned long pfn, unsigned int order) {
+        enter(where).split_page(where, self->checked(where, pfn), Order{static_cast<u8>(order)});
+    }
+    static int page_to_nid(unsigned long pfn) {
+        return self->world_.machine().nid_of(self->checked("page_to_nid", pfn)).value;
+    }
+
+    static long pte_alloc_one_kernel(const char* where) {
+        const auto p = enter(where).pte_alloc_one_kernel(where);
+        if (!p) return -1;
+        self->hand_out(*p, 0);
+        return static_cast<long>(p->value);
+    }
+    static void pte_free_kernel(const char* where, unsigned long table) {
+        enter(where).pte_free_kernel(where, self->checked(where, table));
+    }
+
+    static void set_pte_at(const char* where, unsigned long, unsigned long table, unsigned int idx,
+                           unsigned long entry) {
+        RealKernel& k = enter(where);
+        const PteRef ref{self->checked(where, table), idx};
+        const Pte pte = pte_of(entry);
+        if (pte.present()) self->checked(where, pte.pfn().value);
+        const auto v = k.machine().installed_at(ref);
+        if (v && pte.present() && k.machine().frame(pte.pfn()).nr_ptes == 0) self->sync_frame(pte.pfn(), *v);
+        reinterpret_cast<unsigned long*>(self->arena_.frame(ref.table))[idx] = entry;
+        k.set_pte_at(where, ref, pte);
+        if (v) self->arena_.map_page(*v, pte);
+    }
+    static void pmd_populate_kernel(const char* where, unsigned long pmd_idx, unsigned long table) {
+        RealKernel& k = enter(where);
+        k.pmd_populate_kernel(where, pmd_idx, self->checked(where, table));
+        self->arena_.install_table(pmd_idx, Pfn{table});
+    }
+
+    static void smp_wmb(const char* where) { enter(where).smp_wmb(where); }
+    static void copy_page(const char* where, void* to, const void* from) {
+        RealKernel& k = enter(where);
+        const auto at = reinterpret_cast<unsigned long>(to), src = reinterpret_cast<unsigned long>(from);
+        const auto dst = self->arena_.frame_at(at);
+        if (!dst) store(where, to, Arena::page);
+        std::memcpy(to, from, Arena::page);
+        const auto v = self->arena_.vpage_at(src);
+        const auto p = v ? k.machine().translate(*v).pfn() : self->arena_.frame_at(src).value_or(no_pfn);
+        if (dst) k.copy_page(where, *dst, self->checked(where, p.value));
+    }
+    static void store(const char* where, void* to, unsigned long n) {
+        RealKernel& k = enter(where);
+        const auto at = reinterpret_cast<unsigned long>(to);
+        if (const auto p = self->arena_.frame_at(at))
+            k.reset_struct_pages(where, *p, static_cast<u8>(std::min(n / 64, 4ul)));
+        if (const auto v = self->arena_.vpage_at(at)) {
+            k.write_refcount(where, *v);
+            self->pending_ = {*v, where};
+        }
+    }
+
+    static void flush_tlb_kernel_range(const char* where, unsigned long start, unsigned long end) {
+        RealKernel& k = enter(where);
+        const unsigned long base = self->arena_.vmemmap();
+        auto page_of = [&](unsigned long a) {
+            return Vpage{a <= base ? 0 : std::min((a - base) / Arena::page, self->arena_.nr_frames())};
+        };
+        k.flush_tlb_kernel_range(where, page_of(start), page_of(end + Arena::page - 1));
+    }
+    static void flush_tlb_all(const char* where) { enter(where).flush_tlb_all(where); }
+    static void synchronize_rcu(const char* where) { enter(where).synchronize_rcu(where); }
+    static void static_branch_add(const char* where, int n) { enter(where).static_branch(where, n); }
+    static void memmap_pages_add(const char* where, long n) { enter(where).memmap_pages_add(where, n); }
+    static void memmap_boot_pages_add(const char* where, long n) {
+        enter(where).memmap_boot_pages_add(where, n);
+    }
+    static void lock(const char* where, mmodel_lock which, int acquire) {
+        const Lock l = which == MMODEL_PAGE_TABLE_LOCK ? Lock::page_table : Lock::mmap_read;
+        RealKernel& k = enter(where);
+        acquire ? k.lock(where, l) : k.unlock(where, l);
+    }
+    static void warn(const char* where, const char*, int line, const char* condition) {
+        self->sync_pending();
+        self->warn(where, line, condition);
+    }
+    __attribute__((noreturn)) static void bug(const char* where, const char*, int line,
+                                              const char* condition) {
+        self->bug(where, condition, line);
+    }
+};
+
+mmodel_hvo_host make_hvo_host(HvoDriver& driver) {
+    self = &driver;
+    Arena& a = driver.arena_;
+    return {.abi_version = MMODEL_HVO_ABI_VERSION,
+            .vmemmap = a.vmemmap(),
+            .direct_map = a.direct_map(),
+            .nr_frames = a.nr_frames(),
+            .pmds = a.pmds(),
+            .alloc_pages_node = HvoHost::alloc_pages_node,
+            .free_pages = HvoHost::free_pages,
+            .free_bootmem_page = HvoHost::free_bootmem_page,
+            .split_page = HvoHost::split_page,
+            .page_to_nid = HvoHost::page_to_nid,
+            .pte_alloc_one_kernel = HvoHost::pte_alloc_one_kernel,
+            .pte_free_kernel = HvoHost::pte_free_kernel,
+            .set_pte_at = HvoHost::set_pte_at,
+            .pmd_populate_kernel = HvoHost::pmd_populate_kernel,
+            .smp_wmb = HvoHost::smp_wmb,
+            .copy_page = HvoHost::copy_page,
+            .store = HvoHost::store,
+            .flush_tlb_kernel_range = HvoHost::flush_tlb_kernel_range,
+            .flush_tlb_all = HvoHost::flush_tlb_all,
+            .synchronize_rcu = HvoHost::synchronize_rcu,
+            .static_branch_add = HvoHost::static_branch_add,
+            .memmap_pages_add = HvoHost::memmap_pages_add,
+            .memmap_boot_pages_add = HvoHost::memmap_boot_pages_add,
+            .lock = HvoHost::lock,
+            .warn = HvoHost::warn,
+            .bug = HvoHost::bug};
+}
+
+void forget_hvo_driver() { self = nullptr; }
+
+} // namespace mmodel::bench
