@@ -121,8 +121,8 @@ int explore_concurrent(const ConcurrentOptions& o) {
     if (!o.sabotage.empty()) {
         const auto sabotage = sabotage_named(o.sabotage);
         if (!sabotage)
-            return complain(
-                Failure{fmt::format("there is no sabotage '{}'; see spec/sabotage/sabotage.tsv", o.sabotage)});
+            return complain(Failure{
+                fmt::format("there is no sabotage '{}'; see spec/sabotage/sabotage.tsv", o.sabotage)});
         options.sabotage = *sabotage;
     }
     if (!o.json) print_head();

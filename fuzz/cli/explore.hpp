@@ -2,11 +2,10 @@
 // mmodel explore: every state (explore_spaces()), or every interleaving (explore_concurrent()).
 #pragma once
 
-#include <CLI/CLI.hpp>
-
-#include "fuzz/cli/cli.hpp"
-#include "spec/tasks/campaign.hpp"
+#include "fuzz/cli/long_work.hpp"
+#include "fuzz/cli/replay.hpp"
 #include "spec/explore/explore.hpp"
+#include "spec/tasks/campaign.hpp"
 
 namespace mmodel::cli {
 
@@ -49,7 +48,6 @@ struct ExploreOptions {
     SpacesOptions spaces{};
     ConcurrentOptions tasks{};
 };
-void add_explore(CLI::App& app, ExploreOptions& o);
 int explore(const ExploreOptions& o);
 
 // ---- concurrent tasks on the screen

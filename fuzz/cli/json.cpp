@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/replay.hpp"
 
 namespace mmodel::cli {

@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "fuzz/cli/cli.hpp"
+#include "fuzz/cli/linux.hpp"
+#include "fuzz/cli/long_work.hpp"
+#include "fuzz/cli/trees.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -64,27 +66,6 @@ int complain_as_json(const LinuxOptions& o, const std::string& version, const be
     if (o.json && !p.usage) print_json(cannot_build_json(o.tree, version));
     return complain(p);
 }
-
-// bench::run_tree() with progress on a terminal. A Ctrl-C ends it; what it had found until then is kept.
-std::expected<bench::Report, bench::Problem> run_campaign(const bench::Unit& unit, double seconds, u64 seed,
-                                                          const std::string& label) {
-    Progress progress;
-    const auto tell = [&](const std::string& text) { progress.show(fmt::format("{}: {}", label, text)); };
-    return bench::run_tree(unit, {.seconds = seconds, .seed = seed, .progress = tell, .stop = interrupted});
-}
-
-} // namespace
-
-// The compiled file is gone again when this returns.
-std::expected<bench::Report, bench::Problem> check_tree(const std::filesystem::path& dir, double seconds,
-                                                        u64 seed, std::string_view file) {
-    const WorkDir work;
-    const auto unit = build_tree(dir, work, file);
-    if (!unit) return std::unexpected(unit.error());
-    return run_campaign(*unit, seconds, seed, fmt::format("Linux {}, {}", unit->tree.version, file));
-}
-
-namespace {
 
 constexpr std::array known_files{"hugetlb_vmemmap", "percpu-vm", "percpu"};
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The command `mmodel`: what it understands. What it does is in cli_*.cpp.
+// The command `mmodel`: what it understands. Each subcommand has a file of its name.
 #include <algorithm>
 #include <csignal>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/options.hpp"
 
 namespace mmodel::cli {
@@ -18,110 +18,6 @@ struct Options {
     LinuxOptions linux_tree;
     ExploreOptions explore;
 };
-
-void add_run(CLI::App& app, RunOptions& o) {
-    CLI::App* sub = app.add_subcommand(
-        "run", "The main job: check the model, then every kernel tree; one table and a verdict");
-    sub->description("Checks the model in full on tiny machines (every world that a small set of operations "
-                     "and every allocation\n"
-                     "failure can reach), then at random on real ones, then each kernel tree's own "
-                     "mm/hugetlb_vmemmap.c, all under\n"
-                     "one specification. Ends in one table and, for each finding, five lines: the invariant, "
-                     "where it broke, what\n"
-                     "was found, the shortest trace, the command that shows it again. A tree whose findings "
-                     "are exactly those\n"
-                     "recorded for its version in spec/linux/findings counts as holding. In the table, reach "
-                     "is all states, or every\n"
-                     "sequence of so many steps, and in parentheses what ended it.");
-    sub->add_option("--seconds", o.seconds, "How long, all parts together")
-        ->check(seconds_range())
-        ->capture_default_str();
-    sub->add_option("--seed", o.seed, "Seed of the random parts; the same seed, the same sequences")
-        ->check(whole_number())
-        ->capture_default_str();
-    sub->add_option("--tree", o.trees,
-                    "A kernel tree to check; may be given again. Default: $MMODEL_TREES (DIR:DIR...), else "
-                    "build/trees/*")
-        ->type_name("DIR")
-        ->allow_extra_args(false);
-    sub->add_flag("--no-linux", o.no_linux, "Check the model only")->excludes("--tree");
-    sub->add_option("--findings", o.findings, "Where the recorded findings are")
-        ->type_name("DIR")
-        ->capture_default_str();
-    sub->add_flag("--json", o.json, "One JSON object a line");
-    sub->footer(std::string("Example:\n  mmodel run --seconds 30 --tree ~/src/linux\n\n") + exit_statuses);
-}
-
-void add_replay(CLI::App& app, ReplayOptions& o) {
-    CLI::App* sub = app.add_subcommand("replay", "Run a trace or a fuzzer's crash file and show each step");
-    sub->description(
-        "Runs each FILE from boot: a text trace ('mmodel trace 1' ...), a fuzz byte file, or a finding of\n"
-        "spec/linux/findings; told apart by their contents. '-' is standard input. Shows one line an "
-        "operation: what it\n"
-        "returned, its events, and below it what it changed (vmemmap PTEs by range, frames, counters). Stops "
-        "at the\n"
-        "first violation, '>>>', and names the invariant, the event, the kernel function and what was "
-        "found.\n"
-        "If the trace says 'expect inv_...', just that violation is what must happen.");
-    sub->add_option("FILE", o.files, "Traces, fuzz byte files, findings")->required()->type_name("");
-    auto* json = sub->add_flag("--json", o.json, "One JSON object a line: trace, op, op, ..., verdict");
-    auto* step =
-        sub->add_option("--step", o.step, "Also show the whole world after operation N (the first is 0)")
-            ->check(whole_number());
-    auto* dot = sub->add_flag("--dot", o.dot,
-                              "Draw the vmemmap after the last operation (or --step N) for Graphviz: dashed "
-                              "is read-only, red is stale");
-    auto* events =
-        sub->add_flag("--events", o.events, "Show every event, not just the last before a violation");
-    auto* minimize = sub->add_flag("--minimize", o.minimize,
-                                   "Cut FILE down to the shortest trace that breaks the same invariant");
-    sub->add_option("-o,--output", o.out, "Where --minimize writes; default: standard output")
-        ->type_name("OUT")
-        ->needs(minimize);
-    auto* tree = sub->add_option("--tree", o.tree, "Run on this kernel tree's own file instead of the model")
-                     ->type_name("DIR");
-    sub->add_flag("--bytes", o.raw_bytes, "FILE is fuzz bytes, even without their header");
-    minimize->excludes(json)->excludes(step)->excludes(dot)->excludes(events);
-    dot->excludes(json)->excludes(events);
-    tree->excludes(step)->excludes(dot)->excludes(events);
-    sub->footer(std::string("Examples:\n"
-                            "  mmodel replay crash-1f2e\n"
-                            "  mmodel replay corpus/hvo/*.trace\n"
-                            "  mmodel replay crash-1f2e --minimize -o corpus/hvo/name.trace\n"
-                            "  mmodel replay case.trace --dot | dot -Tsvg > case.svg\n\n") +
-                exit_statuses +
-                "--minimize exits 0 once the shorter trace is written, 2 if nothing was broken.\n");
-}
-
-void add_linux(CLI::App& app, LinuxOptions& o) {
-    CLI::App* sub = app.add_subcommand("linux", "Check one kernel tree's own file");
-    sub->description(
-        "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, unchanged, "
-        "against "
-        "the shims and\n"
-        "drives them with sweeps of failing allocations and random sequences under the specification; percpu "
-        "is compared\n"
-        "with the model, too, operation by operation. DIR may be a whole kernel tree or hold just Makefile "
-        "and the needed\n"
-        "files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
-    sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
-    sub->add_option("--file", o.file,
-                    "Which file: hugetlb_vmemmap, percpu-vm or percpu. Default: each that the tree has")
-        ->type_name("NAME");
-    sub->add_option("--seconds", o.seconds, "How long to run, all files together; the sweeps come first")
-        ->check(seconds_range())
-        ->capture_default_str();
-    sub->add_option("--seed", o.seed, "Seed of the random sequences")
-        ->check(whole_number())
-        ->capture_default_str();
-    sub->add_option("--keep", o.keep,
-                    "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
-        ->type_name("DIR");
-    sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
-    sub->footer(
-        std::string("Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n") +
-        exit_statuses);
-}
 
 void set_up(CLI::App& app, Options& o) {
     app.set_version_flag("--version", std::string("mmodel ") + MMODEL_VERSION, "Print the version and exit");

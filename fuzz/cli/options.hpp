@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What the options of several subcommands are checked by, and what the help of each ends with.
+// What each subcommand understands; what their options are checked by, and what the help of each ends with.
 #pragma once
 
 #include <cmath>
@@ -7,7 +7,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include "fuzz/cli/cli.hpp"
+#include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/linux.hpp"
+#include "fuzz/cli/run.hpp"
+#include "model/machine/geometry.hpp"
 
 namespace mmodel::cli {
 
@@ -32,5 +35,10 @@ inline CLI::Validator whole_number() {
     return CLI::Validator(
         [](std::string& text) { return parse_u64(text) ? std::string() : parse_u64(text).error(); }, "N");
 }
+
+void add_run(CLI::App& app, RunOptions& o);
+void add_replay(CLI::App& app, ReplayOptions& o);
+void add_linux(CLI::App& app, LinuxOptions& o);
+void add_explore(CLI::App& app, ExploreOptions& o);
 
 } // namespace mmodel::cli

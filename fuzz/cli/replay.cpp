@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/long_work.hpp"
+#include "fuzz/cli/trees.hpp"
 #include "fuzz/ops/shrink.hpp"
 #include "model/step.hpp"
 

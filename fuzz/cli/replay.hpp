@@ -2,10 +2,19 @@
 // A replay, step by step: what ran, and how it is shown.
 #pragma once
 
-#include "fuzz/cli/cli.hpp"
+#include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/show.hpp"
 
 namespace mmodel::cli {
+
+struct ReplayOptions {
+    std::vector<std::string> files{};
+    bool json{}, minimize{}, dot{}, events{}, raw_bytes{};
+    std::optional<u64> step{};
+    std::string out{};
+    std::string tree{};
+};
+int replay(const ReplayOptions& o);
 
 // One operation that ran, with its events, newest last.
 struct ReplayStep {

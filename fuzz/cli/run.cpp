@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/linux.hpp"
+#include "fuzz/cli/trees.hpp"
 
 namespace mmodel::cli {
 namespace {

@@ -2,11 +2,22 @@
 // The parts of `mmodel run`, and the table that they end in.
 #pragma once
 
-#include "fuzz/ops/bytes.hpp"
-#include "fuzz/cli/cli.hpp"
+#include "fuzz/campaign/enumerate.hpp"
 #include "fuzz/campaign/findings.hpp"
+#include "fuzz/cli/finding.hpp"
+#include "fuzz/cli/long_work.hpp"
+#include "fuzz/ops/bytes.hpp"
 
 namespace mmodel::cli {
+
+struct RunOptions {
+    double seconds{60};
+    u64 seed{1};
+    std::vector<std::string> trees{};
+    bool no_linux{}, json{};
+    std::string findings{};
+};
+int run(const RunOptions& o);
 
 struct RandomResult {
     u64 sequences{}, ops{}, events{};

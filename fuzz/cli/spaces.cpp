@@ -192,8 +192,8 @@ int explore_spaces(const SpacesOptions& o) {
     if (!o.sabotage.empty()) {
         const auto known = sabotage_named(o.sabotage);
         if (!known)
-            return complain(Failure{
-                fmt::format("there is no sabotage '{}'; spec/sabotage/sabotage.tsv has them all", o.sabotage)});
+            return complain(Failure{fmt::format(
+                "there is no sabotage '{}'; spec/sabotage/sabotage.tsv has them all", o.sabotage)});
         setting.sabotage = *known;
     }
     setting.limits = {.seconds = o.seconds > 0 ? o.seconds : 1e9,

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel linux: one kernel tree's own files under the specification.
+#pragma once
+
+#include "fuzz/campaign/campaign.hpp"
+#include "fuzz/cli/finding.hpp"
+
+namespace mmodel::cli {
+
+struct LinuxOptions {
+    std::string tree{}, file{},
+        keep{}; // file: one of bench::KernelFile's names; empty: all that the tree has
+    double seconds{10};
+    u64 seed{1};
+    bool json{};
+};
+int check_linux(const LinuxOptions& o);
+
+// What `linux` and `run` print of a tree's report.
+[[nodiscard]] Json report_json(const bench::Report& r, const std::filesystem::path& tree);
+[[nodiscard]] Json cannot_build_json(const std::filesystem::path& tree, const std::string& version,
+                                     const std::string& file = "mm/hugetlb_vmemmap.c");
+[[nodiscard]] Trace trace_of(const bench::Finding& f);
+
+} // namespace mmodel::cli

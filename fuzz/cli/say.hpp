@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What the command says, and to whom: one JSON object a line, messages, the exit status; and how it writes
+// words and numbers.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "fuzz/campaign/input.hpp"
+#include "spec/linux/host/bench.hpp"
+
+namespace mmodel::cli {
+
+using Json = nlohmann::ordered_json; // keys stay in the order in which they are written
+
+// How the user called us, for commands to repeat.
+extern std::string program;
+
+// "mmodel: <what>" on stderr, or nowhere if that cannot be written.
+void say(std::string_view what);
+// The same, after what is on its way to stdout; returns the status.
+int complain(const Failure& f);
+int complain(const bench::Problem& p);
+
+// One JSON object on a line of its own. Text that is not UTF-8 is made so.
+void print_json(const Json& j);
+
+// Writes a whole file; if that cannot be done, says why.
+[[nodiscard]] std::optional<std::string> write_file(const std::filesystem::path& path, std::string_view text);
+
+// The status to exit with. If there was a Ctrl-C, ends as one does, so that a shell sees it.
+int end(int status);
+
+// ---- words and numbers
+
+// "12,345 events/s", "-" if there was no time
+[[nodiscard]] std::string rate(u64 n, std::string_view noun, double seconds);
+[[nodiscard]] std::string plural(u64 n, std::string_view noun);
+[[nodiscard]] std::string shell_quoted(std::string_view text);
+
+} // namespace mmodel::cli

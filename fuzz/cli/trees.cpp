@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "fuzz/cli/trees.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "fuzz/cli/long_work.hpp"
+
+namespace mmodel::cli {
+
+namespace fs = std::filesystem;
+
+WorkDir::WorkDir() {
+    std::error_code ec;
+    const fs::path base = fs::temp_directory_path(ec);
+    const char* asked =
+        std::getenv("TMPDIR"); // the compiler goes by it, so what is wrong with it is said here
+    std::string name = ((ec ? fs::path(asked ? asked : "/tmp") : base) / "mmodel-XXXXXX").string();
+    if (mkdtemp(name.data())) path_ = name;
+}
+
+WorkDir::~WorkDir() {
+    std::error_code ec;
+    if (!path_.empty()) fs::remove_all(path_, ec);
+}
+
+std::expected<bench::Tree, bench::Problem> open_tree(const fs::path& dir) {
+    std::error_code ec;
+    if (!fs::exists(dir, ec))
+        return std::unexpected(
+            bench::Problem{fmt::format("'{}': there is no such directory", dir.string()), true});
+    if (!fs::is_directory(dir, ec))
+        return std::unexpected(bench::Problem{fmt::format("'{}' is not a directory", dir.string()), true});
+    return bench::open_tree(dir);
+}
+
+std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const WorkDir& work,
+                                                      std::string_view file) {
+    const auto whole = open_tree(dir);
+    if (!whole) return std::unexpected(whole.error());
+    const auto tree = whole->judged_by(file);
+    if (!tree) return std::unexpected(tree.error());
+    if (work.path().empty())
+        return std::unexpected(bench::Problem{
+            fmt::format("cannot make a directory for the compiler's output: {}", std::strerror(errno))});
+    return bench::compile(*tree, work.path());
+}
+
+// The compiled file is gone again when this returns.
+std::expected<bench::Report, bench::Problem> check_tree(const fs::path& dir, double seconds, u64 seed,
+                                                        std::string_view file) {
+    const WorkDir work;
+    const auto unit = build_tree(dir, work, file);
+    if (!unit) return std::unexpected(unit.error());
+    Progress progress;
+    const auto tell = [&](const std::string& text) {
+        progress.show(fmt::format("Linux {}, {}: {}", unit->tree.version, file, text));
+    };
+    return bench::run_tree(*unit, {.seconds = seconds, .seed = seed, .progress = tell, .stop = interrupted});
+}
+
+std::vector<fs::path> default_trees() {
+    std::vector<fs::path> out;
+    if (const char* listed = std::getenv("MMODEL_TREES")) {
+        std::string_view rest = listed;
+        for (bool more = true; more;) {
+            const auto colon = rest.find(':');
+            if (const auto one = rest.substr(0, colon); !one.empty()) out.emplace_back(one);
+            more = colon != rest.npos;
+            if (more) rest.remove_prefix(colon + 1);
+        }
+        return out;
+    }
+    std::error_code ec;
+    const fs::path exe = fs::read_symlink("/proc/self/exe", ec); // build/<preset>/bin/mmodel
+    const fs::path trees = exe.parent_path().parent_path().parent_path() / "trees";
+    for (const auto& entry : fs::directory_iterator(trees, ec))
+        if (fs::exists(entry.path() / "Makefile", ec) &&
+            fs::exists(entry.path() / "mm/hugetlb_vmemmap.c", ec))
+            out.push_back(entry.path());
+    std::ranges::sort(out);
+    return out;
+}
+
+} // namespace mmodel::cli
