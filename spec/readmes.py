@@ -3,7 +3,7 @@
 """Holds what is written to what is there. In every file: a path of ours (model/..., spec/..., ...) exists. In every *.md: links lead
 somewhere; a name in backticks that looks like a path or a file of ours is one; invariants and environment variables exist; and,
 given the directory of the command, each command line of mmodel, mmodel_prove, ./dev and our scripts uses subcommands and options
-that their --help (of a script, its text) has.
+that their --help (of a script, its text) has, and what is shown below `$ mmodel replay ...` is what that prints, but for numbers.
 
 usage: readmes.py [BIN-DIR]
 Exit status: 0 all of it is there, 1 not, each that is not with its file and line."""
@@ -87,6 +87,27 @@ def wrong_command(line, helps):
     return None
 
 
+def wrong_output(command, shown, helps):
+    """The first line shown below a command that it does not print, in this order; numbers may be others. None: all is well."""
+    words = [str(helps.bin / "mmodel") if w.endswith("mmodel") else w for w in command.split()]
+    printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={**os.environ, "COLUMNS": "200"}).stdout
+    alike = lambda line: " ".join(re.sub(r"[\d,.]*\d", "#", line).split())
+    rest = [alike(l) for l in printed.splitlines()]
+    for line in (l for l in shown if l.strip() not in ("", "...")):
+        if alike(line) not in rest: return line.strip()
+        rest = rest[rest.index(alike(line)) + 1:]
+    return None
+
+
+def check_outputs(name, text, helps, wrong):
+    """What is shown below `$ mmodel replay ...`, or below another command with a break in it: those are quick."""
+    for block in re.findall(r"^```\n(.*?)^```", text, re.M | re.S):
+        for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.M):
+            command = command.split("#")[0].strip()
+            if not re.match(r"\S*mmodel (replay|explore .*--sabotage) ", command) or not shown.strip(): continue
+            if (what := wrong_output(command, shown.splitlines(), helps)): wrong.append("%s: '%s' does not print: %s" % (name, command, what))
+
+
 def check_everywhere(name, text, wrong):
     """Paths of ours, wherever they stand."""
     here = (ROOT / name).parent
@@ -142,6 +163,7 @@ def main():
         if name.endswith(".md"):
             readmes += 1
             check_readme(name, text, known, helps, wrong)
+            if helps: check_outputs(name, text, helps, wrong)
     if not readmes: wrong.append("no *.md was seen")
     for w in wrong: print(w, file=sys.stderr)
     print("%d files, %d of them *.md: %d things that are not there" % (len(texts), readmes, len(wrong)))
