@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/cli/fold.hpp"
 #include "fuzz/cli/replay.hpp"
+#include "fuzz/cli/wrap.hpp"
 #include "fuzz/ops/generate.hpp"
 
 namespace mmodel::cli {
@@ -14,6 +16,7 @@ namespace {
 constexpr std::size_t shown_events = 8;
 constexpr std::size_t max_lines = 40; // of what one operation changed
 constexpr int op_width = 44;
+constexpr std::size_t change_indent = 12;
 
 std::string geometry_text(const Config& c) {
     const Geometry& g = c.geometry;
@@ -30,29 +33,32 @@ public:
         in_ = &in;
         subject_ = subject;
         geometry_ = in.trace.config.geometry;
-        fmt::print("{}: {}, {}, on {}\n", in.name, in.format, plural(in.trace.ops.size(), "operation"),
-                   subject);
-        if (!in.note.empty()) fmt::print("  note      {}\n", in.note);
-        fmt::print("  geometry  {}\n", geometry_text(in.trace.config));
+        print_wrapped(fmt::format("{}: {}, {}, on {}", in.name, in.format,
+                                  plural(in.trace.ops.size(), "operation"), subject),
+                      2);
+        if (!in.note.empty()) print_labelled("note", in.note);
+        print_labelled("geometry", geometry_text(in.trace.config));
         if (in.sabotage != Sabotage::none)
-            fmt::print("  sabotage  {}: the model is broken on purpose\n", in.trace.sabotage);
-        if (!in.trace.expect.empty()) fmt::print("  expect    {}\n", in.trace.expect);
+            print_labelled("sabotage", in.trace.sabotage + ": the model is broken on purpose");
+        if (!in.trace.expect.empty()) print_labelled("expect", in.trace.expect);
         fmt::print("\n");
     }
 
     void step(const ReplayStep& s, const World* before, const World* after) override {
         const std::string result = s.violations.empty() ? show::result(s.ran.outcome, s.op.kind) : "violates";
-        fmt::print("{} {:>4}  {:<{}} {:<12} {}\n", s.violations.empty() ? "   " : ">>>", s.idx,
-                   print_op(geometry_, s.op), op_width, result,
-                   s.ran.nr_events || s.violations.empty() ? plural(s.ran.nr_events, "event") : "");
-        if (options_.events) print_events(s, 0);
+        print_wrapped(
+            fmt::format("{} {:>4}  {:<{}} {:<12} {}", s.violations.empty() ? "   " : ">>>", s.idx,
+                        print_op(geometry_, s.op), op_width, result,
+                        s.ran.nr_events || s.violations.empty() ? plural(s.ran.nr_events, "event") : ""),
+            change_indent);
+        if (options_.events) print_events(s, s.events.size());
         if (before) print_change(show::lines(geometry_, show::change(*before, *after)));
         if (!s.violations.empty()) last_ = s;
     }
 
     void state(u64 idx, const World& w) override {
         fmt::print("\n          the world after operation {}:\n", idx);
-        for (const std::string& l : show::state(w)) fmt::print("            {}\n", l);
+        for (const std::string& l : show::state(w)) print_indented(l);
         fmt::print("\n");
     }
 
@@ -61,17 +67,28 @@ public:
         for (const spec::Violation& one : v.violations) print_violation(one);
         if (!v.violations.empty() && !options_.events && !last_.events.empty()) {
             fmt::print("the last events of operation {}:\n", last_.idx);
-            print_events(last_, last_.events.size() - std::min(last_.events.size(), shown_events));
+            print_events(last_, shown_events);
         }
         print_verdict(v);
     }
 
 private:
-    static void print_events(const ReplayStep& s, std::size_t from) {
-        for (std::size_t i = from; i < s.events.size(); ++i)
-            fmt::print("            {} {:>5}  {}  in {}()\n",
-                       !s.violations.empty() && is_at(s, i) ? ">" : " ", i, print_event(s.events[i]),
-                       s.events[i].where);
+    // The last `most` lines; alike events are one.
+    static void print_events(const ReplayStep& s, std::size_t most) {
+        std::vector<show::FoldLine> all;
+        for (std::size_t i = 0; i < s.events.size(); ++i)
+            all.push_back(
+                {print_event(s.events[i]), s.events[i].where, !s.violations.empty() && is_at(s, i)});
+        const std::vector<show::Folded> folded = show::fold(all);
+        std::size_t number_width = 5;
+        for (const show::Folded& f : folded) number_width = std::max(number_width, numbers_of(f).size());
+        for (std::size_t i = folded.size() - std::min(folded.size(), most); i < folded.size(); ++i) {
+            const show::Folded& f = folded[i];
+            print_wrapped(fmt::format("{:12}{} {:>{}}  {}{}  in {}()", "", all[f.first].alone ? ">" : " ",
+                                      numbers_of(f), number_width, f.text,
+                                      f.count > 1 ? fmt::format(" x {}", f.count) : "", all[f.first].group),
+                          number_width + 18);
+        }
     }
     static bool is_at(const ReplayStep& s, std::size_t i) {
         return !s.violations[0].where.empty() && s.violations[0].event_idx == i;
@@ -81,36 +98,39 @@ private:
     static void print_change(const std::vector<std::string>& lines) {
         for (std::size_t i = 0; i < lines.size(); ++i) {
             if (lines.size() > max_lines && i == max_lines - 2) {
-                fmt::print("            ... {} more lines; --json has them all\n",
-                           lines.size() - max_lines + 1);
+                print_indented(
+                    fmt::format("... {} more lines; --json has them all", lines.size() - max_lines + 1));
                 i = lines.size() - 1;
             }
-            fmt::print("            {}\n", lines[i]);
+            print_indented(lines[i]);
         }
+    }
+    static void print_indented(const std::string& line) {
+        const std::size_t own = line.find_first_not_of(' ');
+        print_wrapped(fmt::format("{:{}}{}", "", change_indent, line),
+                      change_indent + (own == line.npos ? 0 : own) + 2);
+    }
+    static void print_labelled(std::string_view label, std::string_view text, std::size_t label_width = 10) {
+        print_wrapped(fmt::format("  {:<{}}{}", label, label_width, text), label_width + 2);
     }
 
     static void print_violation(const spec::Violation& v) {
-        fmt::print("{}\n  \"{}\"\n", name_of(v), meaning(v));
-        if (v.where.empty())
-            fmt::print("  at      rest, after the operation\n");
-        else
-            fmt::print("  at      event {}: {}\n  in      {}()\n", v.event_idx, v.event, v.where);
-        fmt::print("  found   {}\n", v.detail.empty() ? "-" : v.detail);
+        fmt::print("{}\n", name_of(v));
+        print_wrapped(fmt::format("  \"{}\"", meaning(v)), 3);
+        print_labelled("at",
+                       v.where.empty() ? "rest, after the operation"
+                                       : fmt::format("event {}: {}", v.event_idx, v.event),
+                       8);
+        if (!v.where.empty()) print_labelled("in", v.where + "()", 8);
+        print_labelled("found", v.detail.empty() ? "-" : v.detail, 8);
     }
 
     void print_verdict(const Verdict& v) const {
         const std::string ran =
             fmt::format("{}, {}", plural(v.nr_ops, "operation"), plural(v.nr_events, "event"));
-        if (v.violations.empty() && v.met) return fmt::print("holds: {}\n", ran);
-        if (v.met)
-            return fmt::print("as expected: {} broke {} at operation {} ({})\n", subject_, in_->trace.expect,
-                              v.op_idx, ran);
-        if (v.violations.empty())
-            return fmt::print("not as expected: the trace says {}, and nothing was broken ({})\n",
-                              in_->trace.expect, ran);
-        fmt::print("violates: {} broke {} at operation {} ({})\n", subject_, name_of(v.violations.front()),
-                   v.op_idx, ran);
-        if (in_->expect) fmt::print("  expected  {}\n", in_->trace.expect);
+        print_wrapped(verdict_text(v, ran), 2);
+        if (v.met || v.violations.empty()) return;
+        if (in_->expect) print_labelled("expected", in_->trace.expect);
         const std::string tree = options_.tree.empty() ? "" : " --tree " + shell_quoted(options_.tree);
         const std::string file = file_to_name();
         fmt::print("  again     {}\n",
@@ -121,6 +141,15 @@ private:
                        suggested_place(v));
     }
 
+    [[nodiscard]] std::string verdict_text(const Verdict& v, const std::string& ran) const {
+        if (v.violations.empty())
+            return v.met ? "holds: " + ran
+                         : fmt::format("not as expected: the trace says {}, and nothing was broken ({})",
+                                       in_->trace.expect, ran);
+        return fmt::format("{}: {} broke {} at operation {} ({})", v.met ? "as expected" : "violates",
+                           subject_, v.met ? in_->trace.expect : name_of(v.violations.front()), v.op_idx,
+                           ran);
+    }
     // A kernel's violations are findings of that kernel; the model's belong in the corpus.
     [[nodiscard]] std::string suggested_place(const Verdict& v) const {
         const std::string name = fmt::format("{}.trace", name_of(v.violations.front()));
@@ -151,8 +180,10 @@ public:
         name_ = in.name;
         geometry_ = in.trace.config.geometry;
         drawn_ = false;
+        before_.reset();
     }
-    void step(const ReplayStep& s, const World*, const World*) override {
+    void step(const ReplayStep& s, const World* before, const World*) override {
+        if (before) before_ = *before;
         last_ = fmt::format("{}: {}", s.idx, print_op(geometry_, s.op));
     }
     void state(u64, const World& w) override { draw(w); }
@@ -166,11 +197,13 @@ public:
 
 private:
     void draw(const World& w) {
-        fmt::print("{}", show::dot(w, last_.empty() ? name_ : fmt::format("{}, after {}", name_, last_)));
+        fmt::print("{}", show::dot(w, last_.empty() ? name_ : fmt::format("{}, after {}", name_, last_),
+                                   before_ ? &*before_ : nullptr));
         drawn_ = true;
     }
     ReplayOptions options_;
     std::string name_, last_;
+    std::optional<World> before_; // the last operation
     Geometry geometry_;
     bool drawn_{};
 };

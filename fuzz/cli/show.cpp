@@ -74,9 +74,8 @@ Change change(const World& before, const World& after) {
             if (v && a.translate(*v) != now) mapped.emplace_back(*v, now);
         },
         [](Pfn, const Contents&, const Contents&) {});
-    std::ranges::sort(mapped, {}, &Mapped<Vpage>::first);
     std::ranges::sort(c.splits, {}, &Split::pmd_idx);
-    c.ptes = merge(mapped);
+    c.ptes = merge(std::move(mapped));
     c.static_key = b.counters.static_key - a.counters.static_key;
     c.memmap = b.counters.memmap - a.counters.memmap;
     c.memmap_boot = b.counters.memmap_boot - a.counters.memmap_boot;
@@ -122,7 +121,7 @@ std::string line(const Geometry& g, const PteRange& r) {
 std::vector<PteRange> ptes(const Machine& m, Vpage start, Vpage end) {
     std::vector<Mapped<Vpage>> mapped;
     for (Vpage v = start; v < end; ++v) mapped.emplace_back(v, m.translate(v));
-    return merge(mapped);
+    return merge(std::move(mapped));
 }
 
 std::vector<PteRange> stale_ptes(const Machine& m, Vpage start, Vpage end) {
@@ -131,7 +130,7 @@ std::vector<PteRange> stale_ptes(const Machine& m, Vpage start, Vpage end) {
         m.for_each_stale(v, [&](Pte p) {
             if (p != m.translate(v)) mapped.emplace_back(v, p);
         });
-    return merge(mapped);
+    return merge(std::move(mapped));
 }
 
 Span vmemmap_of(const World& w, u8 slot) {

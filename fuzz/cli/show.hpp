@@ -62,7 +62,9 @@ struct Span {
 // translations.
 [[nodiscard]] std::vector<std::string> state(const World& w);
 
-// A Graphviz digraph: vmemmap pages of each folio -> frames. Read-only edges are dashed, stale ones red.
-[[nodiscard]] std::string dot(const World& w, const std::string& title);
+// A Graphviz digraph of all that folios and chunks use: PMDs -> page tables -> pages -> frames. Read-only edges
+// are dashed, stale ones red; free frames are dotted, those among them that were in use at boot or `before`
+// (the last operation; may be null), too.
+[[nodiscard]] std::string dot(const World& w, const std::string& title, const World* before = nullptr);
 
 } // namespace mmodel::show

@@ -42,19 +42,25 @@ UnitRange unit_at(const Pcpu& p, Vmap v, ChunkId hint) {
     return {};
 }
 
-// Ranges, cut at the ends of units. Needs: ascending addresses.
-std::vector<UnitRange> by_unit(const Pcpu& p, const Pcpu& otherwise,
-                               const std::vector<Mapped<Vmap>>& sorted) {
-    std::vector<UnitRange> out;
-    for (const auto& [v, pte] : sorted) {
-        const ChunkId hint = out.empty() ? pcpu::no_chunk : out.back().chunk;
-        UnitRange u = unit_at(p, v, hint);
-        if (u.chunk == pcpu::no_chunk) u = unit_at(otherwise, v, hint);
-        const bool same = !out.empty() && out.back().chunk == u.chunk && out.back().cpu == u.cpu;
-        if (same && out.back().ptes.extend(v, pte)) continue;
-        u.ptes = {v, v + 1, pte};
-        out.push_back(std::move(u));
+// Ranges, cut at the ends of units.
+std::vector<UnitRange> by_unit(const Pcpu& p, const Pcpu& otherwise, std::vector<Mapped<Vmap>> pages) {
+    std::ranges::sort(pages, {}, &Mapped<Vmap>::first);
+    std::vector<std::pair<UnitRange, std::vector<Mapped<Vmap>>>> units;
+    for (const auto& page : pages) {
+        const ChunkId hint = units.empty() ? pcpu::no_chunk : units.back().first.chunk;
+        UnitRange u = unit_at(p, page.first, hint);
+        if (u.chunk == pcpu::no_chunk) u = unit_at(otherwise, page.first, hint);
+        if (units.empty() || units.back().first.chunk != u.chunk || units.back().first.cpu != u.cpu)
+            units.emplace_back(u, std::vector<Mapped<Vmap>>{});
+        units.back().second.push_back(page);
     }
+    std::vector<UnitRange> out;
+    for (const auto& [u, mapped] : units)
+        for (const Range<Vmap>& r : merge(mapped)) {
+            out.push_back(u);
+            out.back().start_page += static_cast<int>(r.start - mapped.front().first);
+            out.back().ptes = r;
+        }
     return out;
 }
 
@@ -154,7 +160,6 @@ std::vector<UnitRange> units_of(const World& w, ChunkId id, bool stale) {
     std::vector<Mapped<Vmap>> found;
     if (!is_in_vmalloc(p, id)) return {};
     const u64 base = (p.chunks[id].base_addr - vmalloc_start) / p.page_bytes();
-    std::vector<UnitRange> out;
     for (std::size_t g = 0; g < p.layout.group_offsets.size(); ++g) {
         const u64 start = base + p.layout.group_offsets[g] / p.page_bytes();
         const u64 end = start + p.layout.group_sizes[g] / p.page_bytes();
@@ -164,8 +169,10 @@ std::vector<UnitRange> units_of(const World& w, ChunkId id, bool stale) {
                 if (stale && pte.present() && pte != m.pte(Vmap{v})) found.emplace_back(Vmap{v}, pte);
         }
     }
-    std::ranges::sort(found, {}, [](const auto& m) { return std::pair(m.first, m.second.raw); });
-    return by_unit(p, p, found);
+    std::vector<UnitRange> out = by_unit(p, p, std::move(found));
+    // The reserved chunk's pages lie among those of the first chunk's units.
+    std::erase_if(out, [&](const UnitRange& u) { return u.chunk != id && u.chunk != pcpu::no_chunk; });
+    return out;
 }
 
 } // namespace
@@ -204,8 +211,7 @@ PercpuChange percpu_change(const World& before, const World& after) {
     Vmalloc::diff(
         a.vmalloc(), b.vmalloc(), [&](Vmap v, const Pte&, const Pte& now) { mapped.emplace_back(v, now); },
         [](Vmap, const Pte&, const Pte&) {});
-    std::ranges::sort(mapped, {}, &Mapped<Vmap>::first);
-    c.ptes = by_unit(after.pcpu(), before.pcpu(), mapped);
+    c.ptes = by_unit(after.pcpu(), before.pcpu(), std::move(mapped));
     c.objects = b.tally.objects - a.tally.objects;
     return c;
 }

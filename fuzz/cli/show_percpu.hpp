@@ -31,6 +31,8 @@ struct ChunkView {
     std::vector<std::pair<int, int>> populated{};
     bool operator==(const ChunkView&) const = default;
 };
+// " (first)", " (slot 2)", or nothing.
+[[nodiscard]] std::string kind_of(const pcpu::Pcpu& p, pcpu::ChunkId id);
 [[nodiscard]] ChunkView view_of(const pcpu::Pcpu& p, pcpu::ChunkId id);
 
 struct PercpuChange {
@@ -61,7 +63,5 @@ struct PercpuChange {
 
 // Layout, chunks with their mappings, areas, CPUs, the vmalloc range, a line each. Nothing before pcpu_boot.
 [[nodiscard]] std::vector<std::string> percpu_state(const World& w);
-// Subgraphs: units of each chunk -> frames.
-[[nodiscard]] std::string dot_percpu(const World& w);
 
 } // namespace mmodel::show

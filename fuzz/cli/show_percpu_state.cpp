@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The percpu allocator whole: as lines, and as a picture.
+// The percpu allocator whole, as lines.
 #include <fmt/format.h>
 
 #include "fuzz/cli/show.hpp"
@@ -33,14 +33,6 @@ void add_counters(const Pcpu& p, std::vector<std::string>& out) {
                               p.nr_empty_pop_pages, p.nr_populated,
                               p.balance_scheduled ? "scheduled" : "not scheduled",
                               p.atomic_alloc_failed ? ", an atomic allocation has failed" : ""));
-}
-
-std::string kind_of(const Pcpu& p, ChunkId id) {
-    if (id == p.first_chunk) return " (first)";
-    if (id == p.reserved_chunk) return " (reserved)";
-    for (std::size_t s = 0; s < max_chunks; ++s)
-        if (p.slots[s] == id) return fmt::format(" (slot {})", s);
-    return p.chunks[id].isolated ? " (isolated)" : "";
 }
 
 void add_chunks(const World& w, std::vector<std::string>& out) {
@@ -85,13 +77,15 @@ void add_cpus(const Machine& m, std::vector<std::string>& out) {
     out.push_back(std::move(text));
 }
 
-std::string node_name(const UnitRange& r) {
-    const u64 n = r.ptes.end - r.ptes.start;
-    return fmt::format("chunk {} cpu {} pages {}..{}", r.chunk, r.cpu, r.start_page,
-                       r.start_page + static_cast<int>(n));
-}
-
 } // namespace
+
+std::string kind_of(const Pcpu& p, ChunkId id) {
+    if (id == p.first_chunk) return " (first)";
+    if (id == p.reserved_chunk) return " (reserved)";
+    for (std::size_t s = 0; s < max_chunks; ++s)
+        if (p.slots[s] == id) return fmt::format(" (slot {})", s);
+    return p.chunks[id].isolated ? " (isolated)" : "";
+}
 
 std::vector<std::string> percpu_state(const World& w) {
     std::vector<std::string> out;
@@ -103,28 +97,6 @@ std::vector<std::string> percpu_state(const World& w) {
     add_areas(p, out);
     add_vmalloc(w.machine(), out);
     add_cpus(w.machine(), out);
-    return out;
-}
-
-std::string dot_percpu(const World& w) {
-    const Pcpu& p = w.pcpu();
-    std::string out;
-    if (!p.booted) return out;
-    for (ChunkId id = 0; id < p.chunks.end_id(); ++id) {
-        if (!p.chunks.is_live(id)) continue;
-        const auto live = ptes_of(w, id), stale = stale_of(w, id);
-        if (live.empty() && stale.empty()) continue;
-        out += fmt::format("  subgraph cluster_chunk_{0} {{\n    label=\"chunk {0}{1}, list {2}\";\n", id,
-                           kind_of(p, id), view_of(p, id).list);
-        for (const auto* ranges : {&live, &stale})
-            for (const UnitRange& r : *ranges) out += fmt::format("    \"{}\";\n", node_name(r));
-        out += "  }\n";
-        for (const UnitRange& r : live)
-            out += fmt::format("  \"{}\" -> \"{}\" [label=RW];\n", node_name(r), r.ptes.frames());
-        for (const UnitRange& r : stale)
-            out += fmt::format("  \"{}\" -> \"{}\" [label=\"stale RW\", color=red];\n", node_name(r),
-                               r.ptes.frames());
-    }
     return out;
 }
 

@@ -2,6 +2,7 @@
 // Page table entries by range, in the style of the kernel's ptdump.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,11 +55,22 @@ struct Range {
 template <class V>
 using Mapped = std::pair<V, Pte>;
 
+// The fewest ranges that say the same; of one page there may be several (stale translations), each in a range
+// of its own. The order does not matter, and what is there twice counts once.
 template <class V>
-std::vector<Range<V>> merge(const std::vector<Mapped<V>>& sorted) {
+std::vector<Range<V>> merge(std::vector<Mapped<V>> pages) {
+    std::ranges::sort(pages, {}, [](const Mapped<V>& m) { return std::pair(m.first, m.second.raw); });
+    const auto twice = std::ranges::unique(pages);
+    pages.erase(twice.begin(), twice.end());
     std::vector<Range<V>> out;
-    for (const auto& [v, p] : sorted)
-        if (out.empty() || !out.back().extend(v, p)) out.push_back({v, v + 1, p});
+    std::vector<std::size_t> open; // those of `out` that may go on
+    for (const auto& [v, p] : pages) {
+        std::erase_if(open, [&, v = v](std::size_t i) { return out[i].end < v; });
+        if (std::ranges::any_of(open, [&, v = v, p = p](std::size_t i) { return out[i].extend(v, p); }))
+            continue;
+        open.push_back(out.size());
+        out.push_back({v, v + 1, p});
+    }
     return out;
 }
 

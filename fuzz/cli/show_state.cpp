@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// A world whole: as lines, and as a picture.
+// A world whole, as lines.
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -72,46 +71,6 @@ void add_stale(const Machine& m, std::vector<std::string>& out) {
                                 : "stale translations: none");
 }
 
-// ---- the picture
-
-// A folio of few vmemmap pages is drawn page by page.
-std::vector<PteRange> pieces(std::vector<PteRange> ranges) {
-    constexpr u64 few = 16;
-    const u64 total = std::accumulate(ranges.begin(), ranges.end(), u64{0},
-                                      [](u64 n, const PteRange& r) { return n + (r.end - r.start); });
-    if (total > few) return ranges;
-    std::vector<PteRange> out;
-    for (const PteRange& r : ranges)
-        for (u64 i = 0; i < r.end - r.start; ++i) out.push_back({r.start + i, r.start + i + 1, r.at(i)});
-    return out;
-}
-
-// The frames of an edge are one node, whatever order they are mapped in.
-std::string frames_text(const PteRange& r) {
-    return r.step ? r.frames() : PteRange{r.start, r.start + 1, r.first}.frames();
-}
-
-std::string edge(const PteRange& r, const char* style) {
-    return fmt::format("  \"vmemmap {}..{}\" -> \"{}\" [{}];\n", r.start.value, r.end.value, frames_text(r),
-                       style);
-}
-
-std::string dot_folio(const World& w, u8 slot) {
-    const Span v = vmemmap_of(w, slot);
-    const auto live = pieces(ptes(w.machine(), v.start, v.end));
-    std::string out = fmt::format("  subgraph cluster_folio_{} {{\n    label=\"folio {}: {}\";\n", slot, slot,
-                                  slot_text(w, slot));
-    for (const PteRange& r : live)
-        out += fmt::format("    \"vmemmap {}..{}\";\n", r.start.value, r.end.value);
-    out += "  }\n";
-    for (const PteRange& r : live)
-        if (r.first.present()) out += edge(r, r.first.writable() ? "label=RW" : "label=RO, style=dashed");
-    for (const PteRange& r : pieces(stale_ptes(w.machine(), v.start, v.end)))
-        out += edge(r, r.first.writable() ? "label=\"stale RW\", color=red"
-                                          : "label=\"stale RO\", color=red, style=dashed");
-    return out;
-}
-
 } // namespace
 
 // What was never touched since boot is on no list: it counts as blocks of the largest order.
@@ -140,18 +99,6 @@ std::vector<std::string> state(const World& w) {
     add_stale(w.machine(), out);
     std::ranges::move(percpu_state(w), std::back_inserter(out));
     return out;
-}
-
-std::string dot(const World& w, const std::string& title) {
-    std::string quoted;
-    for (const char c : title) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
-    std::string out = fmt::format(
-        "digraph vmemmap {{\n  label=\"{}\";\n  rankdir=LR;\n  node [shape=box, fontname=monospace];\n",
-        quoted);
-    for (u8 i = 0; i < max_folios; ++i)
-        if (in_use(w, i)) out += dot_folio(w, i);
-    out += dot_percpu(w);
-    return out + "}\n";
 }
 
 } // namespace mmodel::show

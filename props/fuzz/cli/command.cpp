@@ -54,6 +54,7 @@ void mount_disk(const Disk& disk) {
     redirect(0, around.in, O_RDONLY);
     redirect(1, out, O_WRONLY | O_CREAT | O_TRUNC);
     redirect(2, err, O_WRONLY | O_CREAT | O_TRUNC);
+    unsetenv("COLUMNS"); // of whoever runs the tests
     for (const auto& [key, value] : around.env) setenv(key.c_str(), value.c_str(), 1);
     mount_disk(around.disk);
     if (around.max_file_bytes) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What the command writes: JSON, pictures, shorter traces; and what it does when it cannot.
+// What the command writes: JSON, shorter traces; and what it does when it cannot.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <sstream>
 
 #include "fuzz/ops/trace.hpp"
 #include "props/fuzz/cli/command.hpp"
@@ -43,29 +42,6 @@ std::vector<std::string> kinds(const std::vector<Json>& lines) {
     std::vector<std::string> out;
     for (const Json& j : lines) out.push_back(j["kind"]);
     return out;
-}
-
-// Outside of quoted strings: braces match and close at the end. Every edge names two quoted nodes.
-void check_dot(const std::string& text) {
-    int depth = 0;
-    bool quoted = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '\\' && quoted)
-            ++i;
-        else if (text[i] == '"')
-            quoted = !quoted;
-        else if (!quoted)
-            depth += (text[i] == '{') - (text[i] == '}');
-        REQUIRE(depth >= 0);
-    }
-    CHECK(depth == 0);
-    CHECK_FALSE(quoted);
-    CHECK(text.starts_with("digraph vmemmap {\n"));
-    CHECK(text.ends_with("\n}\n"));
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);)
-        if (has(line, " -> "))
-            CHECK((line.starts_with("  \"") && has(line, "\" -> \"") && line.ends_with("];")));
 }
 
 } // namespace
@@ -128,21 +104,6 @@ TEST_CASE("the main job as text is one table of 120 columns at most, and a verdi
     check_table(s.out);
     CHECK(s.out.ends_with("everything checked holds, or is as recorded in spec/linux/findings\n"));
     CHECK(s.err.empty());
-}
-
-TEST_CASE("a picture is well-formed dot, with dashed read-only edges, whatever the file is called") {
-    const TempDir dir;
-    const Said s = run_mmodel({"replay", "--dot",
-                               dir.put("a\"b\\", leak.substr(0, leak.find("sabotage")) +
-                                                     "alloc_folio folio=0\noptimise folio=0\n")});
-    CHECK(s.status == 0);
-    check_dot(s.out);
-    CHECK(has(s.out, "subgraph cluster_folio_0"));
-    CHECK(has(s.out, "label=RO, style=dashed"));
-    for (const fs::path& file : corpus_files("hvo")) {
-        INFO(file);
-        check_dot(run_mmodel({"replay", "--dot", file.string()}).out);
-    }
 }
 
 TEST_CASE(

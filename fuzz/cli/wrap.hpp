@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Lines that fit the terminal.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace mmodel::cli {
+
+// $COLUMNS if that is a number, else the width of the terminal that standard output is, else 0: in a pipe,
+// lines are as long as they are.
+[[nodiscard]] std::size_t columns();
+
+// The line, broken between words where it would be longer than `width` (0: never); what follows a break is
+// indented by `hang`. A word is never cut, and spaces inside a line stay as they are. No line ends at the
+// end.
+[[nodiscard]] std::string wrapped(std::string_view line, std::size_t hang, std::size_t width = columns());
+
+// wrapped(), to standard output, with its line end.
+void print_wrapped(std::string_view line, std::size_t hang);
+
+} // namespace mmodel::cli
