@@ -8,7 +8,9 @@
 #include <fstream>
 #include <limits>
 #include <sstream>
+#include <stdexcept>
 
+#include <rapidcheck/detail/Configuration.h>
 #include <rapidcheck/detail/TestListenerAdapter.h>
 
 #include "fuzz/ops/bytes.hpp"
@@ -44,108 +46,171 @@ std::string written(const std::string& id, const std::string& text) {
     return out ? path.string() : "";
 }
 
-std::optional<Broken> broken_by(const spec::Violation& v) {
+Verdict broken_by(const spec::Violation& v) {
     const spec::Fact& fact = spec::fact(v.inv);
     return Broken{std::string(fact.name), std::string(fact.sentence)};
 }
 
+class CountDiscarded : public rc::detail::TestListenerAdapter {
+public:
+    int nr{};
+    void onTestCaseFinished(const rc::detail::CaseDescription& d) override {
+        nr += d.result.type == rc::detail::CaseResult::Type::Discard;
+    }
+};
+
+// What RC_PARAMS must be to run the shortest case again.
+std::string reproduce_string(const std::string& id, const rc::detail::Reproduce& how) {
+    rc::detail::Configuration c;
+    c.reproduce[id] = how;
+    const std::string all = rc::detail::configToMinimalString(c);
+    return all.substr(0, all.find(' ')); // without the seed
+}
+
+PropResult failed(const std::string& id, const PropParams& params, const rc::detail::FailureResult& f) {
+    PropResult out{.nr_cases = f.numSuccess, .reproduce = reproduce_string(id, f.reproduce)};
+    std::ostringstream message;
+    rc::detail::printResultMessage(f, message);
+    out.report = id + "\n" + message.str() + "\nseed: MMODEL_SEED=" + std::to_string(params.seed) +
+                 "\nthis case alone: RC_PARAMS='" + out.reproduce + "'\n";
+    return out;
+}
+
+PropResult held(const std::string& id, const PropParams& params, int nr_cases, int nr_discarded) {
+    PropResult out{.nr_cases = nr_cases, .nr_discarded = nr_discarded};
+    if (nr_cases == 0)
+        out.report = id + ": no case was run";
+    else if (100ll * nr_discarded >
+             static_cast<long long>(params.discarded_percent) * (nr_cases + nr_discarded))
+        out.report = id + ": " + std::to_string(nr_discarded) + " of " +
+                     std::to_string(nr_cases + nr_discarded) + " cases said nothing; " +
+                     std::to_string(params.discarded_percent) + " % may";
+    out.holds = out.report.empty();
+    return out;
+}
+
 } // namespace
 
-std::optional<Broken> judge_spec(const Trace& t) {
-    const auto r = spec::check_sequence(t.config, t.ops);
-    return r.violation ? broken_by(*r.violation) : std::nullopt;
+Sabotage sabotage_of(const Trace& t) {
+    if (t.sabotage.empty()) return Sabotage::none;
+    const auto s = sabotage_named(t.sabotage);
+    if (!s) throw std::runtime_error("no such sabotage: " + t.sabotage);
+    return *s;
 }
 
-std::optional<Broken> judge_spec_and_audit(const Trace& t) {
+Verdict judge_spec(const Trace& t) {
+    const auto r = spec::check_sequence(t.config, t.ops, sabotage_of(t));
+    return r.violation ? broken_by(*r.violation) : Verdict{};
+}
+
+Verdict judge_spec_and_audit(const Trace& t) {
     World w(t.config);
     for (const Op& op : t.ops) {
-        if (const auto c = spec::checked_advance(w, op); c.violation) return broken_by(*c.violation);
+        const auto c = spec::checked_advance(w, op, sabotage_of(t));
+        if (c.violation) return broken_by(*c.violation);
         if (const std::string wrong = audit(w); !wrong.empty()) return Broken{"audit", wrong};
     }
-    return std::nullopt;
+    return {};
 }
 
-std::optional<Broken> judge_formats(const Trace& t) {
+Verdict judge_formats(const Trace& t) {
     if (parse_trace(print_trace(t)) != t)
         return Broken{"text", "A trace reads back from its text as it was."};
     const auto bytes = encode(t);
     if (!bytes || decode(*bytes) != t) return Broken{"bytes", "A trace reads back from its bytes as it was."};
-    return std::nullopt;
+    return {};
 }
 
-PropParams prop_params(int budget) {
+PropParams prop_params(Budget budget) {
     const u64 most = std::numeric_limits<int>::max();
-    return {from_environment("MMODEL_SEED", default_seed),
-            static_cast<int>(
-                std::min(most, from_environment("MMODEL_BUDGET", static_cast<u64>(budget) * times())))};
+    PropParams p{.seed = from_environment("MMODEL_SEED", default_seed),
+                 .budget = static_cast<int>(std::min(
+                     most, from_environment("MMODEL_BUDGET", static_cast<u64>(budget.cases) * times()))),
+                 .discarded_percent = budget.discarded_percent};
+    if (const char* text = std::getenv("RC_PARAMS"))
+        p.reproduce = rc::detail::configFromString(text).reproduce;
+    return p;
 }
 
-PropResult check_prop(const std::string& id, PropParams params, const rc::detail::Property& property) {
+PropResult check_prop(const std::string& id, const PropParams& params, const rc::detail::Property& property) {
     rc::detail::TestParams p;
     p.seed = params.seed ^ fnv1a(id);
     p.maxSuccess = params.budget;
-    p.disableShrinking = true; // shrink.hpp shrinks
-    rc::detail::TestListenerAdapter silent;
-    const auto result = rc::detail::checkProperty(property, {id, id}, p, silent, {});
-    rc::detail::SuccessResult success;
-    if (result.match(success)) {
-        if (success.numSuccess > 0) return {true, success.numSuccess, {}};
-        return {false, 0, id + ": no case was run"};
+    CountDiscarded discarded;
+    const bool again = params.reproduce.contains(id);
+    const auto result = rc::detail::checkProperty(property, {id, id}, p, discarded,
+                                                  again ? params.reproduce : decltype(params.reproduce){});
+    if (rc::detail::SuccessResult s; result.match(s)) return held(id, params, s.numSuccess, discarded.nr);
+    if (rc::detail::FailureResult f; result.match(f)) {
+        PropResult out = failed(id, params, f);
+        out.nr_discarded = discarded.nr;
+        return out;
     }
-    PropResult out;
-    if (rc::detail::FailureResult failure; result.match(failure)) out.nr_cases = failure.numSuccess;
+    PropResult out{.nr_discarded = discarded.nr};
+    if (rc::detail::GaveUpResult g; result.match(g)) out.nr_cases = g.numSuccess;
     std::ostringstream message;
     rc::detail::printResultMessage(result, message);
-    out.report = id + "\nseed: MMODEL_SEED=" + std::to_string(params.seed) + "\n" + message.str();
+    out.report = id + "\n" + message.str();
     return out;
 }
 
-std::string report_of(const std::string& id, u64 seed, Trace failing, const Judge& judge) {
-    const auto broken = judge(failing);
-    if (!broken)
-        return id + ": the same trace broke something once and nothing now:\n" + print_trace(failing);
-    const std::size_t nr_ops = failing.ops.size();
-    const auto same = [&](const Trace& t) {
-        const auto b = judge(t);
-        return b && b->fact == broken->fact;
-    };
-    Trace least = shrink(std::move(failing), same);
-    const auto sentence = judge(least)->sentence;
-    if (spec::invariant_named(broken->fact)) least.expect = broken->fact;
+namespace {
+
+// The judge as RapidCheck's property. From the first trace that breaks a fact on, only what breaks the same
+// one counts, for RapidCheck would take any failure for a shrink; and only so many are run.
+class Hunt {
+public:
+    explicit Hunt(const Judge& judge) : judge_(judge) {}
+
+    void run(const Trace& t) {
+        if (first && ++nr_shrinks_ > default_shrink_evaluations) return;
+        const Verdict v = judge_(t);
+        if (v.discarded) RC_DISCARD("it says nothing");
+        if (!v.broken || (first && v.broken->fact != broken.fact)) return;
+        if (!first) first = t;
+        least = t;
+        broken = *v.broken;
+        RC_FAIL(broken.fact);
+    }
+
+    std::optional<Trace> first{}, least{};
+    Broken broken{};
+
+private:
+    const Judge& judge_;
+    u64 nr_shrinks_{};
+};
+
+// What a counterexample looks like to whoever must act on it.
+std::string report_of(const std::string& id, u64 seed, const Hunt& hunt, const PropResult& r) {
+    const Trace& least = *r.least;
     const std::string text = print_trace(least);
     const std::string path = written(id, text);
-    std::string out = id + "\n" + broken->fact + ": " + sentence +
+    std::string out = id + "\n" + hunt.broken.fact + ": " + hunt.broken.sentence +
                       "\nseed: MMODEL_SEED=" + std::to_string(seed) + "\n" +
-                      std::to_string(least.ops.size()) + " operations of " + std::to_string(nr_ops) +
-                      " are left:\n\n" + text;
-    if (!path.empty()) out += "\nreproduce: build/release/bin/mmodel replay " + path + "\n";
+                      std::to_string(least.ops.size()) + " operations of " +
+                      std::to_string(hunt.first->ops.size()) + " are left:\n\n" + text +
+                      "\nthis case alone: RC_PARAMS='" + r.reproduce + "'\n";
+    if (!path.empty()) out += "reproduce: build/release/bin/mmodel replay " + path + "\n";
     return out;
 }
 
-PropResult check_traces(const std::string& id, PropParams params, const rc::Gen<Trace>& gen,
+} // namespace
+
+PropResult check_traces(const std::string& id, const PropParams& params, const rc::Gen<Trace>& gen,
                         const Judge& judge) {
-    std::optional<Trace> bad;
-    PropResult out = check_prop(id, params, rc::detail::toProperty([&] {
-                                    const Trace t = *gen;
-                                    if (!judge(t)) return;
-                                    bad = t;
-                                    RC_FAIL("a trace broke a fact");
-                                }));
-    if (bad) out.report = report_of(id, params.seed, *bad, judge);
+    Hunt hunt(judge);
+    PropResult out = check_prop(id, params, rc::detail::toProperty([&] { hunt.run(*gen); }));
+    if (!hunt.least) return out;
+    out.least = hunt.least;
+    if (spec::invariant_named(hunt.broken.fact)) out.least->expect = hunt.broken.fact;
+    out.report = report_of(id, params.seed, hunt, out);
     return out;
-}
-
-rc::Gen<Trace> gen_trace(const Config& c, const Mix& mix, std::size_t min_ops, std::size_t max_ops) {
-    const auto draw =
-        rc::gen::pair(rc::gen::arbitrary<u64>(), rc::gen::inRange<std::size_t>(min_ops, max_ops + 1));
-    return rc::gen::map(rc::gen::resize(rc::kNominalSize, draw), [=](const std::pair<u64, std::size_t>& d) {
-        return Trace{.config = c, .ops = random_ops(c, mix, d.first, d.second)};
-    });
 }
 
 void require_holds(const PropResult& r) {
     if (!r.holds) FAIL(r.report);
-    SUCCEED(r.nr_cases << " cases");
+    SUCCEED(r.nr_cases << " cases, and " << r.nr_discarded << " that said nothing");
 }
 
 } // namespace mmodel

@@ -15,21 +15,27 @@ namespace {
 
 const PropParams params{.seed = 1, .budget = 50};
 
-Judge under(Sabotage sabotage) {
-    return [=](const Trace& t) -> std::optional<Broken> {
-        const auto r = spec::check_sequence(t.config, t.ops, sabotage);
-        if (!r.violation) return std::nullopt;
-        const auto& fact = spec::fact(r.violation->inv);
-        return Broken{std::string(fact.name), std::string(fact.sentence)};
-    };
-}
-
 std::string content_of(const std::string& path) {
     std::ifstream in(path);
     std::ostringstream out;
     out << in.rdbuf();
     return out.str();
 }
+
+// A variable that is not set, and in the end is as it was.
+class Unset {
+public:
+    explicit Unset(const char* name) : name_(name) {
+        if (const char* v = std::getenv(name)) before_ = v;
+        unsetenv(name);
+    }
+    ~Unset() { before_ ? setenv(name_, before_->c_str(), 1) : unsetenv(name_); }
+    Unset(const Unset&) = delete;
+
+private:
+    const char* name_;
+    std::optional<std::string> before_{};
+};
 
 } // namespace
 
@@ -56,28 +62,73 @@ TEST_CASE("properties of different names draw different cases from one seed, the
 }
 
 TEST_CASE("a broken model is found, shrunk under one invariant, and reported with a file that replays") {
-    const auto gen = gen_trace(config_of("tiny"), {}, 20, 40);
-    const auto r = check_traces("a broken model is found", params, gen, under(Sabotage::tail_writable));
+    const auto gen = with_break(gen_trace(config_of("tiny"), {}, 20, 40), "tail_writable");
+    const auto r = check_traces("a broken model is found", params, gen, judge_spec);
     REQUIRE_FALSE(r.holds);
     CHECK_THAT(r.report, Catch::Contains("inv_tail_vmemmap_is_read_only: A vmemmap page that shares"));
     CHECK_THAT(r.report, Catch::Contains("2 operations of "));
-    CHECK_THAT(
-        r.report,
-        Catch::Contains("alloc_folio folio=0\noptimise folio=0\nexpect inv_tail_vmemmap_is_read_only\n"));
+    CHECK_THAT(r.report, Catch::Contains("sabotage tail_writable\nalloc_folio folio=0\noptimise "
+                                         "folio=0\nexpect inv_tail_vmemmap_is_read_only\n"));
     const std::string path = MMODEL_FAILURE_DIR "/a_broken_model_is_found.trace";
     CHECK_THAT(r.report, Catch::Contains("build/release/bin/mmodel replay " + path));
     const auto t = parse_trace(content_of(path));
     REQUIRE(t);
-    CHECK(under(Sabotage::tail_writable)(*t)->fact == t->expect);
+    CHECK(*t == *r.least);
+    CHECK(judge_spec(*t).broken->fact == t->expect);
 }
 
 TEST_CASE("what breaks no invariant of the specification is reported without an expectation") {
     const auto r = check_traces("odd", params, gen_trace(config_of("tiny"), {}, 5, 9), [](const Trace& t) {
-        return t.ops.size() > 3 ? std::optional(Broken{"short", "Traces are short."}) : std::nullopt;
+        return t.ops.size() > 3 ? Verdict(Broken{"short", "Traces are short."}) : Verdict{};
     });
     CHECK_THAT(r.report, Catch::Contains("short: Traces are short."));
     CHECK_THAT(r.report, Catch::Contains("4 operations of "));
     CHECK_THAT(r.report, !Catch::Contains("expect "));
+}
+
+TEST_CASE("what a failure prints runs its shortest case again, alone, whoever shrank it") {
+    const auto gen = with_break(gen_trace(gen_config("tiny"), {}, 20, 40), "no_reset");
+    const auto first = check_traces("again", params, gen, judge_spec);
+    REQUIRE_FALSE(first.holds);
+    CHECK_THAT(first.report, Catch::Contains("RC_PARAMS='" + first.reproduce + "'"));
+    const Unset seed("MMODEL_SEED"), budget("MMODEL_BUDGET"), times("MMODEL_TIMES"), rc("RC_PARAMS");
+    setenv("RC_PARAMS", first.reproduce.c_str(), 1);
+    int nr_run = 0;
+    const auto again = check_traces("again", prop_params(1'000'000), gen, [&](const Trace& t) {
+        ++nr_run;
+        return judge_spec(t);
+    });
+    CHECK(nr_run < 100); // that case, and those on the way to it
+    CHECK(again.least == first.least);
+    CHECK(check_traces("another", prop_params(3), gen_trace(config_of("tiny"), {}, 1, 2), judge_spec)
+              .nr_cases == 3);
+
+    int n = 0;
+    const auto numbers = rc::detail::toProperty([&](int x, int y) { n = std::max(x, y), RC_ASSERT(n < 20); });
+    const auto number = check_prop("numbers", params, numbers);
+    setenv("RC_PARAMS", number.reproduce.c_str(), 1);
+    n = 0;
+    CHECK_FALSE(check_prop("numbers", prop_params(50), numbers).holds);
+    CHECK(n == 20); // RapidCheck's shrinking of values
+}
+
+TEST_CASE("cases that say nothing are counted, and more of them than stated is a failure") {
+    const auto odd_is_nothing = [](const Trace& t) {
+        return t.ops.size() % 2 ? Verdict::says_nothing() : Verdict{};
+    };
+    const auto gen = gen_trace(config_of("tiny"), {}, 1, 10);
+    const PropParams half{.seed = 1, .budget = 100, .discarded_percent = 60};
+    const auto r = check_traces("half", half, gen, odd_is_nothing);
+    CHECK(r.holds);
+    CHECK(r.nr_cases == 100);
+    CHECK((r.nr_discarded > 60 && r.nr_discarded < 150));
+    const auto few =
+        check_traces("half", {.seed = 1, .budget = 100, .discarded_percent = 30}, gen, odd_is_nothing);
+    CHECK_FALSE(few.holds);
+    CHECK_THAT(few.report, Catch::Contains("cases said nothing; 30 % may"));
+    const auto pre = rc::detail::toProperty([](int n) { RC_PRE(n % 2 == 0); });
+    CHECK_FALSE(check_prop("pre", params, pre).holds);
+    CHECK_FALSE(check_traces("none", half, gen, [](const Trace&) { return Verdict::says_nothing(); }).holds);
 }
 
 TEST_CASE("drawn traces are valid, differ, and are as long as asked for") {
@@ -88,9 +139,8 @@ TEST_CASE("drawn traces are valid, differ, and are as long as asked for") {
                                     lengths.insert(t.ops.size());
                                     texts.insert(print_trace(t));
                                     for (const Op& op : t.ops)
-                                        if (!is_valid(t.config, op))
-                                            return std::optional(Broken{"valid", ""});
-                                    return std::optional<Broken>();
+                                        if (!is_valid(t.config, op)) return Verdict(Broken{"valid", ""});
+                                    return Verdict{};
                                 });
     CHECK(r.holds);
     CHECK(lengths == std::set<std::size_t>{3, 4, 5, 6, 7});
@@ -98,8 +148,7 @@ TEST_CASE("drawn traces are valid, differ, and are as long as asked for") {
 }
 
 TEST_CASE("the environment's seed and budget win over the defaults, and nonsense in them is an error") {
-    for (const char* name : {"MMODEL_SEED", "MMODEL_BUDGET", "MMODEL_TIMES"})
-        if (std::getenv(name)) return;
+    const Unset seed("MMODEL_SEED"), budget("MMODEL_BUDGET"), times("MMODEL_TIMES"), rc("RC_PARAMS");
     CHECK(prop_params(7).seed == default_seed);
     CHECK(prop_params(7).budget == 7);
     setenv("MMODEL_TIMES", "20", 1);
@@ -110,9 +159,6 @@ TEST_CASE("the environment's seed and budget win over the defaults, and nonsense
     CHECK(prop_params(7).budget == 3);
     setenv("MMODEL_SEED", "x", 1);
     CHECK_THROWS_WITH(prop_params(7), "MMODEL_SEED: 'x' is not a whole number");
-    unsetenv("MMODEL_SEED");
-    unsetenv("MMODEL_BUDGET");
-    unsetenv("MMODEL_TIMES");
 }
 
 } // namespace mmodel

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <random>
 #include <span>
 
 #include "model/percpu/chunk.hpp"
@@ -144,7 +145,11 @@ Op random_op(const Config& c, const Mix& mix, Rng& rng) {
 }
 
 std::vector<Op> random_ops(const Config& c, const Mix& mix, u64 seed, std::size_t n) {
-    Rng rng(mmodel::mix(seed));
+    Rng rng = std::mt19937_64(mmodel::mix(seed));
+    return random_ops(c, mix, rng, n);
+}
+
+std::vector<Op> random_ops(const Config& c, const Mix& mix, Rng& rng, std::size_t n) {
     std::vector<Op> ops;
     ops.reserve(n);
     if (mix.subsystem != Subsystem::hvo && n) ops.push_back(random_boot(c, mix, rng));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The one generator of operations: `mmodel run`, the bench for kernel trees and the RapidCheck properties
-// draw from it.
+// What is drawn, and how often: `mmodel run`, the bench for kernel trees and RapidCheck's generators
+// (props/gen) differ only in who makes the choices.
 #pragma once
 
-#include <random>
+#include <functional>
 #include <vector>
 
 #include "model/machine/geometry.hpp"
@@ -11,7 +11,8 @@
 
 namespace mmodel {
 
-using Rng = std::mt19937_64;
+// Who makes the choices: 64 bits a call, each as likely as any other.
+using Rng = std::function<u64()>;
 
 enum class Subsystem : u8 { hvo, percpu, both };
 
@@ -39,8 +40,10 @@ struct Mix {
 // pcpu_boot as an architecture would call it; one in 16 times as none would.
 [[nodiscard]] Op random_boot(const Config& c, const Mix& mix, Rng& rng);
 
-// A sequence of n. The same seed gives the same sequence on every machine and compiler. With percpu: a boot
-// first, then times of taking areas and times of giving them back, so that chunks fill and empty.
+// A sequence of n. With percpu: a boot first, then times of taking areas and times of giving them back, so
+// that chunks fill and empty.
+[[nodiscard]] std::vector<Op> random_ops(const Config& c, const Mix& mix, Rng& rng, std::size_t n);
+// The same seed gives the same sequence on every machine and compiler.
 [[nodiscard]] std::vector<Op> random_ops(const Config& c, const Mix& mix, u64 seed, std::size_t n);
 
 } // namespace mmodel

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <random>
 
 #include "fuzz/ops/bytes.hpp"
 #include "fuzz/ops/trace_words.hpp"
@@ -84,7 +85,7 @@ bool boots_percpu(const Trace& t) {
 
 Op new_op(const Trace& t, Subsystem s, Random& rng) {
     if (rng.one_in(8)) { // one such as a sequence has in earnest
-        mmodel::Rng engine(rng.next());
+        mmodel::Rng engine = std::mt19937_64(rng.next());
         return random_op(t.config, {.subsystem = s, .nr_areas = 8}, engine);
     }
     Op op{.kind = pick_kind(s, rng)};
@@ -98,7 +99,7 @@ Op new_op(const Trace& t, Subsystem s, Random& rng) {
 
 void insert(Trace& t, Subsystem s, Random& rng) {
     if (s != Subsystem::hvo && !boots_percpu(t) && !rng.one_in(4)) {
-        mmodel::Rng engine(rng.next());
+        mmodel::Rng engine = std::mt19937_64(rng.next());
         t.ops.insert(t.ops.begin(), random_boot(t.config, {.fault_percent = 0}, engine));
     }
     for (u64 n = 1 + rng.below(3); n > 0; --n) {

@@ -2,12 +2,15 @@
 #include "model/percpu/chunk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <map>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "props/example.hpp"
+#include "props/gen/sequence.hpp"
 #include "props/prop.hpp"
 
 namespace mmodel::pcpu {
@@ -110,19 +113,34 @@ void check(const Chunk& c, const Dumb& d) {
     RC_ASSERT(nr_areas == static_cast<int>(d.areas().size()));
 }
 
-struct Drawn {
-    u32 word;
-    // A number below n out of some of its bits.
-    [[nodiscard]] int pick(int shift, int n) const {
-        return static_cast<int>((word >> shift) % static_cast<u32>(n));
-    }
+// A call as RapidCheck draws it; numbers are taken modulo what there is.
+struct Call {
+    enum Kind { alloc, free, population } kind{};
+    int which{};   // area or page
+    int pieces{1}; // of an alloc
+    int align{};   // its binary logarithm, in pieces
+    bool pop_only{};
 };
+void showValue(const Call& c, std::ostream& os) {
+    os << std::array{"alloc", "free", "population"}[c.kind] << " which=" << c.which << " pieces=" << c.pieces
+       << " align=" << c.align << " pop_only=" << c.pop_only;
+}
 
-void draw_alloc(Chunk& c, Dumb& d, Drawn w) {
-    const int most = w.pick(4, 4) ? d.page_bits() / 4 : 2 * d.page_bits();
-    const int size = 4 * (1 + w.pick(8, most)),
-              align = 4 << w.pick(20, std::countr_zero(static_cast<u32>(d.page_bits())) + 1);
-    const bool pop_only = w.pick(6, 2);
+rc::Gen<Call> gen_call(int page_bits) {
+    const auto kind =
+        rc::gen::weightedElement<Call::Kind>({{9, Call::alloc}, {5, Call::free}, {2, Call::population}});
+    const auto pieces = rc::gen::weightedOneOf<int>(
+        {{3, rc::gen::inRange(1, page_bits / 4 + 1)}, {1, rc::gen::inRange(1, 2 * page_bits + 1)}});
+    return rc::gen::build<Call>(
+        rc::gen::set(&Call::kind, kind), rc::gen::set(&Call::which, rc::gen::inRange(0, 1024)),
+        rc::gen::set(&Call::pieces, pieces), rc::gen::set(&Call::align, rc::gen::inRange(0, 16)),
+        rc::gen::set(&Call::pop_only));
+}
+
+void run_alloc(Chunk& c, Dumb& d, const Call& w) {
+    const int size = 4 * w.pieces,
+              align = 4 << w.align % (std::countr_zero(static_cast<u32>(d.page_bits())) + 1);
+    const bool pop_only = w.pop_only;
     const Chunk before = c;
     const int off = alloc(c, size, align, pop_only);
     if (off < 0) return RC_ASSERT(c == before);
@@ -135,15 +153,15 @@ void draw_alloc(Chunk& c, Dumb& d, Drawn w) {
     }
 }
 
-void draw_free(Chunk& c, Dumb& d, Drawn w) {
+void run_free(Chunk& c, Dumb& d, const Call& w) {
     if (d.areas().empty()) return;
-    const auto [off, size] = *std::next(d.areas().begin(), w.pick(4, static_cast<int>(d.areas().size())));
+    const auto [off, size] = *std::next(d.areas().begin(), w.which % static_cast<int>(d.areas().size()));
     RC_ASSERT(pcpu_free_area(c, off) == size);
     d.give_back(off);
 }
 
-void draw_population(Chunk& c, Dumb& d, Drawn w) {
-    const int p = w.pick(4, c.nr_pages);
+void run_population(Chunk& c, Dumb& d, const Call& w) {
+    const int p = w.which % c.nr_pages;
     if (c.immutable || (c.populated.test(p) && !d.is_empty(p))) return;
     const bool yes = !c.populated.test(p);
     yes ? pcpu_chunk_populated(c, p, p + 1) : pcpu_chunk_depopulated(c, p, p + 1);
@@ -153,20 +171,15 @@ void draw_population(Chunk& c, Dumb& d, Drawn w) {
 // 200 drawn calls and a check after each; then everything is freed.
 Dumb play(Chunk& c) {
     Dumb d(c);
-    const auto words =
-        *rc::gen::resize(100, rc::gen::container<std::vector<u32>>(200, rc::gen::inRange<u32>(0, ~u32{0})));
-    for (const u32 word : words) {
-        const Drawn w{word};
-        const int kind = w.pick(0, 16);
-        if (kind < 9)
-            draw_alloc(c, d, w);
-        else if (kind < 14)
-            draw_free(c, d, w);
-        else
-            draw_population(c, d, w);
+    for (const Call& call : *gen_sequence(gen_call(d.page_bits()), 200, 200)) {
+        switch (call.kind) {
+        case Call::alloc: run_alloc(c, d, call); break;
+        case Call::free: run_free(c, d, call); break;
+        case Call::population: run_population(c, d, call); break;
+        }
         check(c, d);
     }
-    while (!d.areas().empty()) draw_free(c, d, Drawn{0});
+    while (!d.areas().empty()) run_free(c, d, {});
     check(c, d);
     return d;
 }

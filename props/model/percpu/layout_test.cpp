@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "props/example.hpp"
+#include "props/gen/machine.hpp"
 #include "props/prop.hpp"
 
 namespace mmodel::pcpu {
@@ -43,29 +44,11 @@ std::string why_not_built(u64 reserved, u64 dyn, u64 atom, u64 static_size, cons
     return ai ? "" : ai.error();
 }
 
-CpuMap draw_cpus() {
-    const int nr_nodes = *rc::gen::inRange(1, 5);
-    CpuMap cpus = cpus_on_nodes(
-        *rc::gen::nonEmpty(rc::gen::container<std::vector<int>>(rc::gen::inRange(-1, nr_nodes))));
-    if (*rc::gen::inRange(0, 3) == 0) // nodes that are local to each other, even one way only
-        for (auto& row : cpus.node_distance)
-            for (u8& d : row) d = *rc::gen::element<u8>(10, 20);
-    if (cpus.nr_possible() == 0) cpus.node_of_cpu[0] = 0;
-    return cpus;
-}
-
-struct Drawn {
-    CpuMap cpus{};
-    u64 reserved{}, dyn{}, atom{}, static_size{};
+struct Drawn : LayoutRequest {
     AllocInfo ai{};
 };
 Drawn draw(const Sizes& s) {
-    Drawn d{.cpus = draw_cpus()};
-    const u64 page = s.page_bytes;
-    d.reserved = 4 * *rc::gen::inRange<u64>(0, page);
-    d.dyn = *rc::gen::inRange<u64>(0, 20 * page);
-    d.atom = page << *rc::gen::inRange(0, 11);
-    d.static_size = *rc::gen::inRange<u64>(1, 80 * page);
+    Drawn d{*gen_layout_request(s), {}};
     const auto ai =
         pcpu_build_alloc_info(s, d.reserved, d.dyn, d.atom, d.static_size, d.cpus, Grouping::by_distance);
     RC_ASSERT(ai.has_value());
