@@ -89,14 +89,14 @@ void showValue(const LayoutRequest& r, std::ostream& os) {
 rc::Gen<LayoutRequest> gen_layout_request(const Sizes& s) {
     const u64 page = s.page_bytes;
     const auto times = [](u64 unit, u64 end) {
-        return rc::gen::map(in(0, end), [=](u64 n) { return unit * n; });
+        return rc::gen::map(rc::gen::inRange<u64>(0, end), [=](u64 n) { return unit * n; });
     };
     using R = LayoutRequest;
     return rc::gen::build<R>(
         rc::gen::set(&R::cpus, gen_cpus()), rc::gen::set(&R::reserved, times(4, page)),
-        rc::gen::set(&R::dyn, in(0, 20 * page)),
-        rc::gen::set(&R::atom, rc::gen::map(in(0, 11), [=](u64 n) { return page << n; })),
-        rc::gen::set(&R::static_size, in(1, 80 * page)));
+        rc::gen::set(&R::dyn, rc::gen::inRange<u64>(0, 20 * page)),
+        rc::gen::set(&R::atom, rc::gen::map(rc::gen::inRange<u64>(0, 11), [=](u64 n) { return page << n; })),
+        rc::gen::set(&R::static_size, rc::gen::inRange<u64>(1, 80 * page)));
 }
 
 } // namespace pcpu
