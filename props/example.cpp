@@ -35,7 +35,7 @@ Op op_of(const Config& c, const std::string& line) {
 
 u64 Did::count(EventKind k) const { return static_cast<u64>(std::ranges::count(events, k, &Event::kind)); }
 
-u64 Did::live_ptes(const std::string& where) const {
+u64 Did::live_ptes(Fn where) const {
     return static_cast<u64>(std::ranges::count_if(events, [&](const Event& e) {
         return e.kind == EventKind::set_pte_at && e.vpage != Vpage{~u64{0}} && e.where == where;
     }));

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "fuzz/ops/trace.hpp"
-#include "spec/judge/check.hpp"
 #include "model/step.hpp"
+#include "spec/judge/check.hpp"
 
 namespace mmodel {
 
@@ -26,8 +26,7 @@ struct Did {
     std::vector<Event> events{};
 
     [[nodiscard]] u64 count(EventKind k) const;
-    [[nodiscard]] u64
-    live_ptes(const std::string& where) const; // PTEs of installed tables set by that function
+    [[nodiscard]] u64 live_ptes(Fn where) const; // PTEs of installed tables set by that function
 };
 
 // Runs the operation on the world, in place, under the specification; a violation is a Catch failure.

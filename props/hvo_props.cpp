@@ -185,10 +185,10 @@ public:
     void after(const Machine&, const Event& e) {
         const bool live = e.kind == EventKind::set_pte_at && e.vpage != Vpage{~u64{0}};
         live_ptes_ += live;
-        restored_ptes_ += live && e.where == std::string_view("vmemmap_restore_pte");
+        restored_ptes_ += live && e.where == Fn::vmemmap_restore_pte;
         flushes_ += e.kind == EventKind::flush_tlb_all;
         const bool alloc = e.kind == EventKind::alloc_pages_node || e.kind == EventKind::pte_alloc_one_kernel;
-        no_head_ |= alloc && !e.ok && e.where == std::string_view("vmemmap_remap_free");
+        no_head_ |= alloc && !e.ok && e.where == Fn::vmemmap_remap_free;
         starved_ |= alloc && !e.ok && !op_.fail.any();
     }
 

@@ -159,6 +159,7 @@ public:
         const World before = w;
         ptes_ = objects_ = 0;
         lacks_page_ = false;
+        for_percpu_ = is_percpu(op.kind);
         const Ran ran = advance(w, op, *this);
         nr["operations"] += !ran.outcome.disabled;
         if (is_percpu(op.kind) && !ran.outcome.disabled) note(before.pcpu(), w.pcpu(), op, ran);
@@ -167,41 +168,40 @@ public:
     void before(const Machine&, const Event&) {}
 
     void after(const Machine& m, const Event& e) {
-        const std::string_view where = e.where;
         switch (e.kind) {
         case EventKind::vmalloc_pte: ptes_ += e.pte.present(); break;
         case EventKind::pte_alloc_one_kernel:
-            nr["populate fails after PTEs were set"] += !e.ok && ptes_ && where.starts_with("__pcpu_map");
+            nr["populate fails after PTEs were set"] += !e.ok && ptes_ && e.where == Fn::__pcpu_map_pages;
             break;
         case EventKind::kzalloc:
-            if (where != "pcpu_alloc_chunk") break;
+            if (e.where != Fn::pcpu_alloc_chunk) break;
             if (!e.ok) ++nr["create fails at object " + std::to_string(objects_ % pcpu::objects_per_chunk)];
             ++objects_;
             break;
         case EventKind::pcpu_get_vm_areas:
-            nr["create finds no addresses"] += !e.ok && where == "pcpu_create_chunk";
+            nr["create finds no addresses"] += !e.ok && e.where == Fn::pcpu_create_chunk;
             nr["addresses are used again after a purge"] += e.ok && std::exchange(purged_, false);
             break;
-        case EventKind::flush_tlb_vmalloc: purged_ |= where == "__purge_vmap_area_lazy"; break;
+        case EventKind::flush_tlb_vmalloc: purged_ |= e.where == Fn::__purge_vmap_area_lazy; break;
         case EventKind::free_page:
         case EventKind::free_bootmem_page:
-            (where.starts_with("pcpu") ? freed_by_percpu_ : freed_by_hvo_).insert(e.pfn.value);
+            (for_percpu_ ? freed_by_percpu_ : freed_by_hvo_).insert(e.pfn.value);
             break;
         case EventKind::alloc_pages_node:
-            if (e.ok) note_page(m, e, where.starts_with("pcpu"));
-            lacks_page_ |= !e.ok && where == "pcpu_alloc_pages";
+            if (e.ok) note_page(m, e);
+            lacks_page_ |= !e.ok && e.where == Fn::pcpu_alloc_pages;
             break;
         default: break;
         }
     }
 
 private:
-    void note_page(const Machine& m, const Event& e, bool for_percpu) {
+    void note_page(const Machine& m, const Event& e) {
         nr["a page comes from another node"] +=
-            for_percpu && m.nid_of(e.pfn) != e.nid && e.nid.value < m.config().nr_nodes;
-        nr["a page comes for a node without memory"] += for_percpu && e.nid.value >= m.config().nr_nodes;
-        nr["HVO's frame feeds percpu"] += for_percpu && freed_by_hvo_.contains(e.pfn.value);
-        nr["percpu's frame feeds HVO"] += !for_percpu && freed_by_percpu_.contains(e.pfn.value);
+            for_percpu_ && m.nid_of(e.pfn) != e.nid && e.nid.value < m.config().nr_nodes;
+        nr["a page comes for a node without memory"] += for_percpu_ && e.nid.value >= m.config().nr_nodes;
+        nr["HVO's frame feeds percpu"] += for_percpu_ && freed_by_hvo_.contains(e.pfn.value);
+        nr["percpu's frame feeds HVO"] += !for_percpu_ && freed_by_percpu_.contains(e.pfn.value);
         freed_by_hvo_.erase(e.pfn.value);
         freed_by_percpu_.erase(e.pfn.value);
     }
@@ -246,7 +246,7 @@ private:
     }
 
     u64 ptes_{}, objects_{};
-    bool purged_{}, lacks_page_{};
+    bool purged_{}, lacks_page_{}, for_percpu_{};
     std::set<u64> freed_by_hvo_{}, freed_by_percpu_{};
 };
 

@@ -30,7 +30,7 @@ Json replay_json(const Input& in, const concurrent::Case& c, const concurrent::R
     Json events = Json::array(), violations = Json::array();
     for (const concurrent::Done& d : r.done)
         events.push_back(
-            {{"task", d.task}, {"function", d.event ? d.event->where : ""}, {"event", text_of(c, d)}});
+            {{"task", d.task}, {"function", d.event ? name(d.event->where) : ""}, {"event", text_of(c, d)}});
     if (r.violation)
         violations.push_back({{"invariant", name_of(*r.violation)},
                               {"meaning", meaning(*r.violation)},

@@ -78,7 +78,7 @@ private:
         std::vector<show::FoldLine> all;
         for (std::size_t i = 0; i < s.events.size(); ++i)
             all.push_back(
-                {print_event(s.events[i]), s.events[i].where, !s.violations.empty() && is_at(s, i)});
+                {print_event(s.events[i]), name(s.events[i].where), !s.violations.empty() && is_at(s, i)});
         const std::vector<show::Folded> folded = show::fold(all);
         std::size_t number_width = 5;
         for (const show::Folded& f : folded) number_width = std::max(number_width, numbers_of(f).size());

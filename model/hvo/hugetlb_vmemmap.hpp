@@ -28,12 +28,12 @@ template <class K>
 template <class K>
 Errno hugetlb_vmemmap_restore_one(K& k, Folio f, u8 flags) {
     if (!is_optimised(k.machine(), f.head)) return Errno::ok;
-    if (flags & synchronize_rcu) k.synchronize_rcu(__func__);
+    if (flags & synchronize_rcu) k.synchronize_rcu(Fn::__hugetlb_vmemmap_restore_folio);
     const Errno ret =
         vmemmap_remap_alloc(k, vmemmap_end(k, f), vmemmap_start(k, f), k.machine().nid_of(f.head), flags);
     if (ret != Errno::ok) return k.does(Sabotage::no_errno) ? Errno::ok : ret;
-    k.set_optimised(__func__, vmemmap_start(k, f), false);
-    if (!(flags & remap_no_tlb_flush)) k.static_branch(__func__, -1);
+    k.set_optimised(Fn::__hugetlb_vmemmap_restore_folio, vmemmap_start(k, f), false);
+    if (!(flags & remap_no_tlb_flush)) k.static_branch(Fn::__hugetlb_vmemmap_restore_folio, -1);
     return ret;
 }
 
@@ -66,8 +66,8 @@ RestoreFolios hugetlb_vmemmap_restore_folios(K& k, std::span<const Folio> folios
         ++out.moved;
     }
     if (out.restored) {
-        if (!k.does(Sabotage::no_restore_flush)) k.flush_tlb_all(__func__);
-        k.static_branch(__func__, -static_cast<i64>(out.restored));
+        if (!k.does(Sabotage::no_restore_flush)) k.flush_tlb_all(Fn::hugetlb_vmemmap_restore_folios);
+        k.static_branch(Fn::hugetlb_vmemmap_restore_folios, -static_cast<i64>(out.restored));
     }
     return out;
 }
@@ -77,19 +77,20 @@ template <class K>
 Errno hugetlb_vmemmap_optimize_one(K& k, Folio f, bool enabled, PageList& list, u8 flags) {
     if (!vmemmap_should_optimize_folio(k, f, enabled) || k.does(Sabotage::no_work)) return Errno::ok;
     const Vpage start = vmemmap_start(k, f);
-    k.static_branch(__func__, 1);
-    if (flags & synchronize_rcu) k.synchronize_rcu(__func__);
+    k.static_branch(Fn::__hugetlb_vmemmap_optimize_folio, 1);
+    if (flags & synchronize_rcu) k.synchronize_rcu(Fn::__hugetlb_vmemmap_optimize_folio);
     // Set before the head page is copied, so that a CPU that still writes through an old translation sees the
     // same flag.
-    if (!k.does(Sabotage::flag_after_copy)) k.set_optimised(__func__, start, true);
+    if (!k.does(Sabotage::flag_after_copy))
+        k.set_optimised(Fn::__hugetlb_vmemmap_optimize_folio, start, true);
     const Errno ret =
         vmemmap_remap_free(k, vmemmap_end(k, f), start, k.machine().nid_of(f.head), list, flags);
-    if (k.does(Sabotage::flag_after_copy)) k.set_optimised(__func__, start, true);
-    if (k.does(Sabotage::write_tail)) k.write_refcount(__func__, start + 1);
-    if (k.does(Sabotage::warn)) k.warn(__func__, "sabotage");
+    if (k.does(Sabotage::flag_after_copy)) k.set_optimised(Fn::__hugetlb_vmemmap_optimize_folio, start, true);
+    if (k.does(Sabotage::write_tail)) k.write_refcount(Fn::__hugetlb_vmemmap_optimize_folio, start + 1);
+    if (k.does(Sabotage::warn)) k.warn(Fn::__hugetlb_vmemmap_optimize_folio, "sabotage");
     if (ret != Errno::ok) {
-        k.static_branch(__func__, -1);
-        k.set_optimised(__func__, start, false);
+        k.static_branch(Fn::__hugetlb_vmemmap_optimize_folio, -1);
+        k.set_optimised(Fn::__hugetlb_vmemmap_optimize_folio, start, false);
     }
     return ret;
 }
@@ -120,18 +121,18 @@ void hugetlb_vmemmap_optimize_folios(K& k, std::span<const Folio> folios, bool e
     u8 flags = remap_no_tlb_flush | synchronize_rcu;
     for (const Folio& f : folios)
         if (hugetlb_vmemmap_split_folio(k, f, enabled) == Errno::nomem) break;
-    k.flush_tlb_all(__func__);
+    k.flush_tlb_all(Fn::hugetlb_vmemmap_optimize_folios);
     for (const Folio& f : folios) {
         const bool waits = vmemmap_should_optimize_folio(k, f, enabled);
         const Errno ret = hugetlb_vmemmap_optimize_one(k, f, enabled, list, flags);
         if (waits) flags &= static_cast<u8>(~synchronize_rcu);
         if (ret != Errno::nomem || list.empty()) continue;
-        k.flush_tlb_all(__func__);
+        k.flush_tlb_all(Fn::hugetlb_vmemmap_optimize_folios);
         free_vmemmap_page_list(k, list);
         list.init();
         (void)hugetlb_vmemmap_optimize_one(k, f, enabled, list, flags);
     }
-    k.flush_tlb_all(__func__);
+    k.flush_tlb_all(Fn::hugetlb_vmemmap_optimize_folios);
     free_vmemmap_page_list(k, list);
 }
 

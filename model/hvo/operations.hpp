@@ -143,7 +143,7 @@ Outcome walker_try_get(K& k, const Op& op) {
     Walker& w = k.machine().walkers[op.walker];
     if (!w.inside) return Outcome::disable();
     if (!w.may_write) return {.err = Errno::busy};
-    k.write_refcount("page_ref_add_unless", k.geometry().vpage_of(w.page));
+    k.write_refcount(Fn::page_ref_add_unless, k.geometry().vpage_of(w.page));
     w.may_write = false;
     return {};
 }

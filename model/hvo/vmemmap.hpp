@@ -55,24 +55,26 @@ struct Walk {
 template <class K>
 Errno vmemmap_split_pmd(K& k, u64 pmd, Pfn head, Vpage start, const Walk<K>& walk) {
     const u32 ptrs_per_pte = k.geometry().ptrs_per_pte;
-    const auto pgtable = k.pte_alloc_one_kernel(__func__);
+    const auto pgtable = k.pte_alloc_one_kernel(Fn::vmemmap_split_pmd);
     if (!pgtable) return Errno::nomem;
     const u32 nr = ptrs_per_pte - (k.does(Sabotage::short_table) ? 1 : 0);
-    for (u32 i = 0; i < nr; ++i) k.set_pte_at(__func__, PteRef{*pgtable, i}, Pte::map(head + i, true));
+    for (u32 i = 0; i < nr; ++i)
+        k.set_pte_at(Fn::vmemmap_split_pmd, PteRef{*pgtable, i}, Pte::map(head + i, true));
 
     Errno ret = Errno::ok;
-    k.lock(__func__, Lock::page_table);
+    k.lock(Fn::vmemmap_split_pmd, Lock::page_table);
     if (k.machine().pmd(pmd).kind == Pmd::Kind::leaf || k.does(Sabotage::no_pmd_recheck)) {
-        if (!k.machine().is_reserved(head)) k.split_page(__func__, head, k.geometry().pmd_order());
-        k.smp_wmb(__func__, true);
-        k.pmd_populate_kernel(__func__, pmd, *pgtable);
+        if (!k.machine().is_reserved(head))
+            k.split_page(Fn::vmemmap_split_pmd, head, k.geometry().pmd_order());
+        k.smp_wmb(Fn::vmemmap_split_pmd, true);
+        k.pmd_populate_kernel(Fn::vmemmap_split_pmd, pmd, *pgtable);
         if (!(walk.flags & split_no_tlb_flush))
-            k.flush_tlb_kernel_range(__func__, start, start + ptrs_per_pte);
+            k.flush_tlb_kernel_range(Fn::vmemmap_split_pmd, start, start + ptrs_per_pte);
     } else {
-        k.pte_free_kernel(__func__, *pgtable);
+        k.pte_free_kernel(Fn::vmemmap_split_pmd, *pgtable);
         if (k.does(Sabotage::lost_race_fails)) ret = Errno::nomem;
     }
-    k.unlock(__func__, Lock::page_table);
+    k.unlock(Fn::vmemmap_split_pmd, Lock::page_table);
     return ret;
 }
 
@@ -80,12 +82,12 @@ Errno vmemmap_split_pmd(K& k, u64 pmd, Pfn head, Vpage start, const Walk<K>& wal
 template <class K>
 Errno vmemmap_pmd_entry(K& k, u64 pmd, Vpage addr, Walk<K>& walk) {
     Errno ret = Errno::ok;
-    k.lock(__func__, Lock::page_table);
+    k.lock(Fn::vmemmap_pmd_entry, Lock::page_table);
     const Pmd entry = k.machine().pmd(pmd);
     const bool leaf = entry.kind == Pmd::Kind::leaf;
     if (walk.nr_walked == 0 && k.machine().is_self_hosted(k.machine().translate(addr).pfn()))
         ret = Errno::notsupp;
-    k.unlock(__func__, Lock::page_table);
+    k.unlock(Fn::vmemmap_pmd_entry, Lock::page_table);
     if (k.does(Sabotage::no_self_hosted_check)) ret = Errno::ok;
     if (!leaf || ret != Errno::ok) return ret;
     return vmemmap_split_pmd(k, pmd, entry.pfn,
@@ -107,7 +109,7 @@ template <class K>
 Errno vmemmap_remap_range(K& k, Vpage start, Vpage end, Walk<K>& walk) {
     const u64 ptrs = k.geometry().ptrs_per_pte;
     Errno ret = Errno::ok;
-    k.lock(__func__, Lock::mmap_read);
+    k.lock(Fn::vmemmap_remap_range, Lock::mmap_read);
     for (Vpage addr = start; addr < end && ret == Errno::ok;) {
         const u64 pmd = k.machine().pmd_idx(addr);
         const Vpage next = std::min(Vpage{(pmd + 1) * ptrs}, end);
@@ -117,9 +119,10 @@ Errno vmemmap_remap_range(K& k, Vpage start, Vpage end, Walk<K>& walk) {
             vmemmap_pte_entry(k, k.machine().pte_ref(addr), addr, walk);
         addr = next;
     }
-    k.unlock(__func__, Lock::mmap_read);
+    k.unlock(Fn::vmemmap_remap_range, Lock::mmap_read);
     if (ret != Errno::ok) return ret;
-    if (walk.remap_pte && !(walk.flags & remap_no_tlb_flush)) k.flush_tlb_kernel_range(__func__, start, end);
+    if (walk.remap_pte && !(walk.flags & remap_no_tlb_flush))
+        k.flush_tlb_kernel_range(Fn::vmemmap_remap_range, start, end);
     return Errno::ok;
 }
 
@@ -127,11 +130,11 @@ Errno vmemmap_remap_range(K& k, Vpage start, Vpage end, Walk<K>& walk) {
 template <class K>
 void free_vmemmap_page(K& k, Pfn page) {
     if (k.machine().is_reserved(page) && !k.does(Sabotage::wrong_allocator)) {
-        k.memmap_boot_pages_add(__func__, -1);
-        k.free_bootmem_page(__func__, page);
+        k.memmap_boot_pages_add(Fn::free_vmemmap_page, -1);
+        k.free_bootmem_page(Fn::free_vmemmap_page, page);
     } else {
-        k.memmap_pages_add(__func__, -1);
-        k.free_page(__func__, page);
+        k.memmap_pages_add(Fn::free_vmemmap_page, -1);
+        k.free_page(Fn::free_vmemmap_page, page);
     }
 }
 
@@ -149,11 +152,11 @@ void vmemmap_remap_pte(K& k, PteRef pte, Vpage addr, Walk<K>& walk) {
     const bool head = addr == walk.reuse_addr;
     if (head) {
         walk.vmemmap_pages->del(*walk.reuse_page);
-        k.smp_wmb(__func__);
+        k.smp_wmb(Fn::vmemmap_remap_pte);
     }
     walk.vmemmap_pages->add(old);
     if (k.does(Sabotage::early_free)) free_vmemmap_page(k, old);
-    k.set_pte_at(__func__, pte, Pte::map(*walk.reuse_page, head));
+    k.set_pte_at(Fn::vmemmap_remap_pte, pte, Pte::map(*walk.reuse_page, head));
 }
 
 // vmemmap_restore_pte(): points the PTE at a page from the list, filled from the reuse page, its first struct
@@ -162,10 +165,10 @@ template <class K>
 void vmemmap_restore_pte(K& k, PteRef pte, Vpage, Walk<K>& walk) {
     const Pfn page = walk.vmemmap_pages->first();
     if (!k.does(Sabotage::shared_restore) || walk.nr_walked != 1) walk.vmemmap_pages->del(page);
-    k.copy_page(__func__, page, k.machine().translate(walk.reuse_addr).pfn());
-    k.reset_struct_pages("reset_struct_pages", page, k.geometry().nr_reset_struct_page);
-    k.smp_wmb(__func__);
-    k.set_pte_at(__func__, pte, Pte::map(page, true));
+    k.copy_page(Fn::vmemmap_restore_pte, page, k.machine().translate(walk.reuse_addr).pfn());
+    k.reset_struct_pages(Fn::reset_struct_pages, page, k.geometry().nr_reset_struct_page);
+    k.smp_wmb(Fn::vmemmap_restore_pte);
+    k.set_pte_at(Fn::vmemmap_restore_pte, pte, Pte::map(page, true));
 }
 
 // vmemmap_remap_split(): splits the leaves over [start, end), flushing nothing.
@@ -183,11 +186,11 @@ template <class K>
 Errno vmemmap_remap_free(K& k, Vpage end, Vpage reuse, Nid nid, PageList& list, u8 flags) {
     Walk<K> walk{
         .remap_pte = vmemmap_remap_pte<K>, .reuse_addr = reuse, .vmemmap_pages = &list, .flags = flags};
-    walk.reuse_page = k.alloc_pages_node(__func__, nid, false);
+    walk.reuse_page = k.alloc_pages_node(Fn::vmemmap_remap_free, nid, false);
     if (walk.reuse_page) {
-        k.copy_page(__func__, *walk.reuse_page, k.machine().translate(reuse).pfn());
+        k.copy_page(Fn::vmemmap_remap_free, *walk.reuse_page, k.machine().translate(reuse).pfn());
         list.add(*walk.reuse_page);
-        k.memmap_pages_add(__func__, 1);
+        k.memmap_pages_add(Fn::vmemmap_remap_free, 1);
     }
     const Errno ret = vmemmap_remap_range(k, reuse, end, walk);
     if (ret != Errno::ok && walk.nr_walked && !k.does(Sabotage::no_rollback)) {
@@ -201,14 +204,14 @@ Errno vmemmap_remap_free(K& k, Vpage end, Vpage reuse, Nid nid, PageList& list, 
 template <class K>
 Errno alloc_vmemmap_page_list(K& k, u64 n, Nid nid, PageList& list) {
     for (u64 i = 0; i < n; ++i) {
-        const auto page = k.alloc_pages_node(__func__, nid, false);
+        const auto page = k.alloc_pages_node(Fn::alloc_vmemmap_page_list, nid, false);
         if (!page) {
-            list.for_each([&](Pfn p) { k.free_page("alloc_vmemmap_page_list", p); });
+            list.for_each([&](Pfn p) { k.free_page(Fn::alloc_vmemmap_page_list, p); });
             return Errno::nomem;
         }
         list.add(*page);
     }
-    k.memmap_pages_add(__func__, static_cast<i64>(n));
+    k.memmap_pages_add(Fn::alloc_vmemmap_page_list, static_cast<i64>(n));
     return Errno::ok;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/machine/function.hpp"
 #include "model/machine/page.hpp"
 #include "model/machine/vmalloc.hpp"
 
@@ -65,8 +66,8 @@ struct Event {
     Vmap vmap{};
     u64 n{};
     i64 delta{};
-    const char* where{""}; // the kernel function
-    const char* what{""};  // warn: the condition
+    Caller where{};       // the kernel function
+    const char* what{""}; // warn: the condition
 };
 
 [[nodiscard]] std::string_view name(EventKind k);

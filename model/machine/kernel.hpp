@@ -47,7 +47,7 @@ public:
     // ---- allocation
     // mm/page_alloc.c: alloc_pages_node(nid, gfp, 0). Contents are whatever the frame held.
     // `highmem`: gfp has __GFP_HIGHMEM.
-    std::optional<Pfn> alloc_pages_node(const char* where, Nid nid, bool this_node, bool highmem = false) {
+    std::optional<Pfn> alloc_pages_node(Caller where, Nid nid, bool this_node, bool highmem = false) {
         const bool fail = next_allocation_fails();
         const auto p = fail ? std::nullopt : take_page(nid, this_node, highmem);
         if (!p) ++nr_failed_;
@@ -61,7 +61,7 @@ public:
         return p;
     }
 
-    std::optional<Pfn> pte_alloc_one_kernel(const char* where) {
+    std::optional<Pfn> pte_alloc_one_kernel(Caller where) {
         const bool fail = next_allocation_fails();
         const auto p = fail ? std::nullopt : take_table();
         if (!p) ++nr_failed_;
@@ -78,31 +78,31 @@ public:
     bool next_allocation_fails() { return faults_.has(nr_allocs_++); }
     void note_failed_allocation() { ++nr_failed_; }
 
-    void free_page(const char* where, Pfn p) {
+    void free_page(Caller where, Pfn p) {
         if (does(Sabotage::leak_page) && !std::exchange(spent_, true)) return;
         emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
         if (does(Sabotage::double_free))
             emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
     }
-    void free_bootmem_page(const char* where, Pfn p) {
+    void free_bootmem_page(Caller where, Pfn p) {
         if (does(Sabotage::leak_page) && !std::exchange(spent_, true)) return;
         emit({.kind = EventKind::free_bootmem_page, .pfn = p, .where = where},
              [&] { m_.free_bootmem_page(p); });
         if (does(Sabotage::double_free))
             emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
     }
-    void pte_free_kernel(const char* where, Pfn table) {
+    void pte_free_kernel(Caller where, Pfn table) {
         emit({.kind = EventKind::pte_free_kernel, .pfn = table, .where = where},
              [&] { m_.free_table(table); });
     }
-    void split_page(const char* where, Pfn p, Order order) {
+    void split_page(Caller where, Pfn p, Order order) {
         if (does(Sabotage::no_split_page)) return;
         emit({.kind = EventKind::split_page, .pfn = p, .n = order.value, .where = where},
              [&] { m_.split_page(p); });
     }
 
     // ---- page table
-    void set_pte_at(const char* where, PteRef r, Pte pte) {
+    void set_pte_at(Caller where, PteRef r, Pte pte) {
         auto v = m_.installed_at(r);
         if (v && !pte.writable() && does(Sabotage::tail_writable)) pte = Pte::map(pte.pfn(), true);
         if (v && pte.writable() && does(Sabotage::all_read_only)) pte = Pte::map(pte.pfn(), false);
@@ -117,38 +117,38 @@ public:
               .where = where},
              [&] { m_.set_pte(r, pte); });
     }
-    void pmd_populate_kernel(const char* where, u64 pmd_idx, Pfn table) {
+    void pmd_populate_kernel(Caller where, u64 pmd_idx, Pfn table) {
         emit({.kind = EventKind::pmd_populate_kernel, .pfn = table, .n = pmd_idx, .where = where},
              [&] { m_.install_table(pmd_idx, table); });
     }
 
     // ---- ordering, TLB, RCU
-    void smp_wmb(const char* where, bool of_table = false) {
+    void smp_wmb(Caller where, bool of_table = false) {
         if (does(of_table ? Sabotage::no_table_wmb : Sabotage::no_contents_wmb)) return;
         emit({.kind = EventKind::smp_wmb, .where = where}, [&] { m_.order_stores(); });
     }
-    void flush_tlb_kernel_range(const char* where, Vpage start, Vpage end) {
+    void flush_tlb_kernel_range(Caller where, Vpage start, Vpage end) {
         if (does(Sabotage::no_flush)) return;
         emit({.kind = EventKind::flush_tlb_kernel_range, .vpage = start, .n = end - start, .where = where},
              [&] { m_.flush_tlb(start, end); });
     }
-    void flush_tlb_all(const char* where) {
+    void flush_tlb_all(Caller where) {
         if (does(Sabotage::no_flush)) return;
         emit({.kind = EventKind::flush_tlb_all, .where = where}, [&] { m_.flush_tlb_all(); });
     }
     // Waits until every walker that is inside has left; whatever those did, they did before this returns.
-    void synchronize_rcu(const char* where) {
+    void synchronize_rcu(Caller where) {
         if (does(Sabotage::no_rcu)) return;
         emit({.kind = EventKind::synchronize_rcu, .where = where}, [&] { m_.walkers.fill({}); });
     }
-    void lock(const char* where, Lock l) {
+    void lock(Caller where, Lock l) {
         if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
         if (does(Sabotage::no_mmap_lock) && l == Lock::mmap_read) return;
         if (does(Sabotage::no_alloc_mutex) && l == Lock::mutex) return;
         emit({.kind = EventKind::lock, .n = static_cast<u64>(l), .where = where},
              [&] { m_.set_lock(l, true); });
     }
-    void unlock(const char* where, Lock l) {
+    void unlock(Caller where, Lock l) {
         if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
         if ((does(Sabotage::keep_mmap_lock) || does(Sabotage::no_mmap_lock)) && l == Lock::mmap_read) return;
         if (does(Sabotage::no_alloc_mutex) && l == Lock::mutex) return;
@@ -158,7 +158,7 @@ public:
 
     // ---- struct pages
     // A whole page, written through the direct map.
-    void copy_page(const char* where, Pfn to, Pfn from) {
+    void copy_page(Caller where, Pfn to, Pfn from) {
         if (does(Sabotage::no_copy)) return;
         emit({.kind = EventKind::copy_page, .pfn = to, .from = from, .where = where}, [&] {
             m_.write(to, m_.read(from));
@@ -166,7 +166,7 @@ public:
         });
     }
     // mm/hugetlb_vmemmap.c: reset_struct_pages(): slots 0..n-1 of the page become copies of slots n..2n-1.
-    void reset_struct_pages(const char* where, Pfn p, u8 n) {
+    void reset_struct_pages(Caller where, Pfn p, u8 n) {
         if (does(Sabotage::no_reset)) return;
         emit({.kind = EventKind::reset_struct_pages, .pfn = p, .n = n, .where = where}, [&] {
             Contents c = m_.read(p);
@@ -177,7 +177,7 @@ public:
         });
     }
     // folio_set/clear_hugetlb_vmemmap_optimized(): a store to the head's struct page through the vmemmap.
-    void set_optimised(const char* where, Vpage head, bool on) {
+    void set_optimised(Caller where, Vpage head, bool on) {
         if (does(Sabotage::no_flag)) return;
         emit({.kind = EventKind::store,
               .on = on,
@@ -193,40 +193,40 @@ public:
              });
     }
     // A walker's atomic read-modify-write of a refcount that it last saw non-zero.
-    void write_refcount(const char* where, Vpage v) {
+    void write_refcount(Caller where, Vpage v) {
         emit({.kind = EventKind::store, .vpage = v, .n = static_cast<u64>(StoreTo::refcount), .where = where},
              [] {});
     }
 
     // ---- counters
-    void static_branch(const char* where, i64 delta) {
+    void static_branch(Caller where, i64 delta) {
         if (does(delta > 0 ? Sabotage::no_key_inc : Sabotage::no_key_dec)) return;
         emit({.kind = EventKind::static_branch, .delta = delta, .where = where},
              [&] { m_.counters.static_key += delta; });
     }
-    void memmap_pages_add(const char* where, i64 delta) {
+    void memmap_pages_add(Caller where, i64 delta) {
         if (does(Sabotage::no_memmap_accounting)) return;
         emit({.kind = EventKind::memmap_pages_add, .delta = delta, .where = where},
              [&] { m_.counters.memmap += delta; });
     }
-    void memmap_boot_pages_add(const char* where, i64 delta) {
+    void memmap_boot_pages_add(Caller where, i64 delta) {
         if (does(Sabotage::no_memmap_accounting)) return;
         emit({.kind = EventKind::memmap_boot_pages_add, .delta = delta, .where = where},
              [&] { m_.counters.memmap_boot += delta; });
     }
-    void warn(const char* where, const char* condition) {
+    void warn(Caller where, const char* condition) {
         emit({.kind = EventKind::warn, .where = where, .what = condition}, [] {});
     }
 
     // ---- the vmalloc range
     // mm/slab: kzalloc(), or vzalloc() for the large: an object, or (false) none.
-    bool kzalloc(const char* where) {
+    bool kzalloc(Caller where) {
         const bool fail = next_allocation_fails();
         if (fail) ++nr_failed_;
         emit({.kind = EventKind::kzalloc, .ok = !fail, .where = where}, [&] { m_.tally.objects += !fail; });
         return !fail;
     }
-    void kfree(const char* where, u64 nr = 1) {
+    void kfree(Caller where, u64 nr = 1) {
         if (does(Sabotage::leak_object)) return;
         emit({.kind = EventKind::kfree, .n = nr, .where = where},
              [&] { m_.tally.objects -= static_cast<i64>(nr); });
@@ -240,7 +240,7 @@ public:
     // error
     // (-ENOMEM for a page table or a NULL, -EBUSY where something is mapped) what lies before it stays
     // mapped.
-    Errno vmap_pages_range_noflush(const char* where, Vmap start, std::span<const Pfn> pages) {
+    Errno vmap_pages_range_noflush(Caller where, Vmap start, std::span<const Pfn> pages) {
         for (u64 i = 0; i < pages.size(); ++i) {
             const Vmap v = start + i;
             if (!m_.vmalloc().table(v).present() && !alloc_vmalloc_table(where, v)) return Errno::nomem;
@@ -251,26 +251,26 @@ public:
         return Errno::ok;
     }
     // mm/vmalloc.c: vunmap_range_noflush(). What is not mapped is passed over.
-    void vunmap_range_noflush(const char* where, Vmap start, u64 nr) {
+    void vunmap_range_noflush(Caller where, Vmap start, u64 nr) {
         for (const Vmap v : m_.vmalloc().mapped(start, start + nr)) set_vmalloc_pte(where, v, Pte{});
     }
-    void flush_tlb_vmalloc(const char* where, Vmap start, u64 nr) {
+    void flush_tlb_vmalloc(Caller where, Vmap start, u64 nr) {
         emit({.kind = EventKind::flush_tlb_vmalloc, .vmap = start, .n = nr, .where = where},
              [&] { m_.vmalloc().flush_tlb(start, start + nr); });
     }
-    void flush_cache_vmap(const char* where, Vmap start, u64 nr) {
+    void flush_cache_vmap(Caller where, Vmap start, u64 nr) {
         if (does(Sabotage::no_vmap_cache_flush)) return;
         emit({.kind = EventKind::flush_cache_vmap, .vmap = start, .n = nr, .where = where},
              [&] { m_.vmalloc().flush_cache_vmap(start, start + nr); });
     }
-    void flush_cache_vunmap(const char* where, Vmap start, u64 nr) {
+    void flush_cache_vunmap(Caller where, Vmap start, u64 nr) {
         if (does(Sabotage::no_vunmap_cache_flush)) return;
         emit({.kind = EventKind::flush_cache_vunmap, .vmap = start, .n = nr, .where = where},
              [&] { m_.vmalloc().flush_cache_vunmap(start, start + nr); });
     }
     // mm/vmalloc.c: pcpu_get_vm_areas(): all or nothing; one purge and retry when there is no room. Counts as
     // one allocation, of the structures that describe the areas.
-    std::optional<Vmap> pcpu_get_vm_areas(const char* where, const Congruent& c) {
+    std::optional<Vmap> pcpu_get_vm_areas(Caller where, const Congruent& c) {
         std::optional<Vmap> base;
         if (next_allocation_fails()) {
             ++nr_failed_;
@@ -293,7 +293,7 @@ public:
         return base;
     }
     // mm/vmalloc.c: pcpu_free_vm_areas(). What is still mapped there is unmapped, and nobody has it any more.
-    void pcpu_free_vm_areas(const char* where, Vmap base, const Congruent& c) {
+    void pcpu_free_vm_areas(Caller where, Vmap base, const Congruent& c) {
         for (std::size_t i = 0; i < c.offsets.size(); ++i) {
             flush_cache_vunmap(where, base + c.offsets[i], c.sizes[i]);
             vunmap_range_noflush(where, base + c.offsets[i], c.sizes[i]);
@@ -302,13 +302,13 @@ public:
              [&] { m_.vmalloc().give_back(base, c); });
         if (m_.vmalloc().nr_lazy_pages() > lazy_max_pages()) purge_vmap_areas();
     }
-    void set_page_tag(const char* where, Pfn p, u64 tag) {
+    void set_page_tag(Caller where, Pfn p, u64 tag) {
         if (does(Sabotage::no_page_tag)) return;
         emit({.kind = EventKind::set_page_tag, .pfn = p, .n = tag, .where = where},
              [&] { m_.set_tag(p, tag); });
     }
     // Zeroes bytes at a virtual address.
-    void memset_zero(const char* where, u64 addr, u64 bytes) {
+    void memset_zero(Caller where, u64 addr, u64 bytes) {
         emit({.kind = EventKind::memset_zero, .n = addr, .delta = static_cast<i64>(bytes), .where = where},
              [] {});
     }
@@ -339,15 +339,15 @@ private:
     void purge_vmap_areas() {
         const VmapArea span = m_.vmalloc().lazy_span();
         if (!does(Sabotage::no_purge_flush))
-            flush_tlb_vmalloc("__purge_vmap_area_lazy", span.start, span.end - span.start);
+            flush_tlb_vmalloc(Fn::__purge_vmap_area_lazy, span.start, span.end - span.start);
         m_.vmalloc().purge();
     }
-    bool alloc_vmalloc_table(const char* where, Vmap v) {
+    bool alloc_vmalloc_table(Caller where, Vmap v) {
         const auto table = pte_alloc_one_kernel(where);
         if (table) m_.install_vmalloc_table(v, *table);
         return table.has_value();
     }
-    void set_vmalloc_pte(const char* where, Vmap v, Pte pte) {
+    void set_vmalloc_pte(Caller where, Vmap v, Pte pte) {
         emit({.kind = EventKind::vmalloc_pte, .pte = pte, .vmap = v, .where = where},
              [&] { m_.set_vmalloc_pte(v, pte); });
     }

@@ -17,25 +17,25 @@ void pcpu_balance_free(K& k, Pcpu& p, bool empty_only) {
     std::vector<ChunkId> to_free;
     const ChunkId spared = p.chunks.first(p.layout.free_slot);
     for (ChunkId id = spared; id != no_chunk; id = p.chunks.next(id)) {
-        if (p.chunks[id].immutable) k.warn(__func__, "chunk->immutable");
+        if (p.chunks[id].immutable) k.warn(Fn::pcpu_balance_free, "chunk->immutable");
         if (id != spared && (!empty_only || p.chunks[id].nr_empty_pop_pages == 0))
             to_free.insert(to_free.begin(), id);
     }
     if (to_free.empty()) return;
     for (const ChunkId id : to_free) p.chunks.unlist(id);
-    k.unlock(__func__, Lock::spin);
+    k.unlock(Fn::pcpu_balance_free, Lock::spin);
     for (const ChunkId id : to_free) {
         if (!k.does(Sabotage::destroy_populated))
             for_each_run(p, id, true, 0, p.chunks[id].nr_pages, [&](int rs, int re) {
                 pcpu_depopulate_chunk(k, p, id, rs, re);
-                k.lock("pcpu_balance_free", Lock::spin);
+                k.lock(Fn::pcpu_balance_free, Lock::spin);
                 chunk_depopulated(k, p, id, rs, re);
-                k.unlock("pcpu_balance_free", Lock::spin);
+                k.unlock(Fn::pcpu_balance_free, Lock::spin);
                 return true;
             });
         pcpu_destroy_chunk(k, p, id);
     }
-    k.lock(__func__, Lock::spin);
+    k.lock(Fn::pcpu_balance_free, Lock::spin);
 }
 
 // Pages of a chunk that were given back and are not flushed yet.
@@ -46,9 +46,9 @@ struct Freed {
 // mm/percpu.c: pcpu_reclaim_populated(), one run: pages [start, end) go.
 template <class K>
 void reclaim_run(K& k, Pcpu& p, ChunkId id, int start, int end, Freed& freed) {
-    k.unlock("pcpu_reclaim_populated", Lock::spin);
+    k.unlock(Fn::pcpu_reclaim_populated, Lock::spin);
     pcpu_depopulate_chunk(k, p, id, start, end);
-    k.lock("pcpu_reclaim_populated", Lock::spin);
+    k.lock(Fn::pcpu_reclaim_populated, Lock::spin);
     chunk_depopulated(k, p, id, start, end);
     freed = {std::min(freed.start, start), std::max(freed.end, end)};
 }
@@ -79,13 +79,13 @@ template <class K>
 void pcpu_reclaim_populated(K& k, Pcpu& p) {
     for (ChunkId id; (id = p.chunks.first(p.layout.to_depopulate_slot)) != no_chunk;) {
         if (p.chunks[id].immutable && !k.does(Sabotage::depopulate_first_chunk))
-            k.warn(__func__, "chunk->immutable");
+            k.warn(Fn::pcpu_reclaim_populated, "chunk->immutable");
         Freed freed{p.chunks[id].nr_pages, 0};
         const bool reintegrate = reclaim_chunk(k, p, id, freed);
         if (freed.start < freed.end && !k.does(Sabotage::no_post_unmap_flush)) {
-            k.unlock(__func__, Lock::spin);
+            k.unlock(Fn::pcpu_reclaim_populated, Lock::spin);
             pcpu_post_unmap_tlb_flush(k, p, id, freed.start, freed.end);
-            k.lock(__func__, Lock::spin);
+            k.lock(Fn::pcpu_reclaim_populated, Lock::spin);
         }
         if (reintegrate || static_cast<u64>(p.chunks[id].free_bytes) == p.layout.unit_size)
             pcpu_reintegrate_chunk(k, p, id);
@@ -105,9 +105,9 @@ int populate_in_slot(K& k, Pcpu& p, int slot, int nr_to_pop) {
     if (id == no_chunk) return nr_to_pop;
     for_each_run(p, id, false, 0, p.chunks[id].nr_pages, [&](int rs, int re) {
         const int nr = std::min(re - rs, nr_to_pop);
-        k.unlock("pcpu_balance_populated", Lock::spin);
+        k.unlock(Fn::pcpu_balance_populated, Lock::spin);
         const Errno err = pcpu_populate_chunk(k, p, id, rs, rs + nr);
-        k.lock("pcpu_balance_populated", Lock::spin);
+        k.lock(Fn::pcpu_balance_populated, Lock::spin);
         if (err == Errno::ok) chunk_populated(k, p, id, rs, rs + nr);
         nr_to_pop = err == Errno::ok ? nr_to_pop - nr : 0;
         return nr_to_pop != 0;
@@ -125,9 +125,9 @@ void pcpu_balance_populated(K& k, Pcpu& p) {
              slot <= p.layout.free_slot && nr_to_pop; ++slot)
             nr_to_pop = populate_in_slot(k, p, slot, nr_to_pop);
         if (!nr_to_pop) return;
-        k.unlock(__func__, Lock::spin);
+        k.unlock(Fn::pcpu_balance_populated, Lock::spin);
         const ChunkId id = pcpu_create_chunk(k, p);
-        k.lock(__func__, Lock::spin);
+        k.lock(Fn::pcpu_balance_populated, Lock::spin);
         if (id == no_chunk) return;
         pcpu_chunk_relocate(k, p, id, -1);
     }
@@ -137,14 +137,14 @@ void pcpu_balance_populated(K& k, Pcpu& p) {
 template <class K>
 void pcpu_balance_workfn(K& k, Pcpu& p) {
     p.balance_scheduled = false;
-    k.lock(__func__, Lock::mutex);
-    k.lock(__func__, Lock::spin);
+    k.lock(Fn::pcpu_balance_workfn, Lock::mutex);
+    k.lock(Fn::pcpu_balance_workfn, Lock::spin);
     pcpu_balance_free(k, p, false);
     pcpu_reclaim_populated(k, p);
     pcpu_balance_populated(k, p);
     pcpu_balance_free(k, p, true);
-    k.unlock(__func__, Lock::spin);
-    k.unlock(__func__, Lock::mutex);
+    k.unlock(Fn::pcpu_balance_workfn, Lock::spin);
+    k.unlock(Fn::pcpu_balance_workfn, Lock::mutex);
 }
 
 } // namespace mmodel::pcpu

@@ -103,7 +103,7 @@ bool take_unit_pages(K& k, const Pcpu& p, const AllocInfo& ai, std::vector<Pfn>&
     for (const int cpu : ai.groups[0].cpu_map)
         for (u64 i = 0; cpu != no_cpu && i < ai.unit_size / p.page_bytes(); ++i) {
             const auto page =
-                k.alloc_pages_node("pcpu_page_first_chunk", Nid{static_cast<u8>(p.cpus.node(cpu))}, false);
+                k.alloc_pages_node(Fn::pcpu_page_first_chunk, Nid{static_cast<u8>(p.cpus.node(cpu))}, false);
             if (!page) return false;
             pages.push_back(*page);
         }
@@ -116,20 +116,21 @@ template <class K>
 Errno pcpu_page_first_chunk(K& k, Pcpu& p, const AllocInfo& ai) {
     std::vector<Pfn> pages;
     if (!take_unit_pages(k, p, ai, pages)) {
-        for (const Pfn page : pages) k.free_page(__func__, page);
+        for (const Pfn page : pages) k.free_page(Fn::pcpu_page_first_chunk, page);
         return Errno::nomem;
     }
     const u64 offset = 0, nr = pages.size();
     const Congruent area{std::span(&offset, 1), std::span(&nr, 1), 1};
     const auto layout = make_layout(p.sizes, ai, p.cpus);
-    const auto base = layout ? k.pcpu_get_vm_areas(__func__, area) : std::nullopt;
-    const bool mapped = base && k.vmap_pages_range_noflush(__func__, *base, pages) == Errno::ok;
+    const auto base = layout ? k.pcpu_get_vm_areas(Fn::pcpu_page_first_chunk, area) : std::nullopt;
+    const bool mapped =
+        base && k.vmap_pages_range_noflush(Fn::pcpu_page_first_chunk, *base, pages) == Errno::ok;
     if (!mapped) {
-        if (base) k.pcpu_free_vm_areas(__func__, *base, area);
-        for (const Pfn page : pages) k.free_page(__func__, page);
+        if (base) k.pcpu_free_vm_areas(Fn::pcpu_page_first_chunk, *base, area);
+        for (const Pfn page : pages) k.free_page(Fn::pcpu_page_first_chunk, page);
         return layout ? Errno::nomem : Errno::inval;
     }
-    k.flush_cache_vmap(__func__, *base, nr);
+    k.flush_cache_vmap(Fn::pcpu_page_first_chunk, *base, nr);
     p.layout = *layout;
     pcpu_setup_first_chunk(p, vmalloc_start + base->value * p.page_bytes());
     return Errno::ok;

@@ -160,12 +160,12 @@ template <class K>
 std::optional<Where> find_or_create(K& k, Pcpu& p, int bits, int bit_align, bool atomic) {
     for (;;) {
         if (const auto found = find_area(k, p, bits, bit_align, atomic)) return found;
-        if (!k.does(Sabotage::sleep_under_lock)) k.unlock("pcpu_alloc", Lock::spin);
+        if (!k.does(Sabotage::sleep_under_lock)) k.unlock(Fn::pcpu_alloc, Lock::spin);
         if (atomic) return std::nullopt;
         const bool create = p.chunks.is_empty(p.layout.free_slot);
         const ChunkId id = create ? pcpu_create_chunk(k, p) : no_chunk;
         if (create && id == no_chunk) return std::nullopt;
-        if (!k.does(Sabotage::sleep_under_lock)) k.lock("pcpu_alloc", Lock::spin);
+        if (!k.does(Sabotage::sleep_under_lock)) k.lock(Fn::pcpu_alloc, Lock::spin);
         if (create) pcpu_chunk_relocate(k, p, id, -1);
     }
 }
@@ -174,9 +174,9 @@ std::optional<Where> find_or_create(K& k, Pcpu& p, int bits, int bit_align, bool
 template <class K>
 bool mark_early(K& k, Pcpu& p, ChunkId id, int start, int end) {
     if (!k.does(Sabotage::mark_before_populate)) return false;
-    k.lock("pcpu_alloc", Lock::spin);
+    k.lock(Fn::pcpu_alloc, Lock::spin);
     chunk_populated(k, p, id, start, end);
-    k.unlock("pcpu_alloc", Lock::spin);
+    k.unlock(Fn::pcpu_alloc, Lock::spin);
     return true;
 }
 
@@ -187,16 +187,16 @@ Errno populate_area(K& k, Pcpu& p, Where w, int bytes) {
     const int page = static_cast<int>(p.page_bytes());
     Errno err = Errno::ok;
     for_each_run(p, w.chunk, false, w.off / page, (w.off + bytes + page - 1) / page, [&](int rs, int re) {
-        if (p.chunks[w.chunk].immutable) k.warn("pcpu_alloc", "chunk->immutable");
+        if (p.chunks[w.chunk].immutable) k.warn(Fn::pcpu_alloc, "chunk->immutable");
         const bool marked = mark_early(k, p, w.chunk, rs, re);
         err = pcpu_populate_chunk(k, p, w.chunk, rs, re);
-        k.lock("pcpu_alloc", Lock::spin);
+        k.lock(Fn::pcpu_alloc, Lock::spin);
         if (err == Errno::ok) {
             if (!marked) chunk_populated(k, p, w.chunk, rs, re);
         } else if (!k.does(Sabotage::keep_area)) {
             free_area(k, p, w.chunk, w.off);
         }
-        k.unlock("pcpu_alloc", Lock::spin);
+        k.unlock(Fn::pcpu_alloc, Lock::spin);
         return err == Errno::ok;
     });
     return err;
@@ -207,7 +207,7 @@ void zero_area(K& k, const Pcpu& p, Where w, int bytes) {
     if (k.does(Sabotage::no_zeroing)) return;
     for_each_possible_cpu(p, [&](int cpu) {
         if (k.does(Sabotage::zero_online_only) && !k.machine().is_online(static_cast<u8>(cpu))) return;
-        k.memset_zero("pcpu_alloc", p.chunk_addr(p.chunks[w.chunk], cpu, 0) + static_cast<u64>(w.off),
+        k.memset_zero(Fn::pcpu_alloc, p.chunk_addr(p.chunks[w.chunk], cpu, 0) + static_cast<u64>(w.off),
                       static_cast<u64>(bytes));
     });
 }
@@ -230,18 +230,18 @@ std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
     const int bit_align = static_cast<int>(align / min_alloc_bytes);
 
     const bool inverted = k.does(Sabotage::inverted_locks);
-    if (!r.atomic && !inverted) k.lock(__func__, Lock::mutex);
-    k.lock(__func__, Lock::spin);
-    if (!r.atomic && inverted) k.lock(__func__, Lock::mutex);
+    if (!r.atomic && !inverted) k.lock(Fn::pcpu_alloc, Lock::mutex);
+    k.lock(Fn::pcpu_alloc, Lock::spin);
+    if (!r.atomic && inverted) k.lock(Fn::pcpu_alloc, Lock::mutex);
     std::optional<Where> found = area_of_somebody(k, p, bytes);
     const bool only_reserved = r.reserved && p.reserved_chunk != no_chunk;
     if (!found)
         found = only_reserved ? find_reserved_area(k, p, bits, bit_align, r.atomic)
                               : find_or_create(k, p, bits, bit_align, r.atomic);
-    if (found || only_reserved) k.unlock(__func__, Lock::spin);
+    if (found || only_reserved) k.unlock(Fn::pcpu_alloc, Lock::spin);
     const bool populate = found && !r.atomic && !k.does(Sabotage::no_populate);
     if (populate && populate_area(k, p, *found, bytes) != Errno::ok) found.reset();
-    if (!r.atomic) k.unlock(__func__, Lock::mutex);
+    if (!r.atomic) k.unlock(Fn::pcpu_alloc, Lock::mutex);
     if (!found) {
         if (r.atomic) p.atomic_alloc_failed = true, pcpu_schedule_balance_work(p);
         return found;
@@ -275,7 +275,7 @@ template <class K>
 bool free_percpu(K& k, Pcpu& p, u64 addr) {
     const ChunkId id = pcpu_chunk_addr_search(k, p, addr);
     if (!p.chunks.is_live(id)) return false;
-    k.lock(__func__, Lock::spin);
+    k.lock(Fn::free_percpu, Lock::spin);
     free_area(k, p, id, static_cast<int>(addr - p.chunks[id].base_addr));
     bool need_balance = false;
     if (!p.chunks[id].isolated && static_cast<u64>(p.chunks[id].free_bytes) == p.layout.unit_size) {
@@ -285,7 +285,7 @@ bool free_percpu(K& k, Pcpu& p, u64 addr) {
         pcpu_isolate_chunk(p, id);
         need_balance = true;
     }
-    k.unlock(__func__, Lock::spin);
+    k.unlock(Fn::free_percpu, Lock::spin);
     if (need_balance) pcpu_schedule_balance_work(p);
     return true;
 }

@@ -12,7 +12,7 @@ namespace mmodel::pcpu {
 // mm/percpu-vm.c: pcpu_chunk_page(). The frame behind a page of the chunk, by the page table.
 template <class K>
 std::optional<Pfn> pcpu_chunk_page(K& k, const Pcpu& p, ChunkId id, int cpu, int page_idx) {
-    if (p.chunks[id].immutable) k.warn(__func__, "chunk->immutable");
+    if (p.chunks[id].immutable) k.warn(Fn::pcpu_chunk_page, "chunk->immutable");
     return k.vmalloc_to_page(p.chunk_vmap(p.chunks[id], cpu, page_idx));
 }
 
@@ -20,7 +20,7 @@ std::optional<Pfn> pcpu_chunk_page(K& k, const Pcpu& p, ChunkId id, int cpu, int
 // entries of earlier calls are still in it. Null: no memory for it.
 template <class K>
 std::vector<Pfn>* pcpu_get_pages(K& k, Pcpu& p) {
-    if (p.pages.empty() && k.kzalloc(__func__))
+    if (p.pages.empty() && k.kzalloc(Fn::pcpu_get_pages))
         p.pages.assign(static_cast<std::size_t>(p.layout.nr_units * p.layout.unit_pages), no_pfn);
     return p.pages.empty() ? nullptr : &p.pages;
 }
@@ -31,7 +31,7 @@ void pcpu_free_pages(K& k, const Pcpu& p, const std::vector<Pfn>& pages, int sta
     for_each_possible_cpu(p, [&](int cpu) {
         for (int i = start; i < end; ++i)
             if (pages[p.page_idx(cpu, i)] != no_pfn)
-                k.free_page("pcpu_free_pages", pages[p.page_idx(cpu, i)]);
+                k.free_page(Fn::pcpu_free_pages, pages[p.page_idx(cpu, i)]);
     });
 }
 
@@ -40,11 +40,11 @@ void pcpu_free_pages(K& k, const Pcpu& p, const std::vector<Pfn>& pages, int sta
 template <class K>
 void free_allocated_pages(K& k, const Pcpu& p, const std::vector<Pfn>& pages, int cpu, int start, int i,
                           int end) {
-    while (--i >= start) k.free_page("pcpu_alloc_pages", pages[p.page_idx(cpu, i)]);
+    while (--i >= start) k.free_page(Fn::pcpu_alloc_pages, pages[p.page_idx(cpu, i)]);
     if (k.does(Sabotage::leak_failed_alloc)) return;
     for (int tcpu = 0; tcpu < cpu; ++tcpu)
         for (int j = start; p.is_possible(tcpu) && j < end; ++j)
-            k.free_page("pcpu_alloc_pages", pages[p.page_idx(tcpu, j)]);
+            k.free_page(Fn::pcpu_alloc_pages, pages[p.page_idx(tcpu, j)]);
 }
 
 // mm/percpu-vm.c: pcpu_alloc_pages(). -ENOMEM: nothing is left allocated, entries are stale.
@@ -54,7 +54,7 @@ Errno pcpu_alloc_pages(K& k, const Pcpu& p, std::vector<Pfn>& pages, int start, 
         if (!p.is_possible(cpu)) continue;
         const Nid nid{static_cast<u8>(k.does(Sabotage::wrong_node) ? 0 : p.cpus.node(cpu))};
         for (int i = start; i < end; ++i) {
-            const auto page = k.alloc_pages_node(__func__, nid, false, true);
+            const auto page = k.alloc_pages_node(Fn::pcpu_alloc_pages, nid, false, true);
             pages[p.page_idx(cpu, i)] = page.value_or(no_pfn);
             if (page) continue;
             free_allocated_pages(k, p, pages, cpu, start, i, end);
@@ -69,7 +69,7 @@ Errno pcpu_alloc_pages(K& k, const Pcpu& p, std::vector<Pfn>& pages, int start, 
 template <class K>
 void pcpu_pre_unmap_flush(K& k, const Pcpu& p, ChunkId id, int start, int end) {
     const Chunk& c = p.chunks[id];
-    k.flush_cache_vunmap(__func__, p.chunk_vmap(c, p.layout.low_unit_cpu, start),
+    k.flush_cache_vunmap(Fn::pcpu_pre_unmap_flush, p.chunk_vmap(c, p.layout.low_unit_cpu, start),
                          p.span_pages(c, start, end));
 }
 
@@ -78,25 +78,26 @@ void pcpu_post_unmap_tlb_flush(K& k, const Pcpu& p, ChunkId id, int start, int e
     const Chunk& c = p.chunks[id];
     const Vmap from = p.chunk_vmap(c, p.layout.low_unit_cpu, start);
     if (k.does(Sabotage::short_flush))
-        return k.flush_tlb_vmalloc(__func__, from, static_cast<u64>(end - start));
-    k.flush_tlb_vmalloc(__func__, from, p.span_pages(c, start, end));
+        return k.flush_tlb_vmalloc(Fn::pcpu_post_unmap_tlb_flush, from, static_cast<u64>(end - start));
+    k.flush_tlb_vmalloc(Fn::pcpu_post_unmap_tlb_flush, from, p.span_pages(c, start, end));
 }
 
 template <class K>
 void pcpu_post_map_flush(K& k, const Pcpu& p, ChunkId id, int start, int end) {
     const Chunk& c = p.chunks[id];
-    k.flush_cache_vmap(__func__, p.chunk_vmap(c, p.layout.low_unit_cpu, start), p.span_pages(c, start, end));
+    k.flush_cache_vmap(Fn::pcpu_post_map_flush, p.chunk_vmap(c, p.layout.low_unit_cpu, start),
+                       p.span_pages(c, start, end));
 }
 
 // mm/percpu-vm.c: __pcpu_unmap_pages(), __pcpu_map_pages().
 template <class K>
 void __pcpu_unmap_pages(K& k, Vmap addr, int nr_pages) {
-    k.vunmap_range_noflush(__func__, addr, static_cast<u64>(nr_pages));
+    k.vunmap_range_noflush(Fn::__pcpu_unmap_pages, addr, static_cast<u64>(nr_pages));
 }
 
 template <class K>
 Errno __pcpu_map_pages(K& k, Vmap addr, std::span<const Pfn> pages) {
-    return k.vmap_pages_range_noflush(__func__, addr, pages);
+    return k.vmap_pages_range_noflush(Fn::__pcpu_map_pages, addr, pages);
 }
 
 // mm/percpu-vm.c: pcpu_unmap_pages(). What each page was is left in `pages`. No TLB flush.
@@ -105,7 +106,7 @@ void pcpu_unmap_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, 
     for_each_possible_cpu(p, [&](int cpu) {
         for (int i = start; i < end; ++i) {
             const auto page = pcpu_chunk_page(k, p, id, cpu, i);
-            if (!page) k.warn("pcpu_unmap_pages", "!page");
+            if (!page) k.warn(Fn::pcpu_unmap_pages, "!page");
             pages[p.page_idx(cpu, i)] = page.value_or(no_pfn);
         }
         __pcpu_unmap_pages(k, p.chunk_vmap(p.chunks[id], cpu, start), end - start);
@@ -134,7 +135,7 @@ Errno pcpu_map_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, i
             std::span(pages).subspan(p.page_idx(shared ? p.layout.low_unit_cpu : cpu, start), nr);
         const Errno err = __pcpu_map_pages(k, p.chunk_vmap(p.chunks[id], cpu, start), run);
         if (err != Errno::ok) return unmap_mapped_pages(k, p, id, cpu, start, end), err;
-        for (const Pfn page : run) k.set_page_tag("pcpu_set_page_chunk", page, tag_of(id));
+        for (const Pfn page : run) k.set_page_tag(Fn::pcpu_set_page_chunk, page, tag_of(id));
     }
     return Errno::ok;
 }
@@ -146,7 +147,7 @@ void touch_surplus_units(K& k, const Pcpu& p, ChunkId id, int start) {
     for (std::size_t g = 0; g < p.layout.ai.groups.size(); ++g)
         for (std::size_t u = 0; u < p.layout.ai.groups[g].cpu_map.size(); ++u) {
             if (p.layout.ai.groups[g].cpu_map[u] != no_cpu) continue;
-            const auto page = k.alloc_pages_node(__func__, Nid{0}, false, true);
+            const auto page = k.alloc_pages_node(Fn::pcpu_populate_chunk, Nid{0}, false, true);
             const u64 at = (p.layout.group_offsets[g] + u * p.layout.unit_size) / p.page_bytes();
             if (page) (void)__pcpu_map_pages(k, base + at + static_cast<u64>(start), std::span(&*page, 1));
         }
@@ -182,7 +183,7 @@ Errno pcpu_populate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end) {
 template <class K>
 void pcpu_depopulate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end) {
     std::vector<Pfn>* pages = pcpu_get_pages(k, p);
-    if (!pages) return k.warn(__func__, "!pages"); // BUG_ON: populated pages imply the array
+    if (!pages) return k.warn(Fn::pcpu_depopulate_chunk, "!pages"); // BUG_ON: populated pages imply the array
     pcpu_pre_unmap_flush(k, p, id, start, end);
     pcpu_unmap_pages(k, p, id, *pages, start, end);
     pcpu_free_pages(k, p, *pages, start, end);
@@ -202,13 +203,12 @@ struct ChunkAreas {
     [[nodiscard]] Congruent congruent() const { return {offsets, sizes, align}; }
 };
 
-
 // mm/percpu.c: pcpu_alloc_chunk(), pcpu_free_chunk(): what describes a chunk, in memory.
 template <class K>
 bool pcpu_alloc_chunk(K& k) {
     for (u64 n = 0; n < objects_per_chunk; ++n) {
-        if (k.kzalloc(__func__)) continue;
-        if (n) k.kfree(__func__, n);
+        if (k.kzalloc(Fn::pcpu_alloc_chunk)) continue;
+        if (n) k.kfree(Fn::pcpu_alloc_chunk, n);
         return false;
     }
     return true;
@@ -216,7 +216,7 @@ bool pcpu_alloc_chunk(K& k) {
 
 template <class K>
 void pcpu_free_chunk(K& k) {
-    k.kfree(__func__, objects_per_chunk);
+    k.kfree(Fn::pcpu_free_chunk, objects_per_chunk);
 }
 
 // mm/percpu-vm.c: pcpu_create_chunk(). On no list and without a page; no_chunk when memory or addresses are
@@ -225,7 +225,7 @@ template <class K>
 ChunkId pcpu_create_chunk(K& k, Pcpu& p) {
     if (!pcpu_alloc_chunk(k)) return no_chunk;
     const ChunkAreas areas(p);
-    const auto vms = k.pcpu_get_vm_areas(__func__, areas.congruent());
+    const auto vms = k.pcpu_get_vm_areas(Fn::pcpu_create_chunk, areas.congruent());
     if (!vms) return pcpu_free_chunk(k), no_chunk;
     Chunk chunk = init_chunk(p.sizes, p.layout.unit_pages);
     chunk.base_addr = vmalloc_start + vms->value * p.page_bytes();
@@ -237,7 +237,7 @@ template <class K>
 void pcpu_destroy_chunk(K& k, Pcpu& p, ChunkId id) {
     const ChunkAreas areas(p);
     const Vmap base{(p.chunks[id].base_addr - vmalloc_start) / p.page_bytes()};
-    k.pcpu_free_vm_areas(__func__, base, areas.congruent());
+    k.pcpu_free_vm_areas(Fn::pcpu_destroy_chunk, base, areas.congruent());
     p.chunks.remove(id);
     pcpu_free_chunk(k);
 }

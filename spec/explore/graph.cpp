@@ -7,10 +7,10 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "model/step.hpp"
 #include "spec/explore/may.hpp"
 #include "spec/explore/seen.hpp"
 #include "spec/inductive/world_view.hpp"
-#include "model/step.hpp"
 
 namespace mmodel::explore {
 namespace {
@@ -112,7 +112,8 @@ std::optional<Pfn> Builder::pick(const Machine& m) {
 void Builder::note_event(const Machine& m, const Event& e) {
     if (is_allocation(e.kind)) nr_choices_.push_back(std::exchange(nr_picked_, 0));
     if (++event_idx_ > max_events_of_an_operation)
-        throw spec::Violated{{spec::Inv::every_operation_ends, event_idx_, e.where, print_event(e), ""}};
+        throw spec::Violated{
+            {spec::Inv::every_operation_ends, event_idx_, name(e.where), print_event(e), ""}};
     u64 outcome = hash_combine(static_cast<u64>(e.kind), u64{e.ok} << 1 | u64{e.on});
     for (const u64 n : {e.pfn.value, e.from.value, e.ref.table.value << 8 | e.ref.idx, e.pte.raw,
                         e.vpage.value, e.vmap.value, e.n, static_cast<u64>(e.delta)})
@@ -185,7 +186,7 @@ Mays Builder::mays_of(const Machine& m) const {
 }
 
 u32 Builder::label_of(const Event& e) {
-    const auto [it, fresh] = labels_.try_emplace(std::string(e.where) + "(): " + print_event(e),
+    const auto [it, fresh] = labels_.try_emplace(std::string(name(e.where)) + "(): " + print_event(e),
                                                  static_cast<u32>(g_.texts.size()));
     if (fresh) g_.texts.push_back(it->first);
     return it->second;

@@ -16,7 +16,7 @@ bool is_live(const Event& e) { return e.vpage != Vpage{~u64{0}}; }
 void Monitor::fail(Inv inv, const Event* e, std::string detail) {
     for (const Violation& v : violations_)
         if (v.inv == inv) return;
-    Violation found{inv, nr_events_, e ? e->where : "", e ? print_event(*e) : "", std::move(detail)};
+    Violation found{inv, nr_events_, e ? name(e->where) : "", e ? print_event(*e) : "", std::move(detail)};
     if (on_violation_ == OnViolation::stop) throw Violated{std::move(found)};
     violations_.push_back(std::move(found));
 }

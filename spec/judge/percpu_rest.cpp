@@ -70,7 +70,7 @@ void PercpuJudge::judge_vmalloc_pte(Monitor& out, const Machine& m, const Event&
                  "a CPU may still translate it to pfn " + num(v.stale(e.vmap).pte.front().pfn().value));
     if (!e.pte.present() && v.cache(e.vmap).cached)
         out.fail(Inv::cache_is_flushed_before_an_address_is_unmapped, &e, "its cache lines were not flushed");
-    if (!e.pte.present() && std::string_view(e.where) == "pcpu_destroy_chunk")
+    if (!e.pte.present() && e.where == Fn::pcpu_destroy_chunk)
         out.fail(Inv::vmalloc_area_is_empty_when_it_is_freed, &e,
                  "it still maps pfn " + num(v.pte(e.vmap).pfn().value));
     changed_.push_back(e.vmap);

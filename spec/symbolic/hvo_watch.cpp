@@ -13,8 +13,8 @@ bool is_tail(u8 s) { return s == slot::tail || s >= slot::meta; }
 
 Term yes(const HvoMachine& m, bool b) { return m.now.c.bool_val(b); }
 
-// include/linux/page-flags.h: compound_head() of every struct page of a vmemmap page, as spec/judge/discipline.cpp
-// has it: right, right while the static key is on, or wrong.
+// include/linux/page-flags.h: compound_head() of every struct page of a vmemmap page, as
+// spec/judge/discipline.cpp has it: right, right while the static key is on, or wrong.
 enum class Reader { right, right_with_key, wrong };
 
 Reader judge_reader(const HvoShape& s, const hvo::Folio& f, u64 v, Contents found) {
@@ -183,7 +183,7 @@ std::string HvoWatch::show(const z3::model& model) const {
         if (e.pfn != no_pfn) e.pfn = pfn(s.pfn);
         if (e.from != no_pfn) e.from = pfn(s.from);
         if (e.pte.present()) e.pte = Pte::map(pfn(s.mapped), e.pte.writable());
-        out += "    " + print_event(e) + "  " + e.where + "()\n";
+        out += "    " + print_event(e) + "  " + name(e.where) + "()\n";
     }
     return out;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The discipline of spec/judge/discipline.cpp, judge by judge, as formulas: collected while a path runs, proved
-// when it has ended.
+// The discipline of spec/judge/discipline.cpp, judge by judge, as formulas: collected while a path runs,
+// proved when it has ended.
 #pragma once
 
 #include "spec/symbolic/hvo_machine.hpp"
@@ -19,7 +19,7 @@ public:
     // The events of the path, frames as this model has them.
     [[nodiscard]] std::string show(const z3::model& model) const;
     void require(const Term& holds, spec::Inv inv, const Event& e) {
-        claims_.push_back({holds.simplify(), std::string(spec::fact(inv).name), e.where});
+        claims_.push_back({holds.simplify(), std::string(spec::fact(inv).name), name(e.where)});
     }
 
 private:

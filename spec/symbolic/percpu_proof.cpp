@@ -40,14 +40,14 @@ public:
             if (e.pfn != no_pfn) e.pfn = Pfn{model.eval(s.pfn, true).get_numeral_uint64()};
             if (e.pte.present())
                 e.pte = Pte::map(Pfn{model.eval(s.mapped, true).get_numeral_uint64()}, e.pte.writable());
-            out += "    " + print_event(e) + "  " + e.where + "()\n";
+            out += "    " + print_event(e) + "  " + name(e.where) + "()\n";
         }
         return out;
     }
 
 private:
     void require(const Term& holds, Inv inv, const Event& e) {
-        claims_.push_back({holds.simplify(), std::string(spec::fact(inv).name), e.where});
+        claims_.push_back({holds.simplify(), std::string(spec::fact(inv).name), name(e.where)});
     }
     void judge_free(const PercpuMachine& m, const Event& e) {
         require(!m.is_mapped(e.pfn), Inv::no_frame_is_freed_while_mapped, e);
@@ -58,7 +58,7 @@ private:
         const u64 v = e.vmap.value;
         if (!e.pte.present()) {
             require(!m.now.cached[v], Inv::cache_is_flushed_before_an_address_is_unmapped, e);
-            require(m.now.c.bool_val(std::string_view(e.where) != "pcpu_destroy_chunk"),
+            require(m.now.c.bool_val(e.where != Fn::pcpu_destroy_chunk),
                     Inv::vmalloc_area_is_empty_when_it_is_freed, e);
             return;
         }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/tasks/footprint.hpp"
 
-#include <string_view>
-
 namespace mmodel::concurrent {
 namespace {
 
@@ -76,6 +74,12 @@ private:
 bool is_exclusive(const Event& e) { return static_cast<Lock>(e.n) != Lock::mmap_read; }
 bool is_private(const Event& e) { return e.kind == EventKind::set_pte_at && e.vpage == Vpage{~u64{0}}; }
 bool is_lock(const Event& e) { return e.kind == EventKind::lock || e.kind == EventKind::unlock; }
+
+// The functions that ask for the optimised flag before their events.
+bool reads_flags(Fn f) {
+    return f == Fn::__hugetlb_vmemmap_restore_folio || f == Fn::hugetlb_vmemmap_restore_folios ||
+           f == Fn::__hugetlb_vmemmap_optimize_folio || f == Fn::hugetlb_vmemmap_optimize_folios;
+}
 
 // Between these the percpu code only works down what it has decided: the pages of one run.
 bool is_of_a_run(const Event& e) {
@@ -178,8 +182,7 @@ void add_before(Footprint& out, const Machine& m, const Subject& s, const Event&
     }
     if (is_private(next) || (is_lock(next) && !is_exclusive(next))) return;
     a.own_pmds(false);
-    const std::string_view where = next.where;
-    if (where.starts_with("hugetlb_vmemmap_")) a.own_flags();
+    if (reads_flags(next.where.fn())) a.own_flags();
 }
 
 void add_edge(Footprint& out, const Machine& m, const Subject& s) {

@@ -159,8 +159,8 @@ void MachineTasks::arrive(Task& t, const Event* next) {
     }
     end_waits();
     if (++nr_steps_ > max_steps)
-        throw spec::Violated{
-            {spec::Inv::every_operation_ends, 0, next ? next->where : "", "", "a run of too many steps"}};
+        throw spec::Violated{{spec::Inv::every_operation_ends, 0, next ? name(next->where) : "", "",
+                              "a run of too many steps"}};
     if (!(*go_on_)()) t.fiber->yield();
     touched_.clear();
 }
@@ -216,8 +216,8 @@ spec::Violation MachineTasks::stuck() const {
     std::string who;
     for (const auto& t : tasks_) {
         if (t->ended || !t->next) continue;
-        who += (who.empty() ? "task " : ", task ") + std::to_string(t->id) + " waits in " + t->next->where +
-               "() for " + print_event(*t->next);
+        who += (who.empty() ? "task " : ", task ") + std::to_string(t->id) + " waits in " +
+               name(t->next->where) + "() for " + print_event(*t->next);
         if (t->next->kind == EventKind::lock)
             who += ", which task " + std::to_string(owner_[t->next->n]) + " holds";
     }

@@ -78,8 +78,8 @@ TEST_CASE("a folio of a list that runs out of memory half-way frees what the lis
     const Did d = run(w, "optimise_list folios=0 fail=0,3");
     CHECK(is_optimised(w, 0));
     CHECK(d.nr_failed_allocs == 2);
-    CHECK(d.live_ptes("vmemmap_remap_pte") == 512 + 4'096);
-    CHECK(d.live_ptes("vmemmap_restore_pte") == 511);
+    CHECK(d.live_ptes(Fn::vmemmap_remap_pte) == 512 + 4'096);
+    CHECK(d.live_ptes(Fn::vmemmap_restore_pte) == 511);
     CHECK(d.count(EventKind::flush_tlb_all) == 3);
     CHECK(d.memmap + d.memmap_boot == -4'095);
     CHECK(d.static_key == 1);
@@ -104,7 +104,7 @@ TEST_CASE("without a page on the list there is no second try, and the PMDs that 
     CHECK_FALSE(is_optimised(w, 0));
     CHECK(d.count(EventKind::pmd_populate_kernel) == 3);
     CHECK(d.count(EventKind::flush_tlb_all) == 2);
-    CHECK(d.live_ptes("vmemmap_restore_pte") == 3 * 512 - 1);
+    CHECK(d.live_ptes(Fn::vmemmap_restore_pte) == 3 * 512 - 1);
     CHECK(seen(w, 0).contents == before.contents);
     CHECK(d.free == -3);
     CHECK(d.memmap == 0);

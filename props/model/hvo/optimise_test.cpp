@@ -26,7 +26,7 @@ TEST_CASE("optimising a 2 MiB folio frees 8 vmemmap pages, takes a new head, and
     CHECK(d.nr_allocs == 2); // the head, the table
     CHECK(d.free == 7 - 1);
     CHECK(d.count(EventKind::pmd_populate_kernel) == 1);
-    CHECK(d.live_ptes("vmemmap_remap_pte") == 8);
+    CHECK(d.live_ptes(Fn::vmemmap_remap_pte) == 8);
     CHECK(d.count(EventKind::synchronize_rcu) == 1);
     CHECK(d.count(EventKind::flush_tlb_kernel_range) == 2); // the split leaf, the folio's pages
     CHECK(d.count(EventKind::flush_tlb_all) == 0);
@@ -54,7 +54,7 @@ TEST_CASE("optimising a 1 GiB folio frees 4095 pages and splits 8 PMDs") {
     CHECK(d.memmap_boot == -4'096);
     CHECK(d.memmap + d.memmap_boot == -4'095);
     CHECK(d.count(EventKind::pmd_populate_kernel) == 8);
-    CHECK(d.live_ptes("vmemmap_remap_pte") == 4'096);
+    CHECK(d.live_ptes(Fn::vmemmap_remap_pte) == 4'096);
     CHECK(d.nr_allocs == 9);
     CHECK(d.free == 4'095 - 8);
 }
@@ -71,7 +71,7 @@ TEST_CASE("without memory for a new head the old one is kept: 7 pages are freed 
         CHECK(d.memmap == 0);
         CHECK(d.memmap_boot == -(pages - 1));
         CHECK(seen(w, 0).ptes[0] == head);
-        CHECK(d.live_ptes("vmemmap_remap_pte") == static_cast<u64>(pages - 1));
+        CHECK(d.live_ptes(Fn::vmemmap_remap_pte) == static_cast<u64>(pages - 1));
     }
 }
 
@@ -100,8 +100,8 @@ TEST_CASE(
         const Did d = run(w, "optimise folio=0 fail=" + std::to_string(1 + k));
         CHECK(d.outcome.err == Errno::nomem);
         CHECK_FALSE(is_optimised(w, 0));
-        CHECK(d.live_ptes("vmemmap_remap_pte") == static_cast<u64>(512 * k));
-        CHECK(d.live_ptes("vmemmap_restore_pte") == static_cast<u64>(k ? 512 * k - 1 : 0));
+        CHECK(d.live_ptes(Fn::vmemmap_remap_pte) == static_cast<u64>(512 * k));
+        CHECK(d.live_ptes(Fn::vmemmap_restore_pte) == static_cast<u64>(k ? 512 * k - 1 : 0));
         CHECK(d.count(EventKind::pmd_populate_kernel) == static_cast<u64>(k));
         const Seen now = seen(w, 0);
         CHECK(now.contents == before.contents);
@@ -131,8 +131,8 @@ TEST_CASE(
         const Seen before = seen(w, 0);
         const Did d = run(w, "optimise folio=0 fail=0," + std::to_string(1 + k));
         CHECK(d.outcome.err == Errno::nomem);
-        CHECK(d.live_ptes("vmemmap_remap_pte") == static_cast<u64>(512 * k - 1));
-        CHECK(d.live_ptes("vmemmap_restore_pte") == static_cast<u64>(512 * k - 1));
+        CHECK(d.live_ptes(Fn::vmemmap_remap_pte) == static_cast<u64>(512 * k - 1));
+        CHECK(d.live_ptes(Fn::vmemmap_restore_pte) == static_cast<u64>(512 * k - 1));
         CHECK(d.count(EventKind::free_bootmem_page) == 0);
         CHECK(d.memmap == 0);
         CHECK(d.memmap_boot == 0);

@@ -27,7 +27,7 @@ TEST_CASE("restoring takes the 7 or 4095 pages back and copies the shared page i
         CHECK(d.static_key == -1);
         CHECK(d.free == -saved);
         CHECK(d.nr_allocs == saved);
-        CHECK(d.live_ptes("vmemmap_restore_pte") == static_cast<u64>(saved));
+        CHECK(d.live_ptes(Fn::vmemmap_restore_pte) == static_cast<u64>(saved));
         CHECK(d.count(EventKind::copy_page) == static_cast<u64>(saved));
         CHECK(d.count(EventKind::reset_struct_pages) == static_cast<u64>(saved));
         CHECK(d.count(EventKind::smp_wmb) == static_cast<u64>(saved));

@@ -21,7 +21,7 @@ std::string found_behind_a_tail(Change change) {
                       .ref = m.pte_ref(tail),
                       .pte = m.translate(tail),
                       .vpage = tail,
-                      .where = "vmemmap_remap_pte"});
+                      .where = Fn::vmemmap_remap_pte});
     if (monitor.violations().empty()) return "";
     const Violation& v = monitor.violations().front();
     CHECK(v.inv == Inv::compound_head_of_every_tail_is_its_head);

@@ -15,7 +15,7 @@ RealKernel& RealDriver::enter(const char* where) {
 }
 
 void RealDriver::warn(const char* where, int line, const char* condition) {
-    enter(where).warn(where, (std::string(condition) + ", line " + std::to_string(line)).c_str());
+    enter(where).warn(in_tree(where), (std::string(condition) + ", line " + std::to_string(line)).c_str());
 }
 
 void RealDriver::bug(const char* where, const std::string& what, int line) {

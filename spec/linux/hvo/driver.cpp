@@ -113,7 +113,7 @@ void HvoDriver::sync_pending() {
     const Compound* c = m.compound_at(v);
     if (!c || v != m.geometry().vpage_of(c->head)) return;
     const bool now = unit_->test_optimised(c->head.value) != 0;
-    if (now != m.read(m.translate(v).pfn()).optimised) kernel_->set_optimised(where, v, now);
+    if (now != m.read(m.translate(v).pfn()).optimised) kernel_->set_optimised(in_tree(where), v, now);
 }
 
 // At rest: every vmemmap page of the operation's folios, read through the vmemmap.

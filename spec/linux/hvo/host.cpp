@@ -27,34 +27,35 @@ struct HvoHost {
     static long alloc_pages_node(const char* where, int nid, unsigned int gfp, unsigned int order) {
         RealKernel& k = enter(where);
         if (order) self->bug(where, "a vmemmap page of higher order is allocated");
-        const auto p = k.alloc_pages_node(where, Nid{static_cast<u8>(nid)}, (gfp & MMODEL_GFP_THISNODE) != 0);
+        const auto p =
+            k.alloc_pages_node(in_tree(where), Nid{static_cast<u8>(nid)}, (gfp & MMODEL_GFP_THISNODE) != 0);
         if (!p) return -1;
         self->hand_out(*p, gfp & MMODEL_GFP_ZERO ? 0 : poison);
         return static_cast<long>(p->value);
     }
     static void free_pages(const char* where, unsigned long pfn, unsigned int) {
-        enter(where).free_page(where, self->checked(where, pfn));
+        enter(where).free_page(in_tree(where), self->checked(where, pfn));
     }
     static void free_bootmem_page(const char* where, unsigned long pfn) {
         RealKernel& k = enter(where);
         self->unreserved_.push_back(Pfn{pfn});
-        k.free_bootmem_page(where, self->checked(where, pfn));
+        k.free_bootmem_page(in_tree(where), self->checked(where, pfn));
     }
     static void split_page(const char* where, unsigned long pfn, unsigned int order) {
-        enter(where).split_page(where, self->checked(where, pfn), Order{static_cast<u8>(order)});
+        enter(where).split_page(in_tree(where), self->checked(where, pfn), Order{static_cast<u8>(order)});
     }
     static int page_to_nid(unsigned long pfn) {
         return self->world_.machine().nid_of(self->checked("page_to_nid", pfn)).value;
     }
 
     static long pte_alloc_one_kernel(const char* where) {
-        const auto p = enter(where).pte_alloc_one_kernel(where);
+        const auto p = enter(where).pte_alloc_one_kernel(in_tree(where));
         if (!p) return -1;
         self->hand_out(*p, 0);
         return static_cast<long>(p->value);
     }
     static void pte_free_kernel(const char* where, unsigned long table) {
-        enter(where).pte_free_kernel(where, self->checked(where, table));
+        enter(where).pte_free_kernel(in_tree(where), self->checked(where, table));
     }
 
     static void set_pte_at(const char* where, unsigned long, unsigned long table, unsigned int idx,
@@ -66,16 +67,16 @@ struct HvoHost {
         const auto v = k.machine().installed_at(ref);
         if (v && pte.present() && k.machine().frame(pte.pfn()).nr_ptes == 0) self->sync_frame(pte.pfn(), *v);
         reinterpret_cast<unsigned long*>(self->arena_.frame(ref.table))[idx] = entry;
-        k.set_pte_at(where, ref, pte);
+        k.set_pte_at(in_tree(where), ref, pte);
         if (v) self->arena_.map_page(*v, pte);
     }
     static void pmd_populate_kernel(const char* where, unsigned long pmd_idx, unsigned long table) {
         RealKernel& k = enter(where);
-        k.pmd_populate_kernel(where, pmd_idx, self->checked(where, table));
+        k.pmd_populate_kernel(in_tree(where), pmd_idx, self->checked(where, table));
         self->arena_.install_table(pmd_idx, Pfn{table});
     }
 
-    static void smp_wmb(const char* where) { enter(where).smp_wmb(where); }
+    static void smp_wmb(const char* where) { enter(where).smp_wmb(in_tree(where)); }
     static void copy_page(const char* where, void* to, const void* from) {
         RealKernel& k = enter(where);
         const auto at = reinterpret_cast<unsigned long>(to), src = reinterpret_cast<unsigned long>(from);
@@ -84,15 +85,15 @@ struct HvoHost {
         std::memcpy(to, from, Arena::page);
         const auto v = self->arena_.vpage_at(src);
         const auto p = v ? k.machine().translate(*v).pfn() : self->arena_.frame_at(src).value_or(no_pfn);
-        if (dst) k.copy_page(where, *dst, self->checked(where, p.value));
+        if (dst) k.copy_page(in_tree(where), *dst, self->checked(where, p.value));
     }
     static void store(const char* where, void* to, unsigned long n) {
         RealKernel& k = enter(where);
         const auto at = reinterpret_cast<unsigned long>(to);
         if (const auto p = self->arena_.frame_at(at))
-            k.reset_struct_pages(where, *p, static_cast<u8>(std::min(n / 64, 4ul)));
+            k.reset_struct_pages(in_tree(where), *p, static_cast<u8>(std::min(n / 64, 4ul)));
         if (const auto v = self->arena_.vpage_at(at)) {
-            k.write_refcount(where, *v);
+            k.write_refcount(in_tree(where), *v);
             self->pending_ = {*v, where};
         }
     }
@@ -103,19 +104,21 @@ struct HvoHost {
         auto page_of = [&](unsigned long a) {
             return Vpage{a <= base ? 0 : std::min((a - base) / Arena::page, self->arena_.nr_frames())};
         };
-        k.flush_tlb_kernel_range(where, page_of(start), page_of(end + Arena::page - 1));
+        k.flush_tlb_kernel_range(in_tree(where), page_of(start), page_of(end + Arena::page - 1));
     }
-    static void flush_tlb_all(const char* where) { enter(where).flush_tlb_all(where); }
-    static void synchronize_rcu(const char* where) { enter(where).synchronize_rcu(where); }
-    static void static_branch_add(const char* where, int n) { enter(where).static_branch(where, n); }
-    static void memmap_pages_add(const char* where, long n) { enter(where).memmap_pages_add(where, n); }
+    static void flush_tlb_all(const char* where) { enter(where).flush_tlb_all(in_tree(where)); }
+    static void synchronize_rcu(const char* where) { enter(where).synchronize_rcu(in_tree(where)); }
+    static void static_branch_add(const char* where, int n) { enter(where).static_branch(in_tree(where), n); }
+    static void memmap_pages_add(const char* where, long n) {
+        enter(where).memmap_pages_add(in_tree(where), n);
+    }
     static void memmap_boot_pages_add(const char* where, long n) {
-        enter(where).memmap_boot_pages_add(where, n);
+        enter(where).memmap_boot_pages_add(in_tree(where), n);
     }
     static void lock(const char* where, mmodel_lock which, int acquire) {
         const Lock l = which == MMODEL_PAGE_TABLE_LOCK ? Lock::page_table : Lock::mmap_read;
         RealKernel& k = enter(where);
-        acquire ? k.lock(where, l) : k.unlock(where, l);
+        acquire ? k.lock(in_tree(where), l) : k.unlock(in_tree(where), l);
     }
     static void warn(const char* where, const char*, int line, const char* condition) {
         self->sync_pending();

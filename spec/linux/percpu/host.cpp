@@ -10,8 +10,6 @@ namespace {
 
 PercpuDriver* self = nullptr; // the callbacks of the ABI carry no context: one driver a process
 
-bool is(const char* where, const char* name) { return !std::strcmp(where, name); }
-
 } // namespace
 
 // The callbacks, by the names of struct mmodel_percpu_host.
@@ -32,19 +30,20 @@ struct PercpuHost {
     static long alloc_pages_node(const char* where, int nid, unsigned gfp, unsigned order) {
         RealKernel& k = enter(where);
         if (order) self->bug(where, "a page of higher order is allocated");
-        const auto p = k.alloc_pages_node(where, node(nid), false, (gfp & MMODEL_PERCPU_GFP_HIGHMEM) != 0);
+        const auto p =
+            k.alloc_pages_node(in_tree(where), node(nid), false, (gfp & MMODEL_PERCPU_GFP_HIGHMEM) != 0);
         if (!p) return -1;
         hand_out(*p, gfp & MMODEL_PERCPU_GFP_ZERO ? 0 : poison);
         return static_cast<long>(p->value);
     }
     static void free_pages(const char* where, unsigned long pfn, unsigned) {
-        enter(where).free_page(where, self->checked(where, pfn));
+        enter(where).free_page(in_tree(where), self->checked(where, pfn));
     }
 
     // ---- objects
     static void* alloc_object(const char* where, unsigned long size, unsigned) {
         PercpuDriver& d = *self;
-        if (!enter(where).kzalloc(where)) return nullptr;
+        if (!enter(where).kzalloc(in_tree(where))) return nullptr;
         void* at = d.objects_.alloc(size);
         if (d.pcpu_->pages.empty() && size == d.nr_page_pointers() * sizeof(void*)) d.arrays_.push_back(at);
         return at;
@@ -52,7 +51,7 @@ struct PercpuHost {
     static void free_object(const char* where, void* at) {
         RealKernel& k = enter(where);
         if (!self->objects_.free(at)) self->bug(where, "what is freed is no object, or free already");
-        k.kfree(where);
+        k.kfree(in_tree(where));
     }
     static void* scratch_alloc(unsigned long size) { return self->objects_.alloc(size); }
     static void scratch_free(void* at) {
@@ -63,9 +62,9 @@ struct PercpuHost {
     static void* memblock_alloc(const char* where, unsigned long size, unsigned long align, unsigned long,
                                 int nid) {
         RealKernel& k = enter(where);
-        if (is(where, "pcpu_fc_alloc")) return alloc_unit_memory(k, size, align, nid);
-        if (!is(where, "pcpu_populate_pte")) return self->objects_.alloc(size, align);
-        const auto table = k.pte_alloc_one_kernel(where);
+        if (in_tree(where) == Fn::pcpu_fc_alloc) return alloc_unit_memory(k, size, align, nid);
+        if (in_tree(where) != Fn::pcpu_populate_pte) return self->objects_.alloc(size, align);
+        const auto table = k.pte_alloc_one_kernel(in_tree(where));
         if (!table) throw Panic{where, "no memory for a page table"};
         return hand_out(*table, 0);
     }
@@ -75,7 +74,7 @@ struct PercpuHost {
         if (!p) {
             if (!self->objects_.free(at)) self->bug(where, "boot memory is freed twice");
         } else if (self->boot_is_paged_) {
-            for (u64 i = 0; i < size / Arena::page; ++i) k.free_page(where, *p + i);
+            for (u64 i = 0; i < size / Arena::page; ++i) k.free_page(in_tree(where), *p + i);
         } else {
             k.machine().give_range(*p, size / Arena::page);
             self->nr_embedded_frames_ -= size / Arena::page;
@@ -89,7 +88,7 @@ struct PercpuHost {
         const Vmap start = vmap(where, addr);
         std::vector<Pfn> pfns;
         for (u64 i = 0; i < (end - addr) / Arena::page; ++i) pfns.push_back(pfn_of(where, pages[i]));
-        const Errno err = k.vmap_pages_range_noflush(where, start, pfns);
+        const Errno err = k.vmap_pages_range_noflush(in_tree(where), start, pfns);
         std::size_t nr = pfns.size();
         if (err != Errno::ok) { // what lies before the page that failed is mapped
             nr = 0;
@@ -103,7 +102,7 @@ struct PercpuHost {
         RealKernel& k = enter(where);
         const Vmap start = vmap(where, addr);
         const u64 nr = (end - addr) / Arena::page;
-        k.vunmap_range_noflush(where, start, nr);
+        k.vunmap_range_noflush(in_tree(where), start, nr);
         self->arena_.unmap_vmap(start, nr);
     }
     static long vmalloc_to_pfn(const char* where, unsigned long addr) {
@@ -117,7 +116,7 @@ struct PercpuHost {
                                  int nr, unsigned long align, unsigned long* addrs) {
         RealKernel& k = enter(where);
         const Areas areas(offsets, sizes, nr);
-        const auto base = k.pcpu_get_vm_areas(where, areas.congruent(align / Arena::page));
+        const auto base = k.pcpu_get_vm_areas(in_tree(where), areas.congruent(align / Arena::page));
         if (!base) return -static_cast<int>(Errno::nomem);
         for (int i = 0; i < nr; ++i)
             addrs[i] = self->arena_.vmalloc() + base->value * Arena::page + offsets[i];
@@ -134,7 +133,7 @@ struct PercpuHost {
         const pcpu::ChunkAreas areas(*self->pcpu_);
         const Vmap base{(self->numbers_.base(id) - vmalloc_start) / Arena::page};
         const i64 mapped = k.machine().tally.vmalloc;
-        k.pcpu_free_vm_areas(where, base, areas.congruent());
+        k.pcpu_free_vm_areas(in_tree(where), base, areas.congruent());
         for (std::size_t i = 0; mapped != k.machine().tally.vmalloc && i < areas.offsets.size(); ++i)
             self->arena_.unmap_vmap(base + areas.offsets[i], areas.sizes[i]);
         self->numbers_.take_back(id);
@@ -142,7 +141,8 @@ struct PercpuHost {
     static unsigned long vm_area_register_early(const char* where, unsigned long size, unsigned long align) {
         RealKernel& k = enter(where);
         const unsigned long offset = 0;
-        const auto base = k.pcpu_get_vm_areas(where, Areas(&offset, &size, 1).congruent(align / Arena::page));
+        const auto base =
+            k.pcpu_get_vm_areas(in_tree(where), Areas(&offset, &size, 1).congruent(align / Arena::page));
         if (!base) throw Panic{where, "no room in the vmalloc range"};
         return self->arena_.vmalloc() + base->value * Arena::page;
     }
@@ -157,27 +157,27 @@ struct PercpuHost {
     // ---- flushes
     static void flush_cache_vmap(const char* where, unsigned long start, unsigned long end) {
         const auto [from, nr] = range(start, end);
-        enter(where).flush_cache_vmap(where, from, nr);
+        enter(where).flush_cache_vmap(in_tree(where), from, nr);
     }
     static void flush_cache_vunmap(const char* where, unsigned long start, unsigned long end) {
         const auto [from, nr] = range(start, end);
-        enter(where).flush_cache_vunmap(where, from, nr);
+        enter(where).flush_cache_vunmap(in_tree(where), from, nr);
     }
     static void flush_tlb_kernel_range(const char* where, unsigned long start, unsigned long end) {
         const auto [from, nr] = range(start, end);
-        enter(where).flush_tlb_vmalloc(where, from, nr);
+        enter(where).flush_tlb_vmalloc(in_tree(where), from, nr);
     }
 
     // ---- stores, locks, the rest
     static void memset(const char* where, void* to, int byte, unsigned long n) {
         RealKernel& k = enter(where);
-        if (!byte) k.memset_zero(where, self->to_model(reinterpret_cast<unsigned long>(to)), n);
+        if (!byte) k.memset_zero(in_tree(where), self->to_model(reinterpret_cast<unsigned long>(to)), n);
     }
     static void memcpy(const char* where, void*, const void*, unsigned long) { enter(where); }
     static void lock(const char* where, mmodel_percpu_lock which, int acquire) {
         RealKernel& k = enter(where);
         const Lock l = which == MMODEL_PCPU_LOCK ? Lock::spin : Lock::mutex;
-        acquire ? k.lock(where, l) : k.unlock(where, l);
+        acquire ? k.lock(in_tree(where), l) : k.unlock(in_tree(where), l);
     }
     static void schedule_work(const char*) { self->pcpu_->balance_scheduled = true; }
     static void warn(const char* where, const char*, int line, const char* condition) {
@@ -215,7 +215,7 @@ private:
     static void* alloc_unit_memory(RealKernel& k, u64 size, u64 align, int nid) {
         const u64 pages = size / Arena::page;
         if (self->boot_is_paged_) {
-            const auto p = k.alloc_pages_node("pcpu_page_first_chunk", node(nid), false);
+            const auto p = k.alloc_pages_node(Fn::pcpu_page_first_chunk, node(nid), false);
             return p ? hand_out(*p, 0) : nullptr;
         }
         const auto p = pcpu::pcpu_fc_alloc(k, node(nid).value, pages, align / Arena::page);

@@ -166,7 +166,7 @@ void PercpuDriver::adopt_boot(const pcpu::BootParams& b) {
 // said so. It is done for the tree, or none of what follows such a boot could be judged.
 void PercpuDriver::flush_what_nobody_flushes() {
     if (unit_->flushes_early) return;
-    for (const auto& [start, nr] : mapped_) kernel_->flush_cache_vmap("pcpu_page_first_chunk", start, nr);
+    for (const auto& [start, nr] : mapped_) kernel_->flush_cache_vmap(Fn::pcpu_page_first_chunk, start, nr);
 }
 
 // ---- after every operation
@@ -337,7 +337,7 @@ void PercpuDriver::sync_tags() {
             const u64 tag = !self                 ? 0
                             : it == selves_.end() ? ~u64{0}
                                                   : pcpu::tag_of(static_cast<ChunkId>(it - selves_.begin()));
-            kernel_->set_page_tag("pcpu_set_page_chunk", pte.pfn(), tag);
+            kernel_->set_page_tag(Fn::pcpu_set_page_chunk, pte.pfn(), tag);
         }
 }
 
