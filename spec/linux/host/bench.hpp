@@ -65,11 +65,20 @@ struct Unit {
     std::filesystem::path object;
 };
 
-// Compiles the file that the tree is judged by with $MMODEL_CC, else clang-19, clang, gcc or cc, whichever is
-// there. What percpu-vm and percpu share is compiled once a work_dir. `breaks`: names of the deliberate
-// breaks of the stand-in tree in spec/linux/fixtures. The shim directory is `shims`, see default_shim_dir().
+// What a compiler may use: what it includes is a tree's, and may have no end.
+struct CompileLimits {
+    double seconds{60}; // by the clock, and of CPU time
+    u64 memory_bytes{u64{4} << 30};
+    u64 file_bytes{u64{64} << 20};
+};
+
+// Compiles the file that the tree is judged by with $MMODEL_CC (words, as make splits CC), else
+// clang-19, clang, gcc or cc, whichever is there. What percpu-vm and percpu share is compiled once a
+// work_dir. `breaks`: names of the deliberate breaks of the stand-in tree in spec/linux/fixtures. The shims
+// are those in default_shim_dir().
 [[nodiscard]] std::expected<Unit, Problem> compile(const Tree& tree, const std::filesystem::path& work_dir,
-                                                   std::span<const std::string> breaks = {});
+                                                   std::span<const std::string> breaks = {},
+                                                   const CompileLimits& limits = {});
 [[nodiscard]] std::filesystem::path default_shim_dir();
 
 // Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // A kernel tree's file, turned into a shared object.
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 
 #include "spec/linux/host/bench.hpp"
+#include "spec/linux/host/cage.hpp"
 #include "spec/linux/host/text.hpp"
 
 namespace mmodel::bench {
@@ -15,56 +20,141 @@ namespace {
 
 bool is_percpu(const KernelFile& file) { return file.unit == "percpu/unit.c"; }
 
-std::optional<std::string> find_compiler() {
-    const char* asked = std::getenv("MMODEL_CC");
-    std::vector<std::string> names{"clang-19", "clang", "gcc", "cc"};
-    if (asked && *asked) names = {asked};
-    const char* path = std::getenv("PATH");
-    for (const std::string& name : names) {
-        if (name.find('/') != std::string::npos && access(name.c_str(), X_OK) == 0) return name;
-        std::istringstream dirs(path ? path : "/usr/bin:/bin");
-        for (std::string dir; std::getline(dirs, dir, ':');)
-            if (access((dir + "/" + name).c_str(), X_OK) == 0) return dir + "/" + name;
+std::vector<std::string> split(std::string_view text, std::string_view separators) {
+    std::vector<std::string> out;
+    while (true) {
+        text.remove_prefix(std::min(text.find_first_not_of(separators), text.size()));
+        if (text.empty()) return out;
+        const std::size_t end = std::min(text.find_first_of(separators), text.size());
+        out.emplace_back(text.substr(0, end));
+        text.remove_prefix(end);
     }
+}
+
+std::optional<std::string> find_program(const std::string& name) {
+    if (name.find('/') != std::string::npos)
+        return access(name.c_str(), X_OK) == 0 ? std::optional(name) : std::nullopt;
+    const char* path = std::getenv("PATH");
+    for (const std::string& dir : split(path ? path : "/usr/bin:/bin", ":"))
+        if (access((dir + "/" + name).c_str(), X_OK) == 0) return dir + "/" + name;
     return std::nullopt;
 }
 
-// Runs a command without a shell; its output and errors go to `log`. Its exit status, or -1.
-int run_command(const std::vector<std::string>& words, const fs::path& log) {
-    const pid_t pid = fork();
-    if (pid < 0) return -1;
-    if (pid == 0) {
-        if (!freopen(log.c_str(), "w", stderr) || dup2(2, 1) < 0) _exit(127);
-        std::vector<char*> argv;
-        for (const std::string& w : words) argv.push_back(const_cast<char*>(w.c_str()));
-        argv.push_back(nullptr);
-        execv(argv[0], argv.data());
-        _exit(127);
+// The compiler and what MMODEL_CC has for it to begin with, as make splits CC. Nothing: there is none.
+std::vector<std::string> find_compiler() {
+    const char* asked = std::getenv("MMODEL_CC");
+    std::vector<std::string> words = split(asked ? asked : "", " \t\n");
+    if (!words.empty()) {
+        const auto program = find_program(words.front());
+        if (!program) return {};
+        words.front() = *program;
+        return words;
     }
-    int status = 0;
-    if (waitpid(pid, &status, 0) < 0) return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    for (const char* name : {"clang-19", "clang", "gcc", "cc"})
+        if (const auto program = find_program(name)) return {*program};
+    return {};
+}
+
+// How a command ended.
+struct Ended {
+    int status;    // of waitpid(); 0: it did all it was asked for
+    bool too_long; // it had to be ended
+};
+
+// In the child of a fork.
+[[noreturn]] void become(const std::vector<std::string>& words, const fs::path& log, const CompileLimits& l,
+                         pid_t parent) {
+    leave_parent(parent, {});
+    limit({.address_space = l.memory_bytes,
+           .file_bytes = l.file_bytes,
+           .cpu_seconds = static_cast<u64>(l.seconds) + 1});
+    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (out < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(127);
+    setenv("LC_ALL", "C", 1); // what it says is read
+    std::vector<char*> argv;
+    for (const std::string& w : words) argv.push_back(const_cast<char*>(w.c_str()));
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
+    _exit(127);
+}
+
+// Runs a command without a shell, with what it starts, under limits; its output and errors go to `log`.
+Ended run_command(const std::vector<std::string>& words, const fs::path& log, const CompileLimits& l) {
+    const pid_t self = getpid(), pid = fork();
+    if (pid < 0) return {.status = 127 << 8, .too_long = false};
+    if (pid == 0) become(words, log, l, self);
+    setpgid(pid, pid);
+    Ended e{};
+    e.status = reap(pid, static_cast<int>(l.seconds * 1000), e.too_long);
+    return e;
+}
+
+constexpr u64 most_log = 256 * 1024; // of what the compiler says is read
+constexpr std::size_t most_line = 400;
+
+std::string first_error(std::string_view log) {
+    for (const std::string& line : split(log, "\n"))
+        if (has_word(line, "error") || has_word(line, "undefined reference") ||
+            has_word(line, "undefined symbol"))
+            return line;
+    return std::string(log.substr(0, log.find('\n')));
+}
+
+// What the compiler says is not there.
+std::optional<std::string_view> lacking(std::string_view log) {
+    struct Pattern {
+        const char *open, *close;
+    };
+    for (const auto [open, close] : {Pattern{"undefined reference to `", "'"},
+                                     {"undefined reference to '", "'"},
+                                     {"undefined symbol: ", "\n"},
+                                     {"undeclared identifier '", "'"},
+                                     {"undeclared function '", "'"}})
+        if (const auto found = between(log, open, close)) return found;
+    if (const auto found = before(log, "' undeclared", "'")) return found;
+    if (const auto found = between(log, "implicit declaration of function '", "'")) return found;
+    if (const auto found = before(log, "' file not found", "'")) return found;
+    if (const auto found = before(log, ": No such file", "error: ")) return found;
+    for (const char* open : {"unknown type name '", "no member named '"})
+        if (const auto found = between(log, open, "'")) return found;
+    return std::nullopt;
+}
+
+std::string shortened(std::string_view text) {
+    return text.size() <= most_line ? std::string(text) : std::string(text.substr(0, most_line)) + " ...";
 }
 
 // The compiler's first error, and what it says the shims lack.
-std::string explain(const std::string& log) {
-    std::istringstream lines(log);
-    std::string line, first;
-    while (std::getline(lines, line) && first.empty())
-        if (has(line, R"((^|\W)(error|undefined reference|undefined symbol))")) first = line;
+std::string explain(std::string_view log, Ended e, const CompileLimits& limits) {
+    const std::string first = shortened(first_error(log));
+    const std::string said = first.empty() ? "" : "; it began with:\n" + first;
+    const int sig = WIFSIGNALED(e.status) ? WTERMSIG(e.status) : 0;
+    if (e.too_long || sig == SIGXCPU)
+        return "the compiler was ended: it took more than " +
+               std::to_string(static_cast<int>(limits.seconds)) + " s" + said;
+    if (sig == SIGXFSZ)
+        return "the compiler was ended: it wrote more than " + std::to_string(limits.file_bytes >> 20) +
+               " MB" + said;
     if (first.empty())
-        first = log.empty() ? "the compiler failed without a word" : log.substr(0, log.find('\n'));
-    const auto lacking = [&]() -> std::optional<std::string> {
-        for (const char* pattern :
-             {R"(undefined reference to [`']([^']+)')", R"(undefined symbol: (\S+))",
-              R"(undeclared (?:identifier|function) '([^']+)')", R"('([^']+)' undeclared)",
-              R"(implicit declaration of function '([^']+)')", R"(error: '([^']+)' file not found)",
-              R"(error: ([^:\s]+): No such file)", R"(unknown type name '([^']+)')",
-              R"(no member named '([^']+)')"})
-            if (auto g = first_group(log, pattern)) return g;
-        return std::nullopt;
-    }();
-    return first + (lacking ? "\nthe shims in spec/linux/shim lack: " + *lacking : "");
+        return sig ? std::string("the compiler was killed by ") + strsignal(sig)
+                   : "the compiler failed with status " + std::to_string(WEXITSTATUS(e.status)) +
+                         " and said nothing";
+    const auto name = lacking(log);
+    return first + (name ? "\nthe shims in spec/linux/shim lack: " + shortened(*name) : "");
+}
+
+// Why nothing can be written into a directory, said with its name; empty: something can.
+std::string why_unwritable(const fs::path& dir) {
+    const fs::path probe = dir / ("mmodel-probe-" + std::to_string(getpid()));
+    const int fd = open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int why = fd < 0 ? errno : 0;
+    const std::vector<char> page(64 * 1024);
+    if (!why && write(fd, page.data(), page.size()) != static_cast<ssize_t>(page.size()))
+        why = errno ? errno : ENOSPC;
+    if (fd >= 0) close(fd), unlink(probe.c_str());
+    return why ? dir.string() + ": the compiled kernel file cannot be written there: " + std::strerror(why) +
+                     " (TMPDIR names another directory)"
+               : "";
 }
 
 } // namespace
@@ -77,19 +167,12 @@ fs::path default_shim_dir() {
 namespace {
 
 // The compile line of a file, but for where the object goes.
-std::vector<std::string> compile_line(const std::string& cc, const fs::path& shims, const Tree& tree,
+std::vector<std::string> compile_line(std::vector<std::string> words, const fs::path& shims, const Tree& tree,
                                       const KernelFile& file, std::span<const std::string> breaks) {
-    std::vector<std::string> words{cc,
-                                   "-std=gnu11",
-                                   "-O2",
-                                   "-g",
-                                   "-fPIC",
-                                   "-shared",
-                                   "-fexceptions",
-                                   "-fno-strict-aliasing",
-                                   "-fno-builtin",
-                                   "-w",
-                                   "-Wl,-z,defs"};
+    if (std::ranges::none_of(words, [](const std::string& w) { return w.starts_with("-O"); }))
+        words.emplace_back("-O2");
+    words.insert(words.end(), {"-std=gnu11", "-g", "-fPIC", "-shared", "-fexceptions", "-fno-strict-aliasing",
+                               "-fno-builtin", "-w", "-Wl,-z,defs"});
     if (is_percpu(file)) // its static image starts at address 0
         words.insert(words.end(), {"-fno-strict-overflow", "-fno-delete-null-pointer-checks"});
     words.insert(words.end(),
@@ -117,9 +200,9 @@ std::string object_stem(const Tree& tree, const KernelFile& file, const std::vec
 } // namespace
 
 std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
-                                     std::span<const std::string> breaks) {
-    const auto cc = find_compiler();
-    if (!cc)
+                                     std::span<const std::string> breaks, const CompileLimits& limits) {
+    const std::vector<std::string> cc = find_compiler();
+    if (cc.empty())
         return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});
     const auto file = std::ranges::find(tree.files, tree.name, &KernelFile::name);
     const fs::path shims = default_shim_dir();
@@ -128,22 +211,19 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
         return std::unexpected(Problem{
             shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
     fs::create_directories(work_dir, ec);
-    std::vector<std::string> words = compile_line(*cc, shims, tree, *file, breaks);
+    std::vector<std::string> words = compile_line(cc, shims, tree, *file, breaks);
     const std::string stem = object_stem(tree, *file, words, breaks);
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
     if (is_percpu(*file) && fs::exists(object, ec)) return Unit{tree, object};
     words.insert(words.end(), {"-o", object.string()});
-    const int status = run_command(words, log);
-    const std::string said = slurp(log).value_or("");
+    const Ended end = run_command(words, log, limits);
+    const std::string said = first_part(log, most_log);
     fs::remove(log, ec);
-    if (status == 0 && fs::exists(object, ec)) return Unit{tree, object};
+    if (!end.status && !end.too_long && fs::exists(object, ec)) return Unit{tree, object};
     // On a full disk not even the compiler's complaint may have found room.
-    const fs::space_info room = fs::space(work_dir, ec);
-    if (said.find("No space left") != std::string::npos || (!ec && room.available < 64 * 1024) ||
-        (said.empty() && status != 0 && !fs::exists(work_dir, ec)))
-        return std::unexpected(Problem{work_dir.string() + ": cannot write the compiled kernel file there"});
+    if (const std::string why = why_unwritable(work_dir); !why.empty()) return std::unexpected(Problem{why});
     return std::unexpected(Problem{tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
-                                   " does not compile against the shims:\n" + explain(said)});
+                                   " does not compile against the shims:\n" + explain(said, end, limits)});
 }
 
 } // namespace mmodel::bench

@@ -7,11 +7,9 @@
 #include <functional>
 
 #include "spec/linux/host/bench.hpp"
+#include "spec/linux/host/reply.hpp"
 
 namespace mmodel::bench {
-
-// The longest sequence a child takes.
-inline constexpr std::size_t max_real_ops = 2048;
 
 // Seconds, see Runner.
 inline constexpr double default_patience = 1.5;
@@ -31,21 +29,28 @@ public:
     [[nodiscard]] const Config& config() const { return config_; }
 
 private:
-    struct Shared;
-
     [[nodiscard]] std::expected<void, Problem> start();
+    void ask(std::span<const Op> ops);
     void stop();
+    // Ends the child; its status. `patience_ms`: how long it may take to end by itself.
+    struct Ended {
+        int status;
+        bool killed; // by us
+    };
+    Ended end_child(int patience_ms);
     enum class Wait : u8 { answered, died, hangs, stopped };
     [[nodiscard]] Wait wait_for_answer();
     [[nodiscard]] double cpu_seconds() const;
-    [[nodiscard]] std::expected<RealResult, Problem> collect(std::span<const Op> ops, int status, Wait how);
-    [[noreturn]] void child(int in, int out);
+    [[nodiscard]] std::expected<RealResult, Problem> collect(const std::optional<Told>& told, Wait how,
+                                                             Ended end) const;
+    [[nodiscard]] spec::Violation judge_end(Wait how, Ended end) const;
 
     Unit unit_;
     Config config_;
     double patience_;
     std::function<bool()> stop_;
-    Shared* shared_{};
+    Request* request_{};
+    Reply* reply_{};
     int pid_{-1}, to_child_{-1}, from_child_{-1};
 };
 

@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Reading files and looking for things in them. For tree.cpp and compile.cpp.
+// Reading files and looking for things in them. For tree.cpp and compile.cpp. A tree's text may be anything:
+// each function takes time linear in it and no stack (std::regex takes stack with every character).
 #pragma once
 
-#include <cstdio>
+#include <expected>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <regex>
-#include <sstream>
 #include <string>
+#include <string_view>
 
 #include "model/machine/types.hpp"
 
 namespace mmodel::bench {
 
-inline std::optional<std::string> slurp(const std::filesystem::path& p) {
-    std::ifstream in(p, std::ios::binary);
-    if (!in) return std::nullopt;
-    std::ostringstream out;
-    out << in.rdbuf();
-    return out.str();
-}
+// The largest file of a tree that is read.
+inline constexpr u64 max_text = 16 << 20;
 
-inline bool has(const std::string& text, const char* pattern) {
-    return std::regex_search(text, std::regex(pattern));
-}
+// The text of a regular file of at most `most` bytes; else why not: "cannot be read", "is not a regular
+// file", ... Neither waits for a writer nor follows what is no file.
+[[nodiscard]] std::expected<std::string, std::string> slurp(const std::filesystem::path& p,
+                                                            u64 most = max_text);
+// The first `most` bytes of a file; empty when there is none.
+[[nodiscard]] std::string first_part(const std::filesystem::path& p, u64 most);
 
-inline std::optional<std::string> first_group(const std::string& text, const char* pattern) {
-    std::smatch m;
-    return std::regex_search(text, m, std::regex(pattern)) ? std::optional(m[1].str()) : std::nullopt;
-}
+// Whether `word` stands in the text, and is not the end of a longer one.
+[[nodiscard]] bool has_word(std::string_view text, std::string_view word);
+// The letters, digits and underscores that a text begins with.
+[[nodiscard]] std::string_view leading_word(std::string_view text);
+[[nodiscard]] std::string_view leading_digits(std::string_view text);
+[[nodiscard]] std::string_view skip_blanks(std::string_view text);
+// What stands between the first `open` and the first `close` after it.
+[[nodiscard]] std::optional<std::string_view> between(std::string_view text, std::string_view open,
+                                                      std::string_view close);
+// What stands before the first `end`, back to the last `open` before it.
+[[nodiscard]] std::optional<std::string_view> before(std::string_view text, std::string_view end,
+                                                     std::string_view open);
 
-inline std::string fnv1a(const std::string& text) {
-    u64 h = 0xcbf29ce484222325ull;
-    for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-    char hex[17];
-    std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(h));
-    return hex;
-}
+// 16 hex digits.
+[[nodiscard]] std::string fnv1a(std::string_view text);
 
 } // namespace mmodel::bench

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // What a kernel tree offers, read off its text.
 #include <algorithm>
+#include <initializer_list>
 
 #include "spec/linux/host/bench.hpp"
 #include "spec/linux/host/text.hpp"
@@ -9,57 +10,81 @@ namespace mmodel::bench {
 namespace fs = std::filesystem;
 namespace {
 
+// What a makefile's line gives to a variable.
+std::optional<std::string_view> assigned(std::string_view makefile, std::string_view variable) {
+    for (std::size_t at = 0; at < makefile.size();) {
+        const std::size_t end = std::min(makefile.find('\n', at), makefile.size());
+        std::string_view line = makefile.substr(at, end - at);
+        at = end + 1;
+        if (!line.starts_with(variable)) continue;
+        line = skip_blanks(line.substr(variable.size()));
+        if (!line.starts_with('=')) continue;
+        line = skip_blanks(line.substr(1));
+        return line.substr(0, std::min(line.find_first_of(" \t\r"), line.size()));
+    }
+    return std::nullopt;
+}
+
 // "6.12.117" from the first lines of the Makefile.
-std::optional<std::string> version_of(const std::string& makefile) {
-    const std::string head = makefile.substr(0, 4096);
-    const auto major = first_group(head, R"((?:^|\n)VERSION\s*=\s*(\d+))");
-    const auto minor = first_group(head, R"((?:^|\n)PATCHLEVEL\s*=\s*(\d+))");
-    const auto sub = first_group(head, R"((?:^|\n)SUBLEVEL\s*=\s*(\d+))");
-    const auto extra = first_group(head, R"((?:^|\n)EXTRAVERSION\s*=[ \t]*([^\s]*))");
-    if (!major || !minor) return std::nullopt;
-    return *major + "." + *minor + "." + sub.value_or("0") + extra.value_or("");
+std::optional<std::string> version_of(std::string_view makefile) {
+    const std::string_view head = makefile.substr(0, 4096);
+    const auto number = [&](std::string_view variable) {
+        return std::string(leading_digits(assigned(head, variable).value_or("")));
+    };
+    const std::string major = number("VERSION"), minor = number("PATCHLEVEL"), sub = number("SUBLEVEL");
+    if (major.empty() || minor.empty()) return std::nullopt;
+    return major + "." + minor + "." + (sub.empty() ? "0" : sub) +
+           std::string(assigned(head, "EXTRAVERSION").value_or(""));
 }
 
 // Whether the tree's page_ref_add_unless() is an RCU reader that skips fake heads (6.10 and later).
-bool walker_has_rcu(const fs::path& dir, const std::string& source) {
+bool walker_has_rcu(const fs::path& dir, std::string_view source) {
     const auto header = slurp(dir / "include/linux/page_ref.h");
-    if (!header) return has(source, R"(\bsynchronize_rcu\()");
-    const auto body = first_group(*header, R"(bool page_ref_add_unless\(([\s\S]*?)\n\})");
+    if (!header) return has_word(source, "synchronize_rcu(");
+    const auto body = between(*header, "bool page_ref_add_unless(", "\n}");
     return body && body->find("rcu_read_lock") != std::string::npos;
 }
 
-std::expected<void, Problem> refuse_unknown(const Tree& t, const std::string& source,
-                                            const std::string& header) {
+bool has_any(std::string_view text, std::initializer_list<std::string_view> parts) {
+    return std::ranges::any_of(parts, [&](std::string_view p) { return text.find(p) != text.npos; });
+}
+
+std::expected<void, Problem> refuse_unknown(const Tree& t, std::string_view source, std::string_view header) {
     const std::string what = t.dir.string() + ": " + t.file + " of Linux " + t.version;
-    if (has(source, R"(vmemmap_get_tail|vmemmap_shared_tail_page|#include "(internal|sparse)\.h")"))
+    if (has_any(source, {"vmemmap_get_tail", "vmemmap_shared_tail_page", "#include \"internal.h\"",
+                         "#include \"sparse.h\""}))
         return std::unexpected(Problem{what + " is of a generation that is not supported (tail pages shared "
                                               "by zone, 7.x); supported: 6.1 to 6.19",
                                        true});
-    if (!has(header, R"(\bhugetlb_vmemmap_optimize(_folio)?\()"))
+    if (!has_word(header, "hugetlb_vmemmap_optimize(") &&
+        !has_word(header, "hugetlb_vmemmap_optimize_folio("))
         return std::unexpected(Problem{what + " declares neither hugetlb_vmemmap_optimize() nor "
                                               "hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 6.19",
                                        true});
     return {};
 }
 
-std::vector<std::string> hvo_defines(const Tree& t, const std::string& source) {
+std::vector<std::string> hvo_defines(const Tree& t, std::string_view source) {
     std::vector<std::string> out{t.shape == "folio" ? "-DMMODEL_SHAPE_FOLIO" : "-DMMODEL_SHAPE_PAGE"};
     if (t.lists) out.emplace_back("-DMMODEL_HAS_LISTS");
     if (t.memmap_counters) out.emplace_back("-DMMODEL_HAS_MEMMAP_COUNTERS");
     if (walker_has_rcu(t.dir, source)) out.emplace_back("-DMMODEL_WALKER_RCU");
-    if (const auto key = first_group(source, R"(DEFINE_STATIC_KEY_FALSE\((\w+)\))"))
-        out.push_back("-DMMODEL_KEY_IS=" + *key);
+    if (const auto key = between(source, "DEFINE_STATIC_KEY_FALSE(", ")"); key && leading_word(*key) == *key)
+        out.push_back("-DMMODEL_KEY_IS=" + std::string(*key));
     return out;
 }
 
 // PERCPU_DYNAMIC_EARLY_SIZE in KiB, of a tree with 4 KiB pages and no RANDOM_KMALLOC_CACHES. It grew in 6.2.
 std::string percpu_early_kib(const Tree& t) {
     if (const auto header = slurp(t.dir / "include/linux/percpu.h"))
-        if (auto kib = first_group(*header, R"(PERCPU_DYNAMIC_EARLY_SIZE\s+\((\d+)\s*<<)")) return *kib;
+        if (const auto size = between(*header, "define PERCPU_DYNAMIC_EARLY_SIZE", "<<"))
+            if (const auto kib = skip_blanks(*size);
+                kib.starts_with('(') && !leading_digits(kib.substr(1)).empty())
+                return std::string(leading_digits(kib.substr(1)));
     return t.version.starts_with("6.1.") ? "12" : "20";
 }
 
-std::vector<std::string> percpu_defines(const Tree& t, const std::string& source) {
+std::vector<std::string> percpu_defines(const Tree& t, std::string_view source) {
     std::vector<std::string> out{"-D__MM_INTERNAL_H", // the tree may have mm/internal.h: it is passed over
                                  "-DMMODEL_PERCPU_EARLY_KIB=" + percpu_early_kib(t)};
     if (source.find("flush_cache_vmap_early(") != std::string::npos)
@@ -68,7 +93,7 @@ std::vector<std::string> percpu_defines(const Tree& t, const std::string& source
     return out;
 }
 
-std::string percpu_refusal(const std::string& source) {
+std::string percpu_refusal(std::string_view source) {
     const auto lacks = [&](const char* what) { return source.find(what) == std::string::npos; };
     if (lacks("pcpu_to_depopulate_slot") || (lacks("pcpu_alloc_noprof(") && lacks("__alloc_percpu_gfp(")))
         return "of a generation that is not supported; supported: 6.1 to 6.19";
@@ -103,9 +128,9 @@ std::expected<Tree, Problem> open_tree(const fs::path& dir) {
     t.dir = fs::absolute(dir, ec);
     const auto makefile = slurp(t.dir / "Makefile");
     if (!makefile)
-        return std::unexpected(Problem{
-            (dir / "Makefile").string() + ": cannot be read; a kernel tree has one, and it names the version",
-            true});
+        return std::unexpected(Problem{(dir / "Makefile").string() + ": " + makefile.error() +
+                                           "; a kernel tree has one, and it names the version",
+                                       true});
     const auto version = version_of(*makefile);
     if (!version)
         return std::unexpected(
@@ -114,13 +139,14 @@ std::expected<Tree, Problem> open_tree(const fs::path& dir) {
                     true});
     t.version = *version;
     const auto source = slurp(t.dir / t.file), header = slurp(t.dir / "mm/hugetlb_vmemmap.h");
-    if (!source) return std::unexpected(Problem{(dir / t.file).string() + ": cannot be read", true});
+    if (!source) return std::unexpected(Problem{(dir / t.file).string() + ": " + source.error(), true});
     if (!header)
-        return std::unexpected(Problem{
-            (dir / "mm/hugetlb_vmemmap.h").string() + ": cannot be read; " + t.file + " includes it", true});
+        return std::unexpected(Problem{(dir / "mm/hugetlb_vmemmap.h").string() + ": " + header.error() +
+                                           "; " + t.file + " includes it",
+                                       true});
     if (auto ok = refuse_unknown(t, *source, *header); !ok) return std::unexpected(ok.error());
-    t.shape = has(*header, R"(\bhugetlb_vmemmap_optimize_folio\()") ? "folio" : "page";
-    t.lists = has(*header, R"(\bhugetlb_vmemmap_optimize_folios\()");
+    t.shape = has_word(*header, "hugetlb_vmemmap_optimize_folio(") ? "folio" : "page";
+    t.lists = has_word(*header, "hugetlb_vmemmap_optimize_folios(");
     t.memmap_counters = source->find("memmap_pages_add") != std::string::npos;
     t.source = fnv1a(*source);
     t.defines = hvo_defines(t, *source);

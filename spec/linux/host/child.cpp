@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/linux/host/child.hpp"
+
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include "spec/linux/host/cage.hpp"
+#include "spec/linux/hvo/driver.hpp"
+#include "spec/linux/percpu/driver.hpp"
+
+namespace mmodel::bench {
+namespace {
+
+// For the signal handler, which has no other way to know.
+Reply* reply_now = nullptr;
+const Arena* arena_now = nullptr;
+
+// Async-signal-safe.
+void copy_text(Text& to, const char* from, const char* more = "", const char* end = "") {
+    std::size_t n = 0;
+    for (const char* part : {from, more, end})
+        for (; part && *part && n + 1 < to.chars.size(); ++part) to.chars[n++] = *part;
+    to.chars[n] = 0;
+}
+
+// How an access went wrong, and where.
+struct Fault {
+    unsigned long addr;
+    bool write, near_stack_pointer;
+};
+
+Fault fault_of(const siginfo_t& info, void* context) {
+    Fault f{reinterpret_cast<unsigned long>(info.si_addr), false, false};
+#if defined(__x86_64__)
+    const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+    f.write = registers[REG_ERR] & 2;
+    f.near_stack_pointer = f.addr - static_cast<unsigned long>(registers[REG_RSP]) + 4096 < 2 * 4096;
+#else
+    (void)context;
+#endif
+    return f;
+}
+
+const char* describe(const Fault& f, bool in_vmemmap, bool in_vmalloc) {
+    if (in_vmemmap && f.write) return "a write to a vmemmap page that is mapped read-only, or not at all";
+    if (in_vmemmap) return "a read of a vmemmap page that is not mapped";
+    if (in_vmalloc)
+        return f.write ? "a write to a vmalloc page that is not mapped"
+                       : "a read of a vmalloc page that is not mapped";
+    if (f.near_stack_pointer) return "the stack is used up: a recursion without an end?";
+    return f.write ? "a write to memory that is nobody's" : "a read of memory that is nobody's";
+}
+
+// Async-signal-safe: writes to shared memory and leaves.
+void on_fault(int sig, siginfo_t* info, void* context) {
+    copy_text(reply_now->fault_where, reply_now->progress.where);
+    if (sig == SIGSYS) {
+        copy_text(reply_now->fault_what, "the file calls the system, as no kernel code does: ",
+                  name_of_system_call(info->si_syscall), "()");
+        _exit(fault_status);
+    }
+    const Fault f = fault_of(*info, context);
+    const bool in_vmemmap = arena_now && arena_now->vpage_at(f.addr).has_value();
+    const bool in_vmalloc = arena_now && arena_now->vmap_at(f.addr).has_value();
+    if (sig == SIGBUS && arena_now && (in_vmemmap || in_vmalloc || arena_now->frame_at(f.addr))) {
+        copy_text(reply_now->host_error, "SIGBUS: the host has no memory left for the modelled frames");
+        _exit(host_status);
+    }
+    copy_text(reply_now->fault_what, describe(f, in_vmemmap, in_vmalloc));
+    reply_now->fault_in_read_only_vmemmap = in_vmemmap && f.write;
+    _exit(fault_status);
+}
+
+void catch_faults() {
+    static std::array<char, 64 * 1024> stack;
+    const stack_t alt{.ss_sp = stack.data(), .ss_flags = 0, .ss_size = stack.size()};
+    sigaltstack(&alt, nullptr);
+    struct sigaction act{};
+    act.sa_sigaction = on_fault;
+    act.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    for (int sig : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTERM, SIGSYS}) sigaction(sig, &act, nullptr);
+    std::signal(SIGINT, SIG_IGN); // Ctrl-C is for the parent, who still wants this child's answer
+}
+
+// Modelled memory and what is kept of it, some of it more than once; and room for the rest.
+Limits limits_for(const Config& c) {
+    const u64 frames = c.nr_frames() * Arena::page, vmalloc = c.vmalloc_pages * Arena::page;
+    return {.address_space = 2 * frames + 2 * vmalloc + (u64{8} << 30),
+            .file_bytes = frames + (1 << 20),
+            .cpu_seconds = 0}; // the parent limits each sequence
+}
+
+// The driver for what the unit was compiled of.
+std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress) {
+    const bool hvo = unit.tree.name == "hugetlb_vmemmap";
+    const char* symbol = hvo ? "mmodel_hvo_unit_init" : "mmodel_percpu_unit_init";
+    void* lib = dlopen(unit.object.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!lib) throw HostError(dlerror());
+    void* init = dlsym(lib, symbol);
+    if (!init) throw HostError(std::string("the compiled kernel file lacks ") + symbol + "()");
+    if (hvo)
+        return std::make_unique<HvoDriver>(
+            c, reinterpret_cast<mmodel_hvo_unit* (*)(const mmodel_hvo_host*)>(init), progress);
+    return std::make_unique<PercpuDriver>(c, reinterpret_cast<PercpuDriver::UnitInit>(init), progress);
+}
+
+void answer(int out) {
+    const char c = 1;
+    if (write(out, &c, 1) != 1) _exit(host_status);
+}
+
+void run(RealDriver& driver, const Request& request, Reply& reply) {
+    reply.begin();
+    for (u64 i = 0; i < request.nr_ops && !reply.nr_seen; ++i) {
+        reply.progress.op_idx = i;
+        reply.add(driver.run(request.ops[i]));
+    }
+    reply.nr = request.nr;
+}
+
+} // namespace
+
+void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, int in, int out, pid_t parent) {
+    reply_now = &reply;
+    reply.begin();
+    leave_parent(parent, {in, out});
+    in = 3, out = 4;
+    limit(limits_for(c));
+    catch_faults();
+    mprotect(&request, sizeof request, PROT_READ);
+    const bool filtered = filter_system_calls(Phase::loading); // what cannot be is said by cage_gaps()
+    try {
+        const auto driver = make_driver(unit, c, reply.progress);
+        arena_now = &driver->arena();
+        if (filtered && !filter_system_calls(Phase::running)) _exit(host_status);
+        for (char byte; read(in, &byte, 1) == 1;) {
+            run(*driver, request, reply);
+            const bool clean = !reply.nr_seen;
+            if (clean) driver->reset();
+            answer(out);
+            if (!clean) _exit(0);
+        }
+        _exit(0);
+    } catch (const std::exception& e) {
+        reply.host_error.set(e.what());
+        _exit(host_status);
+    } catch (...) {
+        reply.host_error.set("an exception of an unknown kind left the driver");
+        _exit(host_status);
+    }
+}
+
+} // namespace mmodel::bench

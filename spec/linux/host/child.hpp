@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// The child in which code under test runs.
+#pragma once
+
+#include "spec/linux/host/bench.hpp"
+#include "spec/linux/host/reply.hpp"
+
+namespace mmodel::bench {
+
+// Exit statuses of a child: the code under test faulted, or the host failed.
+inline constexpr int fault_status = 41, host_status = 42;
+
+// Answers requests for ever: a byte on `in` asks for what stands in `request`, a byte on `out` says that
+// `reply` is there. Exits after a violation: its memory is not to be trusted any more.
+[[noreturn]] void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, int in, int out,
+                        pid_t parent);
+
+} // namespace mmodel::bench
