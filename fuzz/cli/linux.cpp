@@ -2,6 +2,8 @@
 // mmodel linux: one kernel tree's own file under the specification.
 #include <algorithm>
 #include <array>
+#include <expected>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -67,7 +69,21 @@ int complain_as_json(const LinuxOptions& o, const std::string& version, const be
     return complain(p);
 }
 
-constexpr std::array known_files{"hugetlb_vmemmap", "percpu-vm", "percpu"};
+constexpr std::array<std::string_view, 3> known_files{"hugetlb_vmemmap", "percpu-vm", "percpu"};
+
+// The file that is meant: by its name, by a beginning that only it has, or "hvo".
+std::expected<std::string, Failure> file_meant(std::string_view asked) {
+    if (asked == "hvo") asked = "hugetlb_vmemmap";
+    const auto fits = [&](std::string_view name) { return name.starts_with(asked); };
+    const bool whole = std::ranges::find(known_files, asked) != known_files.end();
+    if (asked.empty() || whole) return std::string(asked);
+    if (std::ranges::count_if(known_files, fits) == 1)
+        return std::string(*std::ranges::find_if(known_files, fits));
+    return std::unexpected(Failure{fmt::format(
+        "--file: {} '{}'; known: {}, hvo (for the first)",
+        std::ranges::any_of(known_files, fits) ? "more than one file's name begins with" : "there is no",
+        asked, fmt::join(known_files, ", "))});
+}
 
 int check_file(const LinuxOptions& o, const bench::Tree& tree, double seconds) {
     const auto r = check_tree(o.tree, seconds, o.seed, tree.name);
@@ -92,19 +108,18 @@ int check_file(const LinuxOptions& o, const bench::Tree& tree, double seconds) {
 } // namespace
 
 int check_linux(const LinuxOptions& o) {
-    if (!o.file.empty() && std::ranges::find(known_files, o.file) == known_files.end())
-        return complain(Failure{
-            fmt::format("--file: there is no '{}'; known: {}", o.file, fmt::join(known_files, ", "))});
+    const auto file = file_meant(o.file);
+    if (!file) return complain(file.error());
     const auto tree = open_tree(o.tree);
     if (!tree) return complain_as_json(o, "", tree.error());
     std::vector<bench::Tree> chosen;
     for (const bench::KernelFile& f : tree->files) {
-        if (o.file.empty() ? !f.refusal.empty() : f.name != o.file) continue;
+        if (file->empty() ? !f.refusal.empty() : f.name != *file) continue;
         const auto one = tree->judged_by(f.name);
         if (!one) return complain(one.error());
         chosen.push_back(*one);
     }
-    if (chosen.empty()) return complain(tree->judged_by(o.file).error());
+    if (chosen.empty()) return complain(tree->judged_by(*file).error());
     int worst = exit_holds;
     for (const bench::Tree& one : chosen) {
         if (interrupted()) break;

@@ -2,6 +2,8 @@
 // The options of run, replay and linux; those of explore are in explore.cpp.
 #include "fuzz/cli/options.hpp"
 
+#include "spec/linux/host/cage.hpp"
+
 namespace mmodel::cli {
 
 void add_run(CLI::App& app, RunOptions& o) {
@@ -78,6 +80,19 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
                 "--minimize exits 0 once the shorter trace is written, 2 if nothing was broken.\n");
 }
 
+namespace {
+
+// Asked for by --help only: it takes a child that tries.
+std::string what_protects() {
+    std::string out = "A tree's code and the compiler run in children with limits on memory, files and time; "
+                      "the code may not\n"
+                      "start processes, send signals or open files. What this host lacks of that:";
+    for (const std::string& gap : bench::cage_gaps()) out += "\n  " + gap;
+    return out + (bench::cage_gaps().empty() ? " nothing.\n\n" : "\n\n");
+}
+
+} // namespace
+
 void add_linux(CLI::App& app, LinuxOptions& o) {
     CLI::App* sub = app.add_subcommand("linux", "Check one kernel tree's own file");
     sub->description(
@@ -91,7 +106,8 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
         "files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
     sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
     sub->add_option("--file", o.file,
-                    "Which file: hugetlb_vmemmap, percpu-vm or percpu. Default: each that the tree has")
+                    "Which file: hugetlb_vmemmap (or hvo), percpu-vm or percpu, or how one's name begins. "
+                    "Default: each that the tree has")
         ->type_name("NAME");
     sub->add_option("--seconds", o.seconds, "How long to run, all files together; the sweeps come first")
         ->check(seconds_range())
@@ -103,9 +119,10 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
                     "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
         ->type_name("DIR");
     sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
-    sub->footer(
-        std::string("Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n") +
-        exit_statuses);
+    sub->footer([] {
+        return "Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n" +
+               what_protects() + exit_statuses;
+    });
 }
 
 } // namespace mmodel::cli

@@ -5,22 +5,28 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "fuzz/cli/long_work.hpp"
+#include "fuzz/cli/say.hpp"
+#include "spec/linux/host/cage.hpp"
 
 namespace mmodel::cli {
 
 namespace fs = std::filesystem;
 
 WorkDir::WorkDir() {
-    std::error_code ec;
-    const fs::path base = fs::temp_directory_path(ec);
-    const char* asked =
-        std::getenv("TMPDIR"); // the compiler goes by it, so what is wrong with it is said here
-    std::string name = ((ec ? fs::path(asked ? asked : "/tmp") : base) / "mmodel-XXXXXX").string();
-    if (mkdtemp(name.data())) path_ = name;
+    const char* asked = std::getenv("TMPDIR"); // the compiler goes by it, too
+    const fs::path base = asked && *asked ? asked : "/tmp";
+    std::string name = (base / "mmodel-XXXXXX").string();
+    if (mkdtemp(name.data()))
+        path_ = name;
+    else
+        why_not_ = fmt::format(
+            "{}: no directory can be made there for the compiled kernel file: {} (TMPDIR names another)",
+            base.string(), std::strerror(errno));
 }
 
 WorkDir::~WorkDir() {
@@ -38,15 +44,25 @@ std::expected<bench::Tree, bench::Problem> open_tree(const fs::path& dir) {
     return bench::open_tree(dir);
 }
 
+namespace {
+
+// Once: what of the protection from a tree's code this host lacks.
+void say_cage_gaps() {
+    static bool said = false;
+    if (std::exchange(said, true)) return;
+    for (const std::string& gap : bench::cage_gaps()) say("caution: " + gap);
+}
+
+} // namespace
+
 std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const WorkDir& work,
                                                       std::string_view file) {
     const auto whole = open_tree(dir);
     if (!whole) return std::unexpected(whole.error());
     const auto tree = whole->judged_by(file);
     if (!tree) return std::unexpected(tree.error());
-    if (work.path().empty())
-        return std::unexpected(bench::Problem{
-            fmt::format("cannot make a directory for the compiler's output: {}", std::strerror(errno))});
+    if (work.path().empty()) return std::unexpected(bench::Problem{work.why_not()});
+    say_cage_gaps();
     return bench::compile(*tree, work.path());
 }
 

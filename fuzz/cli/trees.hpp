@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,9 +20,11 @@ public:
     WorkDir(const WorkDir&) = delete;
     WorkDir& operator=(const WorkDir&) = delete;
     [[nodiscard]] const std::filesystem::path& path() const { return path_; } // empty: it could not be made
+    [[nodiscard]] const std::string& why_not() const { return why_not_; }
 
 private:
     std::filesystem::path path_;
+    std::string why_not_;
 };
 
 // bench::open_tree(), for a directory that may not exist.
