@@ -73,7 +73,7 @@ constexpr std::array<std::string_view, 3> known_files{"hugetlb_vmemmap", "percpu
 
 // The file that is meant: by its name, by a beginning that only it has, or "hvo".
 std::expected<std::string, Failure> file_meant(std::string_view asked) {
-    if (asked == "hvo") asked = "hugetlb_vmemmap";
+    if (!asked.empty() && std::string_view("hvo").starts_with(asked)) asked = known_files.front();
     const auto fits = [&](std::string_view name) { return name.starts_with(asked); };
     const bool whole = std::ranges::find(known_files, asked) != known_files.end();
     if (asked.empty() || whole) return std::string(asked);

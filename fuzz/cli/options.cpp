@@ -119,6 +119,7 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
                     "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
         ->type_name("DIR");
     sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
+    sub->footer(""); // or the command's own would follow
     sub->footer([] {
         return "Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n" +
                what_protects() + exit_statuses;
