@@ -11,6 +11,7 @@
 #include <regex>
 
 #include "fuzz/campaign/campaign.hpp"
+#include "props/skip.hpp"
 #include "props/spec/linux/work_dir.hpp"
 #include "spec/linux/host/text.hpp"
 
@@ -134,7 +135,7 @@ std::vector<Inv> found_in(const fs::path& dir, const char* name, Inv until) {
 bool there_is_nothing_to_break() {
     if (fs::exists(real_tree)) return false;
     if (std::getenv("CI")) FAIL(real_tree << " is not there; ./dev trees makes it");
-    WARN(real_tree << " is not there; ./dev trees makes it");
+    skip(real_tree.string() + " is not there; ./dev trees makes it");
     return true;
 }
 
