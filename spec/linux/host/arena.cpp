@@ -2,61 +2,60 @@
 #include "spec/linux/host/arena.hpp"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
+
+#include "spec/linux/shim/hvo/mmodel_hvo_abi.h"
 
 namespace mmodel::bench {
 namespace {
 
-[[noreturn]] void refuse(const char* what) {
-    std::string text = std::string(what) + ": " + std::strerror(errno);
-    if (errno == ENOMEM) text += " (see vm.max_map_count and the limits on memory)";
-    throw HostError(text);
-}
+// Where the regions lie if nothing else does: what kernel code stores holds pointers, and two runs are the
+// same bit by bit.
+constexpr unsigned long direct_map_wish = 0x2000'0000'0000, vmemmap_wish = 0x2100'0000'0000,
+                        vmalloc_wish = 0x2200'0000'0000, objects_wish = 0x1f00'0000'0000;
 
-std::byte* reserve(u64 bytes) {
-    void* at = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) refuse("cannot reserve address space for the modelled memory");
-    return static_cast<std::byte*>(at);
-}
+constexpr u64 object_bytes = u64{1} << 32; // of address space
+
+// From 7.1 on a tail says where its head is by a mask: the struct pages of the largest folio are aligned.
+constexpr u64 vmemmap_align = u64{16} << 20;
+
+u64 round_up(u64 n, u64 to) { return (n + to - 1) / to * to; }
 
 } // namespace
 
-Arena::Arena(const Machine& boot)
-    : nr_frames_(boot.config().nr_frames()), ptrs_(boot.geometry().ptrs_per_pte) {
-    nr_vpages_ = (boot.geometry().vpage_of(Pfn{nr_frames_}).value + ptrs_ - 1) / ptrs_ * ptrs_;
-    fd_ = memfd_create("mmodel-frames", MFD_CLOEXEC);
-    if (fd_ < 0 || ftruncate(fd_, static_cast<off_t>(nr_frames_ * page)) != 0)
-        refuse("cannot make a memfd for the modelled memory");
-    direct_map_ = reserve(nr_frames_ * page);
-    map(direct_map_, nr_frames_ * page, Pfn{0}, PROT_READ | PROT_WRITE);
-    const u64 leaf = ptrs_ * page;
-    const auto raw = reinterpret_cast<unsigned long>(reserve(nr_vpages_ * page + leaf));
-    vmemmap_ = reinterpret_cast<std::byte*>((raw + leaf - 1) / leaf * leaf);
-    pmds_.resize(nr_vpages_ / ptrs_);
-    for (u64 i = 0; i < pmds_.size(); ++i) map_leaf(boot, i);
-    vmalloc_bytes_ = (boot.config().vmalloc_pages * page + leaf - 1) / leaf * leaf;
-    const auto range = reinterpret_cast<unsigned long>(reserve(vmalloc_bytes_ + leaf));
-    vmalloc_ = reinterpret_cast<std::byte*>((range + leaf - 1) / leaf * leaf);
+Reserved::Reserved(unsigned long wish, u64 bytes, u64 align, int prot)
+    : whole_bytes_(bytes + align), bytes_(bytes) {
+    whole_ = mmap(reinterpret_cast<void*>(wish), whole_bytes_, prot,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (whole_ == MAP_FAILED)
+        throw HostError(std::string("cannot reserve address space for the modelled memory: ") +
+                        std::strerror(errno) + (errno == ENOMEM ? " (see the limits on memory)" : ""));
+    at_ = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<unsigned long>(whole_), align));
 }
 
-Arena::~Arena() {
-    munmap(direct_map_, nr_frames_ * page);
-    munmap(vmemmap_, nr_vpages_ * page);
-    munmap(vmalloc_, vmalloc_bytes_);
-    close(fd_);
-}
+Reserved::~Reserved() { munmap(whole_, whole_bytes_); }
+
+Arena::Arena(const Machine& boot, int direct_map_prot, int range_prot)
+    : nr_frames_(boot.config().nr_frames()),
+      nr_vpages_(round_up(boot.geometry().vpage_of(Pfn{nr_frames_}).value, boot.geometry().ptrs_per_pte)),
+      ptrs_(boot.geometry().ptrs_per_pte),
+      direct_map_(direct_map_wish, nr_frames_ * page, page, direct_map_prot),
+      vmemmap_(vmemmap_wish, nr_vpages_ * page, vmemmap_align, range_prot),
+      vmalloc_(vmalloc_wish, round_up(boot.config().vmalloc_pages, ptrs_) * page, ptrs_ * page, range_prot),
+      objects_(objects_wish, object_bytes, page, PROT_READ | PROT_WRITE), pmds_(nr_vpages_ / ptrs_),
+      lent_(0, nr_frames_, page, PROT_READ | PROT_WRITE) {}
 
 std::optional<Pfn> Arena::frame_at(unsigned long addr) const {
-    if (addr < direct_map() || addr >= direct_map() + nr_frames_ * page) return std::nullopt;
+    if (addr < direct_map() || addr >= direct_map() + direct_map_.bytes()) return std::nullopt;
     return Pfn{(addr - direct_map()) / page};
 }
 
 std::optional<Vpage> Arena::vpage_at(unsigned long addr) const {
-    if (addr < vmemmap() || addr >= vmemmap() + nr_vpages_ * page) return std::nullopt;
+    if (addr < vmemmap() || addr >= vmemmap() + vmemmap_.bytes()) return std::nullopt;
     return Vpage{(addr - vmemmap()) / page};
 }
 
@@ -65,48 +64,12 @@ std::optional<Vmap> Arena::vmap_at(unsigned long addr) const {
     return Vmap{(addr - vmalloc()) / page};
 }
 
-// Neighbouring frames at neighbouring addresses are one mapping: a process may have so many and no more.
-void Arena::map_vmap(Vmap start, std::span<const Pfn> pages) {
-    for (u64 i = 0, n; i < pages.size(); i += n) {
-        n = 1;
-        if (pages[i] == no_pfn) continue;
-        while (i + n < pages.size() && pages[i + n] == pages[i] + n) ++n;
-        map(vmalloc_ + (start.value + i) * page, n * page, pages[i], PROT_READ | PROT_WRITE);
-    }
-}
-
-void Arena::unmap_vmap(Vmap start, u64 nr) { map_nothing(vmalloc_ + start.value * page, nr * page); }
-
-void Arena::map_nothing(std::byte* at, u64 bytes) {
-    if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
-        MAP_FAILED)
-        refuse("cannot unmap modelled memory");
-}
-
-void Arena::map(std::byte* at, u64 bytes, Pfn p, int prot) {
-    if (mmap(at, bytes, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_,
-             static_cast<off_t>(p.value * page)) == MAP_FAILED)
-        refuse("cannot map modelled memory");
-}
-
-void Arena::map_page(Vpage v, Pte pte) {
-    if (!pte.present()) {
-        if (mprotect(vpage(v), page, PROT_NONE) != 0) refuse("cannot unmap modelled memory");
-    } else {
-        map(vpage(v), page, pte.pfn(), PROT_READ | (pte.writable() ? PROT_WRITE : 0));
-    }
-}
-
 void Arena::map_leaf(const Machine& m, u64 pmd_idx) {
     const Pmd pmd = m.pmd(pmd_idx);
-    std::byte* at = vmemmap_ + pmd_idx * ptrs_ * page;
-    if (pmd.kind == Pmd::Kind::leaf) {
-        map(at, ptrs_ * page, pmd.pfn, PROT_READ | PROT_WRITE);
-        pmds_[pmd_idx] = pmd.pfn.value << 12 | MMODEL_PRESENT | MMODEL_RW | MMODEL_LEAF;
-    } else {
-        map_nothing(at, ptrs_ * page);
-        pmds_[pmd_idx] = 0;
-    }
+    const bool leaf = pmd.kind == Pmd::Kind::leaf;
+    pmds_[pmd_idx] = leaf ? pmd.pfn.value << 12 | MMODEL_PRESENT | MMODEL_RW | MMODEL_LEAF : 0;
+    if (leaf) lend(pmd.pfn, ptrs_);
+    show_leaf(pmd_idx, pmd);
     changed_.push_back(pmd_idx);
 }
 
@@ -116,10 +79,16 @@ void Arena::install_table(u64 pmd_idx, Pfn table) {
 }
 
 void Arena::reset(const Machine& boot) {
-    const std::vector<u64> changed = std::exchange(changed_, {});
-    for (u64 i : changed)
-        if (pmds_[i] & MMODEL_LEAF ? boot.pmd(i).kind != Pmd::Kind::leaf : true) map_leaf(boot, i);
+    for (u64 i : std::exchange(changed_, {}))
+        if (!(pmds_[i] & MMODEL_LEAF) || boot.pmd(i).kind != Pmd::Kind::leaf) map_leaf(boot, i);
     changed_.clear();
+    for (const Pfn p : changed_lent_) lent_.at()[p.value] = std::byte{boot.boot_vpage(p).has_value()};
+    changed_lent_.clear();
+}
+
+void Arena::set_lent(Pfn start, u64 nr, bool on) {
+    std::memset(lent_.at() + start.value, on, nr);
+    for (u64 i = 0; i < nr; ++i) changed_lent_.push_back(start + i);
 }
 
 } // namespace mmodel::bench

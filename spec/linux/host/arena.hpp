@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Real memory for a modelled machine: frames in a memfd, seen through a direct map (always read-write) and,
-// page by page and with the PTE's own permissions, through the vmemmap and through the vmalloc range. x86-64
-// sizes only: a host page is a frame.
+// Memory for a modelled machine as compiled kernel code sees it: frames in a direct map (always read-write),
+// and, page by page and with the PTE's own permissions, the vmemmap and the vmalloc range. Who answers an
+// access there is the backend: the host's own page tables (mmap_arena.hpp), or a software MMU (mmu.hpp).
 #pragma once
 
+#include <cstring>
+#include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <vector>
 
 #include "model/machine/machine.hpp"
-#include "spec/linux/shim/hvo/mmodel_hvo_abi.h"
 
 namespace mmodel::bench {
 
@@ -18,55 +20,94 @@ struct HostError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Address space of the host's, all zeroes, given back at the end. Throws HostError.
+class Reserved {
+public:
+    // At `wish` if that is free, so that two runs have the same addresses. Aligned to `align`, a power of
+    // two.
+    Reserved(unsigned long wish, u64 bytes, u64 align, int prot);
+    ~Reserved();
+    Reserved(const Reserved&) = delete;
+    Reserved& operator=(const Reserved&) = delete;
+    [[nodiscard]] std::byte* at() const { return at_; }
+    [[nodiscard]] unsigned long addr() const { return reinterpret_cast<unsigned long>(at_); }
+    [[nodiscard]] u64 bytes() const { return bytes_; }
+
+private:
+    void* whole_;
+    u64 whole_bytes_, bytes_;
+    std::byte* at_;
+};
+
 class Arena {
 public:
-    // Maps everything as the machine boots. Throws HostError.
-    explicit Arena(const Machine& boot);
-    ~Arena();
+    virtual ~Arena() = default;
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
 
-    [[nodiscard]] std::byte* frame(Pfn p) const { return direct_map_ + p.value * page; }
-    [[nodiscard]] std::byte* vpage(Vpage v) const { return vmemmap_ + v.value * page; }
+    [[nodiscard]] std::byte* frame(Pfn p) const { return direct_map_.at() + p.value * page; }
     [[nodiscard]] u64 nr_frames() const { return nr_frames_; }
     [[nodiscard]] unsigned long* pmds() { return pmds_.data(); }
-    [[nodiscard]] unsigned long vmemmap() const { return reinterpret_cast<unsigned long>(vmemmap_); }
-    [[nodiscard]] unsigned long direct_map() const { return reinterpret_cast<unsigned long>(direct_map_); }
+    [[nodiscard]] u64 nr_pmds() const { return pmds_.size(); }
+    [[nodiscard]] unsigned long vmemmap() const { return vmemmap_.addr(); }
+    [[nodiscard]] unsigned long direct_map() const { return direct_map_.addr(); }
+    // The vmalloc range: 2 MiB aligned at both ends; nothing is mapped at first.
+    [[nodiscard]] unsigned long vmalloc() const { return vmalloc_.addr(); }
+    [[nodiscard]] unsigned long vmalloc_end() const { return vmalloc() + vmalloc_.bytes(); }
+    // Room for what is no frame's: objects of kmalloc() and the like. Plain memory.
+    [[nodiscard]] const Reserved& object_space() const { return objects_; }
 
     // Where an address lies, if it lies there.
     [[nodiscard]] std::optional<Pfn> frame_at(unsigned long addr) const;
     [[nodiscard]] std::optional<Vpage> vpage_at(unsigned long addr) const;
     [[nodiscard]] std::optional<Vmap> vmap_at(unsigned long addr) const;
 
-    // The vmalloc range: 2 MiB aligned at both ends; nothing is mapped at first.
-    [[nodiscard]] unsigned long vmalloc() const { return reinterpret_cast<unsigned long>(vmalloc_); }
-    [[nodiscard]] unsigned long vmalloc_end() const { return vmalloc() + vmalloc_bytes_; }
-    // Pages from `start` on are from now on these frames; no_pfn: nothing.
-    void map_vmap(Vmap start, std::span<const Pfn> pages);
-    void unmap_vmap(Vmap start, u64 nr);
+    // Where the byte at an address of the vmemmap, the vmalloc range or the direct map can be read and
+    // written by the bench, to the end of its page; nullptr: nothing is mapped. No permission is asked.
+    [[nodiscard]] virtual std::byte* at(unsigned long addr) = 0;
+    // The same, for kernel code that writes there.
+    [[nodiscard]] virtual std::byte* writable(unsigned long addr) = 0;
+    // What kernel code has stored so far is in the frames from now on.
+    virtual void commit() {}
+    // As kernel code would copy it, permissions and all.
+    virtual void copy(void* to, const void* from, u64 bytes) { std::memcpy(to, from, bytes); }
+    // Frames that kernel code may use from now on, or may not any more. At boot: those behind the vmemmap.
+    void lend(Pfn start, u64 nr) { set_lent(start, nr, true); }
+    void take_back(Pfn start, u64 nr) { set_lent(start, nr, false); }
+    [[nodiscard]] bool is_lent(Pfn p) const { return lent_.at()[p.value] != std::byte{0}; }
+    // Objects and other memory likewise. A backend that does not hear of each access does not care.
+    virtual void lend_object(const void*, u64) {}
+    virtual void take_back_object(const void*, u64) {}
+    virtual void share(const void*, u64, bool) {} // bytes, may be written
 
+    // Pages from `start` on are from now on these frames; no_pfn: nothing.
+    virtual void map_vmap(Vmap start, std::span<const Pfn> pages) = 0;
+    virtual void unmap_vmap(Vmap start, u64 nr) = 0;
     // One page of the vmemmap from now on is this frame, with this permission; not present: it is nothing.
-    void map_page(Vpage v, Pte pte);
+    virtual void map_page(Vpage v, Pte pte) = 0;
     // The vmemmap under a PMD is a leaf of the machine's, or nothing.
     void map_leaf(const Machine& m, u64 pmd_idx);
     void install_table(u64 pmd_idx, Pfn table);
-    // Every PMD that is no longer as it booted is mapped anew.
+    // Every PMD that is no longer as it booted is mapped anew, and frames are lent as at boot.
     void reset(const Machine& boot);
 
     static constexpr u64 page = 4096;
 
-private:
-    void map(std::byte* at, u64 bytes, Pfn p, int prot);
-    void map_nothing(std::byte* at, u64 bytes);
+protected:
+    // `prot`: of the direct map and of both ranges, as long as nothing is mapped there.
+    Arena(const Machine& boot, int direct_map_prot, int range_prot);
+    virtual void show_leaf(u64 pmd_idx, const Pmd& pmd) = 0;
 
-    int fd_{-1};
     u64 nr_frames_{}, nr_vpages_{}, ptrs_{};
-    std::byte* direct_map_{};
-    std::byte* vmemmap_{};
-    std::byte* vmalloc_{};
-    u64 vmalloc_bytes_{};
+    Reserved direct_map_, vmemmap_, vmalloc_, objects_;
     std::vector<unsigned long> pmds_;
-    std::vector<u64> changed_; // PMDs that are not as at boot
+
+private:
+    void set_lent(Pfn start, u64 nr, bool on);
+
+    std::vector<u64> changed_;      // PMDs that are not as at boot
+    std::vector<Pfn> changed_lent_; // frames that may not be lent, or not taken back, as at boot
+    Reserved lent_;                 // a byte a frame
 };
 
 } // namespace mmodel::bench

@@ -59,11 +59,21 @@ struct Tree {
 // the shims do not know; percpu may be missing.
 [[nodiscard]] std::expected<Tree, Problem> open_tree(const std::filesystem::path& dir);
 
+// Who answers what kernel code reads and writes: a software MMU, asked by the code that the compiler's thread
+// instrumentation adds, or the host's own page tables.
+enum class Backend : u8 { mmu, mmap };
+
 // A tree's file, compiled and loaded where children can run it.
 struct Unit {
     Tree tree;
     std::filesystem::path object;
+    Backend backend{Backend::mmap};
+    std::string
+        no_mmu{};  // why it is not the software MMU although that was asked for; empty: it is, or was not
+    bool poison{}; // the software MMU finds accesses that go around it (slow; for tests)
 };
+
+inline constexpr Backend default_backend = Backend::mmap;
 
 // What a compiler may use: what it includes is a tree's, and may have no end.
 struct CompileLimits {
@@ -75,10 +85,12 @@ struct CompileLimits {
 // Compiles the file that the tree is judged by with $MMODEL_CC (words, as make splits CC), else
 // clang-19, clang, gcc or cc, whichever is there. What percpu-vm and percpu share is compiled once a
 // work_dir. `breaks`: names of the deliberate breaks of the stand-in tree in spec/linux/fixtures. The shims
-// are those in default_shim_dir().
+// are those in default_shim_dir(). A compiler that cannot instrument makes a unit for Backend::mmap, whatever
+// was asked for, that says why.
 [[nodiscard]] std::expected<Unit, Problem> compile(const Tree& tree, const std::filesystem::path& work_dir,
                                                    std::span<const std::string> breaks = {},
-                                                   const CompileLimits& limits = {});
+                                                   const CompileLimits& limits = {},
+                                                   Backend backend = default_backend);
 [[nodiscard]] std::filesystem::path default_shim_dir();
 
 // Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must

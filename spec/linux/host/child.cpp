@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/linux/host/child.hpp"
 
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -11,8 +10,7 @@
 #include <memory>
 
 #include "spec/linux/host/cage.hpp"
-#include "spec/linux/hvo/driver.hpp"
-#include "spec/linux/percpu/driver.hpp"
+#include "spec/linux/host/load.hpp"
 
 namespace mmodel::bench {
 namespace {
@@ -94,20 +92,6 @@ Limits limits_for(const Config& c) {
     return {.address_space = 2 * frames + 2 * vmalloc + (u64{8} << 30),
             .file_bytes = frames + (1 << 20),
             .cpu_seconds = 0}; // the parent limits each sequence
-}
-
-// The driver for what the unit was compiled of.
-std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress) {
-    const bool hvo = unit.tree.name == "hugetlb_vmemmap";
-    const char* symbol = hvo ? "mmodel_hvo_unit_init" : "mmodel_percpu_unit_init";
-    void* lib = dlopen(unit.object.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!lib) throw HostError(dlerror());
-    void* init = dlsym(lib, symbol);
-    if (!init) throw HostError(std::string("the compiled kernel file lacks ") + symbol + "()");
-    if (hvo)
-        return std::make_unique<HvoDriver>(
-            c, reinterpret_cast<mmodel_hvo_unit* (*)(const mmodel_hvo_host*)>(init), progress);
-    return std::make_unique<PercpuDriver>(c, reinterpret_cast<PercpuDriver::UnitInit>(init), progress);
 }
 
 void answer(int out) {

@@ -189,6 +189,7 @@ std::vector<std::string> compile_line(std::vector<std::string> words, const fs::
 std::string object_stem(const Tree& tree, const KernelFile& file, const std::vector<std::string>& line,
                         std::span<const std::string> breaks) {
     std::string stem = "mmodel-" + tree.version + "-" + std::to_string(getpid());
+    if (std::ranges::find(line, "-fsanitize=thread") != line.end()) stem += "-mmu";
     for (const std::string& b : breaks) stem += "-" + b;
     if (!is_percpu(file)) return stem;
     std::string all;
@@ -199,8 +200,43 @@ std::string object_stem(const Tree& tree, const KernelFile& file, const std::vec
 
 } // namespace
 
+namespace {
+
+// What makes a compiler instrument, clang's words and gcc's; the first that compiles the entry points is it.
+const std::vector<std::vector<std::string>> instrumentations{
+    {"-fsanitize=thread", "-fno-sanitize-link-runtime", "-mllvm", "-tsan-instrument-func-entry-exit=0",
+     "-mllvm", "-tsan-instrument-read-before-write=1", "-mllvm", "-tsan-distinguish-volatile=1"},
+    {"-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", "--param",
+     "tsan-distinguish-volatile=1", "-nodefaultlibs", "-lc"},
+    {"-fsanitize=thread", "-nodefaultlibs", "-lc"}};
+
+// Nothing: the compiler cannot.
+std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std::string>& cc,
+                                                           const fs::path& shims, const fs::path& work_dir,
+                                                           const CompileLimits& limits) {
+    const std::string stem = "mmodel-probe-" + std::to_string(getpid());
+    const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
+    std::optional<std::vector<std::string>> found;
+    for (const auto& flags : instrumentations) {
+        std::vector<std::string> words = cc;
+        words.insert(words.end(), {"-w", "-fPIC", "-shared", "-fno-builtin", "-Wl,-z,defs"});
+        words.push_back((shims / "common" / "mmodel_tsan.c").string());
+        words.insert(words.end(), flags.begin(), flags.end());
+        words.insert(words.end(), {"-o", object.string()});
+        if (const Ended e = run_command(words, log, limits); e.status || e.too_long) continue;
+        found = flags;
+        break;
+    }
+    std::error_code ec;
+    fs::remove(object, ec), fs::remove(log, ec);
+    return found;
+}
+
+} // namespace
+
 std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
-                                     std::span<const std::string> breaks, const CompileLimits& limits) {
+                                     std::span<const std::string> breaks, const CompileLimits& limits,
+                                     Backend backend) {
     const std::vector<std::string> cc = find_compiler();
     if (cc.empty())
         return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});
@@ -212,14 +248,25 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
             shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
     fs::create_directories(work_dir, ec);
     std::vector<std::string> words = compile_line(cc, shims, tree, *file, breaks);
+    Unit unit{.tree = tree, .object = {}, .backend = backend};
+    if (backend == Backend::mmu) {
+        if (const auto flags = instrumentation_of(cc, shims, work_dir, limits)) {
+            words.insert(words.end(), flags->begin(), flags->end());
+            words.push_back((shims / "common" / "mmodel_tsan.c").string());
+        } else {
+            unit.backend = Backend::mmap;
+            unit.no_mmu = cc.front() + " has no thread instrumentation";
+        }
+    }
     const std::string stem = object_stem(tree, *file, words, breaks);
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
-    if (is_percpu(*file) && fs::exists(object, ec)) return Unit{tree, object};
+    unit.object = object;
+    if (is_percpu(*file) && fs::exists(object, ec)) return unit;
     words.insert(words.end(), {"-o", object.string()});
     const Ended end = run_command(words, log, limits);
     const std::string said = first_part(log, most_log);
     fs::remove(log, ec);
-    if (!end.status && !end.too_long && fs::exists(object, ec)) return Unit{tree, object};
+    if (!end.status && !end.too_long && fs::exists(object, ec)) return unit;
     // On a full disk not even the compiler's complaint may have found room.
     if (const std::string why = why_unwritable(work_dir); !why.empty()) return std::unexpected(Problem{why});
     return std::unexpected(Problem{tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +

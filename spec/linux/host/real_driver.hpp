@@ -8,7 +8,7 @@
 #include "model/outcome.hpp"
 #include "model/world.hpp"
 #include "spec/judge/monitor.hpp"
-#include "spec/linux/host/arena.hpp"
+#include "spec/linux/host/mmu.hpp"
 
 namespace mmodel::bench {
 
@@ -29,10 +29,18 @@ inline constexpr u64 max_events = 4'000'000;
 struct RealStep {
     Ran ran{};
     std::vector<spec::Violation> violations{}; // of this operation, in order
+    u64 code{}; // the last of them is a wrong access: what follows it in the object, by offset; else 0
 };
 
 // Ends an operation from inside kernel code; the unit is compiled with -fexceptions so that it can pass.
 struct Abandon {};
+
+// Who answers what kernel code reads and writes: the software MMU, whom the unit's entry point attaches to,
+// or without one the host's own page tables. `poison`: see Mmu.
+struct Backing {
+    void (*attach)(mmodel_mmu*){};
+    bool poison{};
+};
 
 class RealDriver {
 public:
@@ -44,15 +52,18 @@ public:
     virtual void reset() = 0;
     [[nodiscard]] virtual RealStep run(const Op& op) = 0;
     [[nodiscard]] const Arena& arena() const { return arena_; }
+    // Of all memory that kernel code may have written: frames, objects, page tables; and of what is where.
+    [[nodiscard]] u64 digest() const;
 
 protected:
     // The machine as it boots, and memory for it. Throws HostError.
-    RealDriver(const Config& c, Progress& progress)
-        : config_(c), boot_(c), world_(c), progress_(progress), arena_(boot_.machine()) {}
+    RealDriver(const Config& c, Backing backing, Progress& progress);
 
     // For the callbacks; each needs a running operation. Kernel function `where` causes an event, or so many
     // that it does not end: then an Abandon.
     RealKernel& enter(const char* where);
+    // An access was refused: the violation that it is.
+    void accuse(RealStep& step, const BadAccess& what);
     void warn(const char* where, int line, const char* condition);
     // A fact that kernel code itself (then `line` says where), or the bench for it, found not to hold.
     [[noreturn]] void bug(const char* where, const std::string& what, int line = 0);
@@ -75,7 +86,8 @@ protected:
     World boot_;
     World world_;
     Progress& progress_;
-    Arena arena_;
+    std::unique_ptr<Arena> own_arena_;
+    Arena& arena_;
     RealKernel* kernel_{}; // while an operation runs
     spec::Monitor* monitor_{};
 };

@@ -10,10 +10,11 @@
 
 namespace mmodel::bench {
 
-HvoDriver::HvoDriver(const Config& c, mmodel_hvo_unit* (*unit_init)(const mmodel_hvo_host*),
-                     Progress& progress)
-    : RealDriver(c, progress) {
+HvoDriver::HvoDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress)
+    : RealDriver(c, backing, progress) {
     host_ = make_hvo_host(*this);
+    arena_.share(&host_, sizeof host_, false);
+    arena_.share(arena_.pmds(), arena_.nr_pmds() * sizeof *arena_.pmds(), false);
     unit_ = unit_init(&host_);
     if (!unit_ || unit_->abi_version != MMODEL_HVO_ABI_VERSION)
         throw HostError("the compiled kernel file does not fit this mmodel");
@@ -50,11 +51,15 @@ RealStep HvoDriver::run(const Op& op) {
     RealStep out;
     try {
         out.ran.outcome = hvo::run(running.state.pool, running.kernel, calls, op);
+        arena_.commit();
         sync_pending();
         sync_folios(op);
         running.count(out.ran);
         running.monitor.finish(world_, out.ran);
     } catch (const Abandon&) {
+        out.ran.nr_events = running.kernel.nr_events();
+    } catch (const BadAccess& b) {
+        accuse(out, b);
         out.ran.nr_events = running.kernel.nr_events();
     }
     out.violations = running.monitor.violations();
@@ -96,6 +101,7 @@ Contents HvoDriver::describe(const void* page, Pfn head, u8 order) const {
 // it are gone.
 void HvoDriver::hand_out(Pfn p, int byte) {
     std::memset(arena_.frame(p), byte, Arena::page);
+    arena_.lend(p, 1);
     if (const auto v = boot_.machine().boot_vpage(p)) scribbled_.push_back(*v);
 }
 
@@ -127,7 +133,7 @@ void HvoDriver::sync_folios(const Op& op) {
         for (Vpage v = start; v < start + m.geometry().vmemmap_pages(f.order); ++v) {
             const Pfn p = m.translate(v).pfn();
             if (p == std::exchange(last, p)) continue;
-            m.write(p, describe(arena_.vpage(v), f.head, f.order));
+            m.write(p, describe(arena_.at(arena_.vmemmap() + v.value * Arena::page), f.head, f.order));
             m.settle(p, v);
         }
         check_readers(f);

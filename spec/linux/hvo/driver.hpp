@@ -13,7 +13,8 @@ namespace mmodel::bench {
 class HvoDriver final : public RealDriver {
 public:
     // `unit_init` is the unit's mmodel_hvo_unit_init(). Throws HostError.
-    HvoDriver(const Config& c, mmodel_hvo_unit* (*unit_init)(const mmodel_hvo_host*), Progress& progress);
+    using UnitInit = mmodel_hvo_unit* (*)(const mmodel_hvo_host*);
+    HvoDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress);
     ~HvoDriver() override;
 
     void reset() override;

@@ -24,6 +24,8 @@ struct HvoHost {
         return k;
     }
 
+    static void* place(unsigned long addr) { return self->arena_.writable(addr); }
+
     static long alloc_pages_node(const char* where, int nid, unsigned int gfp, unsigned int order) {
         RealKernel& k = enter(where);
         if (order) self->bug(where, "a vmemmap page of higher order is allocated");
@@ -35,11 +37,13 @@ struct HvoHost {
     }
     static void free_pages(const char* where, unsigned long pfn, unsigned int) {
         enter(where).free_page(in_tree(where), self->checked(where, pfn));
+        self->arena_.take_back(Pfn{pfn}, 1);
     }
     static void free_bootmem_page(const char* where, unsigned long pfn) {
         RealKernel& k = enter(where);
         self->unreserved_.push_back(Pfn{pfn});
         k.free_bootmem_page(in_tree(where), self->checked(where, pfn));
+        self->arena_.take_back(Pfn{pfn}, 1);
     }
     static void split_page(const char* where, unsigned long pfn, unsigned int order) {
         enter(where).split_page(in_tree(where), self->checked(where, pfn), Order{static_cast<u8>(order)});
@@ -56,6 +60,7 @@ struct HvoHost {
     }
     static void pte_free_kernel(const char* where, unsigned long table) {
         enter(where).pte_free_kernel(in_tree(where), self->checked(where, table));
+        self->arena_.take_back(Pfn{table}, 1);
     }
 
     static void set_pte_at(const char* where, unsigned long, unsigned long table, unsigned int idx,
@@ -82,7 +87,7 @@ struct HvoHost {
         const auto at = reinterpret_cast<unsigned long>(to), src = reinterpret_cast<unsigned long>(from);
         const auto dst = self->arena_.frame_at(at);
         if (!dst) store(where, to, Arena::page);
-        std::memcpy(to, from, Arena::page);
+        self->arena_.copy(to, from, Arena::page);
         const auto v = self->arena_.vpage_at(src);
         const auto p = v ? k.machine().translate(*v).pfn() : self->arena_.frame_at(src).value_or(no_pfn);
         if (dst) k.copy_page(in_tree(where), *dst, self->checked(where, p.value));
@@ -138,6 +143,7 @@ mmodel_hvo_host make_hvo_host(HvoDriver& driver) {
             .direct_map = a.direct_map(),
             .nr_frames = a.nr_frames(),
             .pmds = a.pmds(),
+            .place = HvoHost::place,
             .alloc_pages_node = HvoHost::alloc_pages_node,
             .free_pages = HvoHost::free_pages,
             .free_bootmem_page = HvoHost::free_bootmem_page,

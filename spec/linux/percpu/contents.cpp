@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/linux/percpu/contents.hpp"
 
-#include <span>
-
 namespace mmodel::bench {
 namespace {
 
-std::span<u32> words(const Held& a, unsigned long at) {
-    return {reinterpret_cast<u32*>(at), static_cast<std::size_t>(a.bytes) / sizeof(u32)};
-}
-
-std::string at(std::size_t word, int cpu) {
+std::string at(u64 word, int cpu) {
     return "byte " + std::to_string(word * sizeof(u32)) + " of the area on CPU " + std::to_string(cpu);
 }
 
@@ -21,31 +15,26 @@ u32 AreaContents::pattern(u8 slot, int cpu) const {
 }
 
 std::optional<std::string> AreaContents::not_zero(const Held& a) {
-    for (const auto& [cpu, addr] : a.copies) {
-        if (!addr) continue;
-        const auto w = words(a, addr);
-        for (std::size_t i = 0; i < w.size(); ++i)
-            if (w[i]) return at(i, cpu) + " is not zero";
-    }
+    for (const auto& [cpu, first, words] : a.parts)
+        for (std::size_t i = 0; i < words.size(); ++i)
+            if (words[i]) return at(first + i, cpu) + " is not zero";
     return std::nullopt;
 }
 
 void AreaContents::fill(const Held& a) {
     ++generation_[a.slot];
-    for (const auto& [cpu, addr] : a.copies) {
-        if (!addr) continue;
-        u32 n = pattern(a.slot, cpu);
-        for (u32& w : words(a, addr)) w = n++;
+    for (const auto& [cpu, first, words] : a.parts) {
+        u32 n = pattern(a.slot, cpu) + static_cast<u32>(first);
+        for (u32& w : words) w = n++;
     }
 }
 
 std::optional<std::string> AreaContents::changed(const Held& a, int cpu) const {
-    for (const auto& [c, addr] : a.copies) {
-        if (!addr || (cpu >= 0 && c != cpu)) continue;
-        const auto w = words(a, addr);
-        u32 n = pattern(a.slot, c);
-        for (std::size_t i = 0; i < w.size(); ++i)
-            if (w[i] != n++) return at(i, c) + " has changed under its owner";
+    for (const auto& [c, first, words] : a.parts) {
+        if (cpu >= 0 && c != cpu) continue;
+        u32 n = pattern(a.slot, c) + static_cast<u32>(first);
+        for (std::size_t i = 0; i < words.size(); ++i)
+            if (words[i] != n++) return at(first + i, c) + " has changed under its owner";
     }
     return std::nullopt;
 }

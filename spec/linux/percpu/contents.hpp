@@ -4,8 +4,8 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,11 +13,16 @@
 
 namespace mmodel::bench {
 
-// An area: where each possible CPU's copy is; 0: nowhere that can be read.
+// An area: where the words of each possible CPU's copy are. A copy that is mapped nowhere has no part; one
+// that lies in several frames may have several.
 struct Held {
+    struct Part {
+        int cpu;
+        u64 first_word;
+        std::span<u32> words;
+    };
     u8 slot{};
-    int bytes{};
-    std::vector<std::pair<int, unsigned long>> copies; // CPU, address
+    std::vector<Part> parts;
 };
 
 class AreaContents {

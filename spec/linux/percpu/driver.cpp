@@ -30,8 +30,8 @@ unsigned long mask_of_possible_cpus(const Config& c) {
 
 } // namespace
 
-PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Progress& progress)
-    : RealDriver(c, progress) {
+PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress)
+    : RealDriver(c, backing, progress), objects_(arena_) {
     mem_map_ = static_cast<std::byte*>(map_zeroed(arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE));
     pmds_.resize((arena_.vmalloc_end() - arena_.vmalloc()) / Arena::page / c.geometry.ptrs_per_pte + 1);
     host_ = make_percpu_host(*this);
@@ -43,6 +43,9 @@ PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Progress& progre
     host_.pmds = pmds_.data();
     host_.possible_cpus = mask_of_possible_cpus(c);
     host_.processor_id = c.boot_cpu();
+    arena_.share(&host_, sizeof host_, false);
+    arena_.share(pmds_.data(), pmds_.size() * sizeof pmds_[0], false);
+    arena_.share(mem_map_, arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE, true);
     unit_ = unit_init(&host_);
     if (!unit_ || unit_->abi_version != MMODEL_PERCPU_ABI_VERSION)
         throw HostError("the compiled kernel file does not fit this mmodel");
@@ -74,6 +77,7 @@ void PercpuDriver::reset() {
 void PercpuDriver::put_back_unit() {
     image_->restore();
     objects_.reset();
+    arena_.reset(boot_.machine());
     arena_.unmap_vmap(Vmap{0}, (arena_.vmalloc_end() - arena_.vmalloc()) / Arena::page);
     numbers_.begin(0);
     selves_.clear();
@@ -84,6 +88,7 @@ void PercpuDriver::prepare_static_image(u64 bytes) {
     for (std::size_t i = 0; i < static_image_.size(); ++i)
         static_image_[i] = static_cast<std::byte>(i * 7 + 1);
     host_.per_cpu_load = static_image_.data();
+    arena_.share(static_image_.data(), static_image_.size(), false);
 }
 
 // ---- addresses
@@ -117,20 +122,37 @@ unsigned long PercpuDriver::pointer_to(pcpu::Where w) const {
 
 // ---- contents
 
+// The pieces of [addr, addr + bytes), in order, as far as they are mapped. Addresses are the model's.
+std::vector<std::span<std::byte>> PercpuDriver::pieces(u64 addr, u64 bytes) {
+    std::vector<std::span<std::byte>> out;
+    for (u64 done = 0, n; done < bytes; done += n) {
+        n = std::min(bytes - done, Arena::page - (addr + done) % Arena::page);
+        if (Pcpu::is_vmalloc_addr(addr + done) &&
+            !world_.machine().vmalloc().pte(Vmap{(addr + done - vmalloc_start) / Arena::page}).present())
+            continue;
+        std::byte* at = arena_.at(to_host(addr + done));
+        if (!at) continue;
+        if (!out.empty() && out.back().data() + out.back().size() == at)
+            out.back() = {out.back().data(), out.back().size() + n};
+        else
+            out.emplace_back(at, n);
+    }
+    return out;
+}
+
 // Needs: the area is live.
-Held PercpuDriver::held(u8 slot) const {
+Held PercpuDriver::held(u8 slot) {
     const pcpu::Area& a = pcpu_->areas[slot];
-    Held h{.slot = slot, .bytes = a.bytes, .copies = {}};
+    Held h{.slot = slot, .parts = {}};
     const pcpu::Chunk& c = pcpu_->chunks[a.chunk];
     for_each_possible_cpu(*pcpu_, [&](int cpu) {
+        u64 word = 0;
         const u64 addr = pcpu_->chunk_addr(c, cpu, 0) + static_cast<u64>(a.off);
-        bool mapped = true;
-        if (Pcpu::is_vmalloc_addr(addr))
-            for (u64 at = addr / Arena::page; at <= (addr + static_cast<u64>(a.bytes) - 1) / Arena::page;
-                 ++at)
-                mapped = mapped &&
-                         world_.machine().vmalloc().pte(Vmap{at - vmalloc_start / Arena::page}).present();
-        h.copies.emplace_back(cpu, mapped ? to_host(addr) : 0);
+        for (const auto piece : pieces(addr, static_cast<u64>(a.bytes))) {
+            const u64 n = piece.size() / sizeof(u32);
+            h.parts.push_back({cpu, word, {reinterpret_cast<u32*>(piece.data()), n}});
+            word += n;
+        }
     });
     return h;
 }
@@ -157,7 +179,12 @@ void PercpuDriver::check_all_contents(int cpu) {
 void PercpuDriver::check_static_data(const Op& op) {
     for_each_possible_cpu(*pcpu_, [&](int cpu) {
         const u64 unit = pcpu_->base_addr + pcpu_->layout.unit_offsets[static_cast<std::size_t>(cpu)];
-        if (std::memcmp(reinterpret_cast<const void*>(to_host(unit)), static_image_.data(), op.bytes))
+        u64 same = 0;
+        for (const auto piece : pieces(unit, op.bytes)) {
+            if (std::memcmp(piece.data(), static_image_.data() + same, piece.size())) break;
+            same += piece.size();
+        }
+        if (same != op.bytes)
             monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
                            "CPU " + std::to_string(cpu) + " has no copy of the static data");
     });
@@ -217,9 +244,12 @@ RealStep PercpuDriver::run(const Op& asked) {
             hvo::ModelCalls<RealKernel> calls{running.kernel};
             out.ran.outcome = hvo::run(running.state.pool, running.kernel, calls, op);
         }
+        arena_.commit();
         running.count(out.ran);
         judge(op, out, model, expected);
     } catch (const Abandon&) {
+    } catch (const BadAccess& b) {
+        accuse(out, b);
     } catch (const Panicked& p) {
         if (op.kind == OpKind::pcpu_boot && expected.outcome.err != Errno::ok)
             give_up_boot(out, model, expected);

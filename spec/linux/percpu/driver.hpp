@@ -39,7 +39,7 @@ class PercpuDriver final : public RealDriver {
 public:
     using UnitInit = mmodel_percpu_unit* (*)(const mmodel_percpu_host*);
     // `unit_init` is the unit's mmodel_percpu_unit_init(). Throws HostError.
-    PercpuDriver(const Config& c, UnitInit unit_init, Progress& progress);
+    PercpuDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress);
     ~PercpuDriver() override;
 
     void reset() override;
@@ -69,7 +69,8 @@ private:
     void give_up_boot(RealStep& step, const World& model, const Ran& expected);
     void put_back_unit();
     void prepare_static_image(u64 bytes);
-    [[nodiscard]] Held held(u8 slot) const;
+    [[nodiscard]] std::vector<std::span<std::byte>> pieces(u64 addr, u64 bytes);
+    [[nodiscard]] Held held(u8 slot);
     void check_contents(const Op& op);
     void check_all_contents(int cpu);
     void check_static_data(const Op& op);

@@ -38,6 +38,7 @@ struct PercpuHost {
     }
     static void free_pages(const char* where, unsigned long pfn, unsigned) {
         enter(where).free_page(in_tree(where), self->checked(where, pfn));
+        self->arena_.take_back(Pfn{pfn}, 1);
     }
 
     // ---- objects
@@ -75,8 +76,10 @@ struct PercpuHost {
             if (!self->objects_.free(at)) self->bug(where, "boot memory is freed twice");
         } else if (self->boot_is_paged_) {
             for (u64 i = 0; i < size / Arena::page; ++i) k.free_page(in_tree(where), *p + i);
+            self->arena_.take_back(*p, size / Arena::page);
         } else {
             k.machine().give_range(*p, size / Arena::page);
+            self->arena_.take_back(*p, size / Arena::page);
             self->nr_embedded_frames_ -= size / Arena::page;
         }
     }
@@ -209,6 +212,7 @@ private:
     }
     static void* hand_out(Pfn p, int byte) {
         self->described_.push_back(p);
+        self->arena_.lend(p, 1);
         return std::memset(self->arena_.frame(p), byte, Arena::page);
     }
     // A whole group's units at once, or a page of one.
@@ -221,6 +225,7 @@ private:
         const auto p = pcpu::pcpu_fc_alloc(k, node(nid).value, pages, align / Arena::page);
         if (!p) return nullptr;
         self->nr_embedded_frames_ += pages;
+        self->arena_.lend(*p, pages);
         return std::memset(self->arena_.frame(*p), 0, size);
     }
     static Pfn pfn_of(const char* where, const void* page) {

@@ -1,32 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/linux/percpu/objects.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
-
-#include "spec/linux/host/arena.hpp"
 
 namespace mmodel::bench {
 namespace {
 
-constexpr u64 pool_bytes = u64{1} << 32; // of address space
-constexpr std::size_t nr_kept = 8;       // of a size, before the one freed first is handed out again
+constexpr u64 guard_bytes = 64;    // behind each object
+constexpr std::size_t nr_kept = 8; // of a size, before the one freed first is handed out again
 constexpr auto freed_byte = std::byte{0x6b};
 
 u64 round_up(u64 n, u64 to) { return (n + to - 1) / to * to; }
 
 } // namespace
-
-ObjectPool::ObjectPool() {
-    void* at =
-        mmap(nullptr, pool_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) throw HostError("cannot reserve address space for the kernel file's objects");
-    start_ = static_cast<std::byte*>(at);
-}
-
-ObjectPool::~ObjectPool() { munmap(start_, pool_bytes); }
 
 std::byte* ObjectPool::reused(u64 bytes) {
     const auto list = freed_.find(bytes);
@@ -38,16 +25,22 @@ std::byte* ObjectPool::reused(u64 bytes) {
 }
 
 void* ObjectPool::alloc(u64 bytes, u64 align) {
-    bytes = round_up(std::max<u64>(bytes, 1), 64);
-    std::byte* at = align <= 64 ? reused(bytes) : nullptr;
+    bytes = std::max<u64>(bytes, 1);
+    align = std::max<u64>(align, 64);
+    const Reserved& space = arena_.object_space();
+    std::byte* at = align == 64 ? reused(bytes) : nullptr;
     if (!at) {
-        used_ = round_up(used_, std::max<u64>(align, 64));
-        if (bytes > pool_bytes - used_) throw HostError("the kernel file's objects do not fit 4 GiB");
-        at = start_ + used_;
-        used_ += bytes;
+        used_ = round_up(used_, align);
+        const u64 room = round_up(bytes, 64) + guard_bytes;
+        if (room > space.bytes() - std::min(used_, space.bytes()))
+            throw HostError("the kernel file's objects do not fit " + std::to_string(space.bytes() >> 30) +
+                            " GiB");
+        at = space.at() + used_;
+        used_ += room;
     }
     std::memset(at, 0, bytes);
     objects_[at] = {bytes, true};
+    arena_.lend_object(at, bytes);
     return at;
 }
 
@@ -55,6 +48,7 @@ bool ObjectPool::free(void* at) {
     const auto o = objects_.find(at);
     if (o == objects_.end() || !o->second.live) return false;
     o->second.live = false;
+    arena_.take_back_object(at, o->second.bytes);
     std::memset(at, static_cast<int>(freed_byte), o->second.bytes);
     freed_[o->second.bytes].push_back(static_cast<std::byte*>(at));
     return true;
@@ -66,6 +60,7 @@ bool ObjectPool::is_live(const void* at) const {
 }
 
 void ObjectPool::reset() {
+    for (const auto& [at, object] : objects_) arena_.take_back_object(at, object.bytes);
     used_ = 0;
     damaged_ = false;
     objects_.clear();

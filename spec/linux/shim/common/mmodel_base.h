@@ -48,6 +48,13 @@ typedef struct { int counter; } atomic_t;
 #define noinline        __attribute__((noinline))
 #define fallthrough     __attribute__((fallthrough))
 
+/* A function of the bench's own: its accesses are no business of the software MMU's. */
+#ifdef __clang__
+#define mmodel_unseen   __attribute__((disable_sanitizer_instrumentation))
+#else
+#define mmodel_unseen   __attribute__((no_sanitize_thread))
+#endif
+
 #define likely(x)        __builtin_expect(!!(x), 1)
 #define unlikely(x)      __builtin_expect(!!(x), 0)
 #define barrier()        __asm__ volatile("" ::: "memory")

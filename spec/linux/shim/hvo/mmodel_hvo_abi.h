@@ -41,6 +41,9 @@ struct mmodel_hvo_host {
 	unsigned long nr_frames;
 	unsigned long *pmds; /* written by the driver only */
 
+	/* Where the byte at an address of the vmemmap really lies, to be written, up to the end of its page. No event. */
+	void *(*place)(unsigned long addr);
+
 	/* A frame number, or -1 when the allocation fails. Contents are whatever the frame held. */
 	long (*alloc_pages_node)(const char *where, int nid, unsigned int gfp, unsigned int order);
 	void (*free_pages)(const char *where, unsigned long pfn, unsigned int order);

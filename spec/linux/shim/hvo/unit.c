@@ -35,12 +35,12 @@ struct hstate hstates[HUGE_MAX_HSTATE] = { { 9, "2048kB" }, { 18, "1048576kB" } 
 
 /* ---- what a struct page looks like when it is new ---- */
 
-static struct page fresh_plain(void)
+mmodel_unseen static struct page fresh_plain(void)
 {
 	return (struct page) { .page_type = -1 };
 }
 
-static struct page fresh_tail(const struct page *head)
+mmodel_unseen static struct page fresh_tail(const struct page *head)
 {
 	struct page page = fresh_plain();
 
@@ -49,7 +49,7 @@ static struct page fresh_tail(const struct page *head)
 	return page;
 }
 
-static struct page fresh_head(struct page *head)
+mmodel_unseen static struct page fresh_head(struct page *head)
 {
 	struct page page = fresh_plain();
 
@@ -63,7 +63,7 @@ static struct page fresh_head(struct page *head)
  * Tails 1 and 2 as a compound page has them: order, mapcounts and size in the one, an empty list in the
  * other. Both differ from a fresh tail, so a reset that misses a slot is seen.
  */
-static struct page fresh_meta(unsigned int order, struct page *head, unsigned int slot)
+mmodel_unseen static struct page fresh_meta(unsigned int order, struct page *head, unsigned int slot)
 {
 	struct page page = fresh_tail(head);
 
@@ -81,27 +81,41 @@ static struct page fresh_meta(unsigned int order, struct page *head, unsigned in
 
 /* ---- struct pages, written ---- */
 
-static void init_plain(unsigned long start_pfn, unsigned long end_pfn, int reserved, int self_hosted)
+/* Where the struct page of pfn really lies; `before`: that of pfn - 1, if it is known. */
+mmodel_unseen static struct page *place_of(unsigned long pfn, struct page *before)
 {
-	struct page page = fresh_plain();
+	if (before && pfn % (PAGE_SIZE / sizeof(struct page)))
+		return before + 1;
+	return mmodel_host->place((unsigned long)pfn_to_page(pfn));
+}
+
+#define for_each_place(at, pfn, start, end)                                                     \
+	for ((at) = NULL, (pfn) = (start); (pfn) < (end) && ((at) = place_of(pfn, at)); (pfn)++)
+
+mmodel_unseen static void init_plain(unsigned long start_pfn, unsigned long end_pfn, int reserved, int self_hosted)
+{
+	struct page page = fresh_plain(), *at;
 	unsigned long pfn;
 
 	if (reserved)
 		page.flags |= BIT(PG_reserved);
 	if (self_hosted)
 		page.flags |= BIT(PG_vmemmap_self_hosted);
-	for (pfn = start_pfn; pfn < end_pfn; pfn++)
-		*pfn_to_page(pfn) = page;
+	for_each_place(at, pfn, start_pfn, end_pfn)
+		*at = page;
 }
 
-static void prep_hugetlb(unsigned int order, unsigned long pfn)
+mmodel_unseen static void prep_hugetlb(unsigned int order, unsigned long pfn)
 {
-	struct page *head = pfn_to_page(pfn), tail = fresh_tail(head);
+	struct page *head = pfn_to_page(pfn), tail = fresh_tail(head), *at;
 	unsigned long i;
 
-	*head = fresh_head(head);
-	for (i = 1; i < 1ul << order; i++)
-		head[i] = i < __NR_USED_SUBPAGE ? fresh_meta(order, head, i) : tail;
+	for_each_place(at, i, pfn, pfn + (1ul << order)) {
+		if (i == pfn)
+			*at = fresh_head(head);
+		else
+			*at = i - pfn < __NR_USED_SUBPAGE ? fresh_meta(order, head, i - pfn) : tail;
+	}
 }
 
 static void dissolve(unsigned int order, unsigned long pfn)
@@ -109,12 +123,13 @@ static void dissolve(unsigned int order, unsigned long pfn)
 	init_plain(pfn, pfn + (1ul << order), 0, 0);
 }
 
-static void set_refcount(unsigned long start_pfn, unsigned long end_pfn, int count)
+mmodel_unseen static void set_refcount(unsigned long start_pfn, unsigned long end_pfn, int count)
 {
 	unsigned long pfn;
+	struct page *at;
 
-	for (pfn = start_pfn; pfn < end_pfn; pfn++)
-		WRITE_ONCE(pfn_to_page(pfn)->_refcount.counter, count);
+	for_each_place(at, pfn, start_pfn, end_pfn)
+		WRITE_ONCE(at->_refcount.counter, count);
 }
 
 /* include/linux/page_ref.h: page_ref_add_unless(page, 1, 0). It stores only when the count is not 0. */
@@ -152,7 +167,7 @@ static int test_optimised(unsigned long pfn)
 }
 
 /* Word by word and inline: a page is described 64 times for each vmemmap page that a test reads. */
-static int same(const struct page *page, struct page expected)
+mmodel_unseen static int same(const struct page *page, struct page expected)
 {
 	const unsigned long *a = (const unsigned long *)page, *b = (const unsigned long *)&expected;
 	unsigned long differ = 0;
@@ -163,19 +178,19 @@ static int same(const struct page *page, struct page expected)
 	return !differ;
 }
 
-static enum mmodel_slot describe_slot(const struct page *page, unsigned int slot, unsigned int order,
+mmodel_unseen static enum mmodel_slot describe_slot(const struct page *page, unsigned int slot, unsigned int order,
 				      struct page *head)
 {
 	if (same(page, fresh_tail(head)))
 		return MMODEL_SLOT_TAIL;
 	if (slot >= 1 && slot < __NR_USED_SUBPAGE && same(page, fresh_meta(order, head, slot)))
 		return MMODEL_SLOT_META;
-	if (mmodel_test_flag(PG_head, &page->flags) && !(page->compound_head & 1))
+	if (page->flags & BIT(PG_head) && !(page->compound_head & 1))
 		return MMODEL_SLOT_HEAD;
 	return same(page, fresh_plain()) ? MMODEL_SLOT_PLAIN : MMODEL_SLOT_JUNK;
 }
 
-static void describe(const void *at, unsigned int order, unsigned long pfn, unsigned char *slots,
+mmodel_unseen static void describe(const void *at, unsigned int order, unsigned long pfn, unsigned char *slots,
 		     int *optimised)
 {
 	const struct page *page = at;
@@ -183,7 +198,7 @@ static void describe(const void *at, unsigned int order, unsigned long pfn, unsi
 
 	for (slot = 0; slot < MMODEL_NR_SLOTS; slot++)
 		slots[slot] = describe_slot(&page[slot], slot, order, pfn_to_page(pfn));
-	*optimised = slots[0] == MMODEL_SLOT_HEAD && HPageVmemmapOptimized(page);
+	*optimised = slots[0] == MMODEL_SLOT_HEAD && page->private & BIT(HPG_vmemmap_optimized);
 }
 
 /* ---- the calls under test ---- */

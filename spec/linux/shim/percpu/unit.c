@@ -233,7 +233,7 @@ static void reintegrate(void *chunk)
 
 /* ---- introspection ---- */
 
-static void globals(struct mmodel_percpu_globals *out)
+mmodel_unseen static void globals(struct mmodel_percpu_globals *out)
 {
 	*out = (struct mmodel_percpu_globals) {
 		.unit_pages = pcpu_unit_pages,
@@ -262,7 +262,7 @@ static void globals(struct mmodel_percpu_globals *out)
 	};
 }
 
-static void describe(void *at, struct mmodel_percpu_chunk *out)
+mmodel_unseen static void describe(void *at, struct mmodel_percpu_chunk *out)
 {
 	const struct pcpu_chunk *chunk = at;
 
@@ -290,7 +290,7 @@ static void describe(void *at, struct mmodel_percpu_chunk *out)
 	};
 }
 
-static void describe_block(void *chunk, int block, struct mmodel_percpu_block *out)
+mmodel_unseen static void describe_block(void *chunk, int block, struct mmodel_percpu_block *out)
 {
 	const struct pcpu_block_md *md = &((struct pcpu_chunk *)chunk)->md_blocks[block];
 
@@ -305,7 +305,7 @@ static void describe_block(void *chunk, int block, struct mmodel_percpu_block *o
 	};
 }
 
-static unsigned int describe_list(int list, struct mmodel_percpu_chunk *out, unsigned int max)
+mmodel_unseen static unsigned int describe_list(int list, struct mmodel_percpu_chunk *out, unsigned int max)
 {
 	struct pcpu_chunk *chunk;
 	unsigned int n = 0;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/linux/host/load.hpp"
+
+#include <dlfcn.h>
+
+#include "spec/linux/hvo/driver.hpp"
+#include "spec/linux/percpu/driver.hpp"
+
+namespace mmodel::bench {
+namespace {
+
+template <class F>
+F entry(void* lib, const char* symbol) {
+    void* found = dlsym(lib, symbol);
+    if (!found) throw HostError(std::string("the compiled kernel file lacks ") + symbol + "()");
+    return reinterpret_cast<F>(found);
+}
+
+} // namespace
+
+std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress) {
+    void* lib = dlopen(unit.object.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!lib) throw HostError(dlerror());
+    Backing backing{.poison = unit.poison};
+    if (unit.backend == Backend::mmu) backing.attach = entry<void (*)(mmodel_mmu*)>(lib, "mmodel_mmu_attach");
+    if (unit.tree.name == "hugetlb_vmemmap")
+        return std::make_unique<HvoDriver>(c, entry<HvoDriver::UnitInit>(lib, "mmodel_hvo_unit_init"),
+                                           backing, progress);
+    return std::make_unique<PercpuDriver>(c, entry<PercpuDriver::UnitInit>(lib, "mmodel_percpu_unit_init"),
+                                          backing, progress);
+}
+
+} // namespace mmodel::bench

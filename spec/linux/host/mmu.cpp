@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/linux/host/mmu.hpp"
+
+#include <link.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "spec/linux/shim/hvo/mmodel_hvo_abi.h"
+
+namespace mmodel::bench {
+namespace {
+
+constexpr unsigned char scratch_poison = 0xa5;
+
+// What is taken as the stack, seen from where the unit is attached: nothing else lies that near, and asking
+// the system is not always allowed.
+constexpr u64 below = u64{64} << 20, above = u64{1} << 20;
+
+std::string hex(unsigned long n) {
+    std::array<char, 24> text{};
+    std::snprintf(text.data(), text.size(), "%#lx", n);
+    return text.data();
+}
+
+struct Extent {
+    unsigned long inside, start, end; // an address, and of the loaded object it lies in from where to where
+};
+
+int visit(dl_phdr_info* object, std::size_t, void* data) {
+    auto& e = *static_cast<Extent*>(data);
+    unsigned long start = ~0ul, end = 0;
+    for (const auto& h : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
+        if (h.p_type != PT_LOAD) continue;
+        start = std::min(start, object->dlpi_addr + h.p_vaddr);
+        end = std::max(end, object->dlpi_addr + h.p_vaddr + h.p_memsz);
+    }
+    if (e.inside < start || e.inside >= end) return 0;
+    e.start = start, e.end = end;
+    return 1;
+}
+
+} // namespace
+
+Mmu::Mmu(const Machine& boot, bool poison)
+    : Arena(boot, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE), poison_(poison),
+      shadow_(0, objects_.bytes() / 8, page, PROT_READ | PROT_WRITE),
+      vmap_(0, vmalloc_.bytes() / page * sizeof(u64), page, PROT_READ | PROT_WRITE) {
+    if (poison_) poisoned_.resize(nr_vpages_ + vmalloc_.bytes() / page);
+    port_.self = this;
+    port_.objects = objects_.addr(), port_.objects_bytes = objects_.bytes();
+    port_.shadow = reinterpret_cast<const unsigned char*>(shadow_.at());
+    port_.commit = [](mmodel_mmu* m) { of(m).commit(); };
+    port_.access = [](mmodel_mmu* m, unsigned long addr, unsigned long n, unsigned kind, const void* pc) {
+        of(m).access({addr, n, kind, pc});
+    };
+    port_.copy = [](mmodel_mmu* m, void* to, const void* from, unsigned long n, const void* pc) {
+        of(m).copy(reinterpret_cast<unsigned long>(to), reinterpret_cast<unsigned long>(from), n, pc);
+    };
+    port_.fill = [](mmodel_mmu* m, void* to, int byte, unsigned long n, const void* pc) {
+        of(m).fill(reinterpret_cast<unsigned long>(to), byte, n, pc);
+    };
+    for (u64 i = 0; i < pmds_.size(); ++i) map_leaf(boot, i);
+}
+
+void Mmu::attach(void (*entry)(mmodel_mmu*)) {
+    Extent object{reinterpret_cast<unsigned long>(entry), 0, 0};
+    if (!dl_iterate_phdr(visit, &object))
+        throw HostError("cannot find out where the compiled kernel file is loaded");
+    port_.stack = reinterpret_cast<unsigned long>(__builtin_frame_address(0)) - below;
+    port_.stack_bytes = below + above;
+    port_.statics = object.start, port_.statics_bytes = object.end - object.start;
+    entry(&port_);
+}
+
+// ---- what is where
+
+std::optional<Mmu::Entry> Mmu::translate(unsigned long addr) const {
+    if (const auto v = vmap_at(addr)) {
+        const u64 entry = reinterpret_cast<const u64*>(vmap_.at())[v->value];
+        return entry ? std::optional(Entry{Pfn{entry - 1}, true}) : std::nullopt;
+    }
+    const u64 v = (addr - vmemmap()) / page;
+    const unsigned long pmd = pmds_[v / ptrs_];
+    if (!(pmd & MMODEL_PRESENT)) return std::nullopt;
+    const Pfn below{pmd >> 12};
+    if (pmd & MMODEL_LEAF) return Entry{below + v % ptrs_, true};
+    const unsigned long pte = reinterpret_cast<const unsigned long*>(frame(below))[v % ptrs_];
+    if (!(pte & MMODEL_PRESENT)) return std::nullopt;
+    return Entry{Pfn{pte >> 12}, (pte & MMODEL_RW) != 0};
+}
+
+std::byte* Mmu::at(unsigned long addr) {
+    if (frame_at(addr)) return reinterpret_cast<std::byte*>(addr);
+    if (!is_scratch(addr)) return nullptr;
+    const auto entry = translate(addr);
+    if (!entry || entry->pfn.value >= nr_frames_) return nullptr;
+    return frame(entry->pfn) + addr % page;
+}
+
+std::byte* Mmu::writable(unsigned long addr) {
+    u64 bytes;
+    commit();
+    return place({addr, 1, MMODEL_WRITE, nullptr}, bytes);
+}
+
+bool Mmu::is_own(const Access& a) const {
+    return a.addr - port_.stack < port_.stack_bytes || a.addr - port_.statics < port_.statics_bytes;
+}
+
+bool Mmu::is_object(const Access& a) const {
+    const u64 first = a.addr - objects_.addr();
+    for (u64 at = first; at < first + a.bytes; at = (at | 7) + 1) {
+        const u64 in_word = std::min((at | 7) + 1, first + a.bytes) - (at & ~u64{7});
+        if (in_word > port_.shadow[at >> 3]) return false;
+    }
+    return true;
+}
+
+bool Mmu::is_shared(const Access& a) const {
+    return std::ranges::any_of(shared_, [&](const Shared& s) {
+        return a.addr - s.addr < s.bytes && a.bytes <= s.bytes - (a.addr - s.addr) &&
+               (s.writable || !(a.kind & MMODEL_WRITE));
+    });
+}
+
+// As the model calls it, and by what it is.
+std::string Mmu::name(unsigned long addr) const {
+    if (const auto v = vpage_at(addr))
+        return "page " + std::to_string(v->value) + " of the vmemmap, byte " + std::to_string(addr % page);
+    if (vmap_at(addr)) return hex(vmalloc_start + (addr - vmalloc())) + " of the vmalloc range";
+    if (const auto p = frame_at(addr))
+        return "pfn " + std::to_string(p->value) + ", byte " + std::to_string(addr % page);
+    if (addr - objects_.addr() < objects_.bytes()) return "object space at " + hex(addr - objects_.addr());
+    return "address " + hex(addr);
+}
+
+void Mmu::refuse(const Access& a, const std::string& why, bool read_only) const {
+    throw BadAccess{std::string(a.kind & MMODEL_WRITE ? "a write of " : "a read of ") +
+                        std::to_string(a.bytes) + " bytes at " + name(a.addr) + ": " + why,
+                    read_only, a.pc};
+}
+
+std::byte* Mmu::place(const Access& a, u64& bytes) {
+    auto* plain = reinterpret_cast<std::byte*>(a.addr);
+    bytes = a.bytes;
+    if (is_scratch(a.addr)) {
+        const auto entry = translate(a.addr);
+        if (!entry) refuse(a, "nothing is mapped there");
+        if (entry->pfn.value >= nr_frames_) refuse(a, "what is mapped there is no memory");
+        const auto behind = [&] { return "pfn " + std::to_string(entry->pfn.value); };
+        if (a.kind & MMODEL_WRITE && !entry->writable)
+            refuse(a, "it is mapped read-only, to " + behind(), true);
+        if (!is_lent(entry->pfn)) refuse(a, behind() + ", which is mapped there, was freed");
+        bytes = std::min(bytes, page - a.addr % page);
+        return frame(entry->pfn) + a.addr % page;
+    }
+    if (const auto p = frame_at(a.addr)) {
+        if (!is_lent(*p)) refuse(a, "the frame is free, or somebody else's");
+        bytes = std::min(bytes, page - a.addr % page);
+        return plain;
+    }
+    if (a.addr - objects_.addr() < objects_.bytes()) {
+        if (!is_object(a)) refuse(a, "it is past an object, or in one that was freed");
+    } else if (!is_own(a) && !is_shared(a)) {
+        refuse(a, "this memory is nobody's");
+    }
+    return plain;
+}
+
+// ---- accesses
+
+void Mmu::access(const Access& a) {
+    ++nr_accesses_;
+    for (Access rest = a; rest.bytes;) {
+        u64 n;
+        std::byte* p = place(rest, n);
+        if (is_scratch(rest.addr)) show(rest, p, n);
+        rest.addr += n, rest.bytes -= n;
+    }
+}
+
+void Mmu::show(const Access& a, std::byte* frame, u64 bytes) {
+    auto* scratch = reinterpret_cast<std::byte*>(a.addr);
+    if (poison_) poison_before(a, bytes);
+    std::memcpy(scratch, frame, bytes);
+    const bool write = a.kind & MMODEL_WRITE;
+    if (!write && !poison_) return;
+    pending_.push_back({scratch, write ? frame : nullptr, bytes});
+    port_.nr_pending = pending_.size();
+}
+
+void Mmu::commit() {
+    if (!port_.nr_pending) return;
+    for (const Piece& p : pending_) {
+        if (p.frame) std::memcpy(p.frame, p.scratch, p.bytes);
+        if (poison_) std::memset(p.scratch, scratch_poison, p.bytes);
+    }
+    pending_.clear();
+    port_.nr_pending = 0;
+}
+
+// Nobody has touched scratch memory since it was poisoned.
+void Mmu::poison_before(const Access& a, u64 bytes) {
+    const auto v = vmap_at(a.addr);
+    const u64 i = v ? nr_vpages_ + v->value : vpage_at(a.addr)->value;
+    auto* scratch = reinterpret_cast<unsigned char*>(a.addr);
+    if (!poisoned_[i]) std::memset(scratch - a.addr % page, scratch_poison, page);
+    poisoned_[i] = true;
+    if (std::any_of(scratch, scratch + bytes, [](unsigned char b) { return b != scratch_poison; }))
+        refuse(a, "something wrote there that the compiler did not announce");
+}
+
+void Mmu::copy(unsigned long to, unsigned long from, u64 bytes, const void* pc) {
+    std::array<std::byte, page> room;
+    std::vector<std::byte> large(bytes > room.size() ? bytes : 0);
+    std::byte* const read = large.empty() ? room.data() : large.data();
+    for (u64 done = 0, n; done < bytes; done += n) {
+        const std::byte* p = place({from + done, bytes - done, MMODEL_READ, pc}, n);
+        std::memcpy(read + done, p, n);
+    }
+    for (u64 done = 0, n; done < bytes; done += n) {
+        std::byte* p = place({to + done, bytes - done, MMODEL_WRITE, pc}, n);
+        std::memcpy(p, read + done, n);
+    }
+}
+
+void Mmu::copy(void* to, const void* from, u64 bytes) {
+    commit();
+    copy(reinterpret_cast<unsigned long>(to), reinterpret_cast<unsigned long>(from), bytes, nullptr);
+}
+
+void Mmu::fill(unsigned long to, int byte, u64 bytes, const void* pc) {
+    for (u64 done = 0, n; done < bytes; done += n) {
+        std::byte* p = place({to + done, bytes - done, MMODEL_WRITE, pc}, n);
+        std::memset(p, byte, n);
+    }
+}
+
+// ---- who may use what
+
+void Mmu::set_shadow(const void* at, u64 bytes, bool on) {
+    const u64 first = (reinterpret_cast<unsigned long>(at) - objects_.addr()) / 8;
+    std::memset(shadow_.at() + first, on ? 8 : 0, (bytes + 7) / 8);
+    if (on && bytes % 8) shadow_.at()[first + bytes / 8] = static_cast<std::byte>(bytes % 8);
+}
+
+void Mmu::lend_object(const void* at, u64 bytes) { set_shadow(at, bytes, true); }
+void Mmu::take_back_object(const void* at, u64 bytes) { set_shadow(at, bytes, false); }
+
+void Mmu::share(const void* at, u64 bytes, bool writable) {
+    const auto addr = reinterpret_cast<unsigned long>(at);
+    std::erase_if(shared_, [&](const Shared& s) { return s.addr == addr; });
+    shared_.push_back({addr, bytes, writable});
+}
+
+void Mmu::map_vmap(Vmap start, std::span<const Pfn> pages) {
+    auto* entry = reinterpret_cast<u64*>(vmap_.at()) + start.value;
+    for (const Pfn p : pages) {
+        if (p != no_pfn) *entry = p.value + 1;
+        ++entry;
+    }
+}
+
+void Mmu::unmap_vmap(Vmap start, u64 nr) {
+    constexpr u64 many = 1 << 20;
+    std::byte* first = vmap_.at() + start.value * sizeof(u64);
+    if (nr >= many && !start.value)
+        madvise(first, nr * sizeof(u64), MADV_DONTNEED);
+    else
+        std::memset(first, 0, nr * sizeof(u64));
+}
+
+} // namespace mmodel::bench

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What passes between the accesses of a compiled kernel file and the software MMU that answers them. The compiler's
+ * thread instrumentation calls an entry point (mmodel_tsan.c) before each load and store; the entry point asks the
+ * MMU, unless the memory is the code's own. Plain C, also read by C++.
+ *
+ * An address of the vmemmap or of the vmalloc range is scratch memory, which holds nothing between two accesses:
+ * before a load the MMU copies the bytes of the frame there, and what a store leaves there it takes to the frame at
+ * the next call of any kind (`commit`). All other memory is where it says it is.
+ */
+#ifndef MMODEL_MMU_H
+#define MMODEL_MMU_H
+
+enum { MMODEL_READ = 0, MMODEL_WRITE = 1, MMODEL_VOLATILE = 2, MMODEL_ATOMIC = 4 };
+
+/* Every function may throw: the unit is compiled with -fexceptions. `pc` is the place of the access in the code. */
+struct mmodel_mmu {
+	/* Memory of the code's own, which is not asked about: the stack of the task that runs, the object's statics. */
+	unsigned long stack, stack_bytes;
+	unsigned long statics, statics_bytes;
+	/* Objects: shadow[i] says how many of the 8 bytes from objects + 8 * i on may be accessed, from the first on. */
+	unsigned long objects, objects_bytes;
+	const unsigned char *shadow;
+
+	unsigned long nr_pending; /* stores that have not been taken to their frames */
+	void (*commit)(struct mmodel_mmu *mmu);
+	void (*access)(struct mmodel_mmu *mmu, unsigned long addr, unsigned long n, unsigned int kind, const void *pc);
+	void (*copy)(struct mmodel_mmu *mmu, void *to, const void *from, unsigned long n, const void *pc);
+	void (*fill)(struct mmodel_mmu *mmu, void *to, int byte, unsigned long n, const void *pc);
+};
+
+/* The symbol that an instrumented unit exports beside its own. Before it is called every access goes through. */
+void mmodel_mmu_attach(struct mmodel_mmu *mmu);
+
+#endif

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * The entry points of the compilers' thread instrumentation, linked into a unit's shared object instead of the
+ * sanitizer's runtime: each asks the software MMU (mmodel_mmu.h). Compiled with the unit's flags, so that a compiler
+ * without the instrumentation fails here.
+ */
+#include "mmodel_mmu.h"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MMODEL_INSTRUMENTED
+#endif
+#endif
+#if !defined(MMODEL_INSTRUMENTED) && !defined(__SANITIZE_THREAD__)
+#error "this compiler has no thread instrumentation"
+#endif
+
+/* These functions are not instrumented themselves. */
+#ifdef __clang__
+#define PLAIN __attribute__((disable_sanitizer_instrumentation))
+#else
+#define PLAIN __attribute__((no_sanitize_thread))
+#endif
+#define PC __builtin_return_address(0)
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long u64;
+
+/* Before anybody is attached, all memory is the code's own. */
+static struct mmodel_mmu nobody = { .stack_bytes = ~0ul };
+static struct mmodel_mmu *mmu = &nobody;
+
+__attribute__((visibility("default"))) PLAIN void mmodel_mmu_attach(struct mmodel_mmu *to)
+{
+	mmu = to;
+}
+
+#pragma GCC visibility push(hidden)
+
+PLAIN static void commit(void)
+{
+	if (mmu->nr_pending)
+		mmu->commit(mmu);
+}
+
+PLAIN __attribute__((noinline)) static void ask(unsigned long addr, u64 n, unsigned int kind, const void *pc)
+{
+	commit();
+	mmu->access(mmu, addr, n, kind, pc);
+}
+
+PLAIN __attribute__((always_inline)) static inline void touch(const volatile void *at, u64 n, unsigned int kind,
+							      const void *pc)
+{
+	const struct mmodel_mmu *m = mmu;
+	u64 addr = (u64)at, offset = addr - m->objects;
+
+	if (m->nr_pending)
+		return ask(addr, n, kind, pc);
+	if (addr - m->stack < m->stack_bytes || addr - m->statics < m->statics_bytes)
+		return;
+	if (offset < m->objects_bytes && (offset & 7) + n <= m->shadow[offset >> 3])
+		return;
+	ask(addr, n, kind, pc);
+}
+
+#define ACCESS(name, n, kind) PLAIN void __tsan_##name(void *at) { touch(at, n, kind, PC); }
+#define ACCESSES(n)                                                                     \
+	ACCESS(read##n, n, MMODEL_READ)                                                 \
+	ACCESS(write##n, n, MMODEL_WRITE)                                               \
+	ACCESS(read_write##n, n, MMODEL_WRITE)                                          \
+	ACCESS(unaligned_read##n, n, MMODEL_READ)                                       \
+	ACCESS(unaligned_write##n, n, MMODEL_WRITE)                                     \
+	ACCESS(unaligned_read_write##n, n, MMODEL_WRITE)                                \
+	ACCESS(volatile_read##n, n, MMODEL_VOLATILE)                                    \
+	ACCESS(volatile_write##n, n, MMODEL_VOLATILE | MMODEL_WRITE)                    \
+	ACCESS(unaligned_volatile_read##n, n, MMODEL_VOLATILE)                          \
+	ACCESS(unaligned_volatile_write##n, n, MMODEL_VOLATILE | MMODEL_WRITE)
+
+ACCESSES(1)
+ACCESSES(2)
+ACCESSES(4)
+ACCESSES(8)
+ACCESSES(16)
+
+PLAIN void __tsan_read_range(void *at, u64 n) { touch(at, n, MMODEL_READ, PC); }
+PLAIN void __tsan_write_range(void *at, u64 n) { touch(at, n, MMODEL_WRITE, PC); }
+
+PLAIN void __tsan_init(void) { }
+PLAIN void __tsan_func_entry(void *pc) { (void)pc; }
+PLAIN void __tsan_func_exit(void) { }
+
+/* Whole ranges. The compilers make calls of the C library of some; they end here, too. */
+PLAIN static void *copy(void *to, const void *from, u64 n, const void *pc)
+{
+	commit();
+	if (mmu->copy) {
+		mmu->copy(mmu, to, from, n, pc);
+		return to;
+	}
+	for (u64 i = 0; i < n; i++) /* nobody is attached, and nothing overlaps */
+		((volatile u8 *)to)[i] = ((const volatile u8 *)from)[i];
+	return to;
+}
+
+PLAIN static void *fill(void *to, int byte, u64 n, const void *pc)
+{
+	commit();
+	if (mmu->fill) {
+		mmu->fill(mmu, to, byte, n, pc);
+		return to;
+	}
+	for (u64 i = 0; i < n; i++)
+		((volatile u8 *)to)[i] = byte;
+	return to;
+}
+
+PLAIN static int compare(const void *a, const void *b, u64 n, const void *pc)
+{
+	for (u64 i = 0; i < n; i++) {
+		const volatile u8 *x = (const volatile u8 *)a + i, *y = (const volatile u8 *)b + i;
+		int left, right;
+
+		touch(x, 1, MMODEL_READ, pc);
+		left = *x;
+		touch(y, 1, MMODEL_READ, pc);
+		right = *y;
+		if (left != right)
+			return left - right;
+	}
+	return 0;
+}
+
+PLAIN void *__tsan_memcpy(void *to, const void *from, u64 n) { return copy(to, from, n, PC); }
+PLAIN void *__tsan_memmove(void *to, const void *from, u64 n) { return copy(to, from, n, PC); }
+PLAIN void *__tsan_memset(void *to, int byte, u64 n) { return fill(to, byte, n, PC); }
+PLAIN void *memcpy(void *to, const void *from, u64 n) { return copy(to, from, n, PC); }
+PLAIN void *memmove(void *to, const void *from, u64 n) { return copy(to, from, n, PC); }
+PLAIN void *memset(void *to, int byte, u64 n) { return fill(to, byte, n, PC); }
+PLAIN int memcmp(const void *a, const void *b, u64 n) { return compare(a, b, n, PC); }
+PLAIN int bcmp(const void *a, const void *b, u64 n) { return compare(a, b, n, PC); }
+
+/* Atomics: one task runs at a time, so the operation itself is a plain one, between a load and a commit. */
+#define UPDATE(bits, T, name, result)                                                   \
+	PLAIN T __tsan_atomic##bits##_##name(volatile T *at, T v, int order)             \
+	{                                                                               \
+		T old;                                                                  \
+		touch(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, PC);                  \
+		old = *at;                                                              \
+		*at = (T)(result);                                                      \
+		commit();                                                               \
+		return old;                                                             \
+	}
+#define COMPARE_EXCHANGE(bits, T, name)                                                 \
+	PLAIN int __tsan_atomic##bits##_##name(volatile T *at, T *expected, T v, int order, int failure) \
+	{                                                                               \
+		return exchange_##bits(at, expected, v, PC);                             \
+	}
+#define ATOMICS(bits, T)                                                                \
+	PLAIN T __tsan_atomic##bits##_load(const volatile T *at, int order)              \
+	{                                                                               \
+		touch(at, sizeof(T), MMODEL_ATOMIC, PC);                                 \
+		return *at;                                                             \
+	}                                                                               \
+	PLAIN void __tsan_atomic##bits##_store(volatile T *at, T v, int order)           \
+	{                                                                               \
+		touch(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, PC);                  \
+		*at = v;                                                                \
+		commit();                                                               \
+	}                                                                               \
+	PLAIN static int exchange_##bits(volatile T *at, T *expected, T v, const void *pc) \
+	{                                                                               \
+		T old;                                                                  \
+		touch(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, pc);                  \
+		old = *at;                                                              \
+		if (old == *expected)                                                   \
+			*at = v;                                                        \
+		commit();                                                               \
+		if (old == *expected)                                                   \
+			return 1;                                                       \
+		*expected = old;                                                        \
+		return 0;                                                               \
+	}                                                                               \
+	UPDATE(bits, T, exchange, v)                                                    \
+	UPDATE(bits, T, fetch_add, old + v)                                             \
+	UPDATE(bits, T, fetch_sub, old - v)                                             \
+	UPDATE(bits, T, fetch_and, old & v)                                             \
+	UPDATE(bits, T, fetch_or, old | v)                                              \
+	UPDATE(bits, T, fetch_xor, old ^ v)                                             \
+	UPDATE(bits, T, fetch_nand, ~(old & v))                                         \
+	COMPARE_EXCHANGE(bits, T, compare_exchange_strong)                              \
+	COMPARE_EXCHANGE(bits, T, compare_exchange_weak)                                \
+	PLAIN T __tsan_atomic##bits##_compare_exchange_val(volatile T *at, T expected, T v, int order, int failure) \
+	{                                                                               \
+		exchange_##bits(at, &expected, v, PC);                                   \
+		return expected;                                                        \
+	}
+
+ATOMICS(8, u8)
+ATOMICS(16, u16)
+ATOMICS(32, u32)
+ATOMICS(64, u64)
+
+PLAIN void __tsan_atomic_thread_fence(int order) { (void)order; }
+PLAIN void __tsan_atomic_signal_fence(int order) { (void)order; }
+
+#pragma GCC visibility pop
