@@ -2,6 +2,7 @@
 // The command `mmodel`: what it understands. Each subcommand has a file of its name.
 #include <algorithm>
 #include <csignal>
+#include <new>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -101,6 +102,9 @@ int main_of(int argc, char** argv) {
 int main(int argc, char** argv) {
     try {
         return mmodel::cli::main_of(argc, argv);
+    } catch (const std::bad_alloc&) {
+        return mmodel::cli::complain(
+            mmodel::cli::Failure{"stopped: no memory left", mmodel::cli::exit_environment});
     } catch (const std::exception& e) {
         return mmodel::cli::complain(
             mmodel::cli::Failure{std::string("stopped: ") + e.what(), mmodel::cli::exit_environment});

@@ -5,6 +5,8 @@
 #include <barrier>
 #include <chrono>
 #include <cmath>
+#include <exception>
+#include <mutex>
 #include <thread>
 #include <unordered_map>
 
@@ -40,6 +42,8 @@ private:
     };
     enum class Phase : u8 { expand, grow, done };
 
+    void take_part(unsigned id) noexcept;
+    void fail() noexcept;
     void expand(Worker& w);
     void expand_state(Worker& w, u64 s);
     void flush(Worker& w);
@@ -47,7 +51,7 @@ private:
     [[nodiscard]] unsigned first_bits(u64 expected) const;
     void next_level();
     void make_larger() noexcept;
-    void decide() noexcept;
+    void decide();
     [[nodiscard]] bool is_over();
     [[nodiscard]] u64 bytes_now() const;
 
@@ -64,6 +68,8 @@ private:
     Phase phase_{Phase::expand};
     Searched out_;
     std::array<u64, 4> wrong_{};
+    std::exception_ptr failure_; // what a thread threw first; ends the search
+    std::mutex failing_;
 };
 
 u64 Search::bytes_now() const {
@@ -116,7 +122,7 @@ void Search::make_larger() noexcept {
 }
 
 // Runs while all threads wait.
-void Search::decide() noexcept {
+void Search::decide() {
     if (larger_) {
         table_ = std::move(larger_);
         phase_ = Phase::expand;
@@ -193,25 +199,49 @@ void Search::expand(Worker& w) {
     }
 }
 
+// An exception is kept: thrown from here it would end the program without a word.
+void Search::fail() noexcept {
+    const std::scoped_lock lock(failing_);
+    if (!failure_) failure_ = std::current_exception();
+}
+
+void Search::take_part(unsigned id) noexcept {
+    try {
+        if (phase_ == Phase::grow)
+            grow(id);
+        else
+            expand(workers_[id]);
+    } catch (...) {
+        fail();
+    }
+}
+
 Searched Search::run() {
     table_->insert(packing_.initial());
     nr_states_ = 1;
     workers_[0].next.push_back(packing_.initial());
     next_level();
-    std::barrier together(static_cast<std::ptrdiff_t>(jobs_), [this]() noexcept { decide(); });
-    auto work = [&](unsigned id) {
-        while (phase_ != Phase::done) {
-            if (phase_ == Phase::grow)
-                grow(id);
-            else
-                expand(workers_[id]);
-            together.arrive_and_wait();
+    std::barrier together(static_cast<std::ptrdiff_t>(jobs_), [this]() noexcept {
+        try {
+            if (!failure_) decide();
+        } catch (...) {
+            fail();
         }
+        if (failure_) phase_ = Phase::done;
+    });
+    auto work = [&](unsigned id) {
+        for (; phase_ != Phase::done; together.arrive_and_wait()) take_part(id);
     };
     std::vector<std::jthread> threads;
-    for (unsigned id = 1; id < jobs_; ++id) threads.emplace_back(work, id);
+    try {
+        while (threads.size() + 1 < jobs_) threads.emplace_back(work, threads.size() + 1);
+    } catch (...) { // the host has no more threads: those that are there must not wait for the others
+        fail();
+        for (auto id = threads.size() + 1; id < jobs_; ++id) together.arrive_and_drop();
+    }
     work(0);
     threads.clear();
+    if (failure_) std::rethrow_exception(failure_);
     out_.states = nr_states_;
     out_.unfolded = packing_.orbit(packing_.initial());
     for (const Worker& w : workers_) {

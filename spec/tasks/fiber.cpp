@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <utility>
 #include <vector>
@@ -63,7 +64,8 @@ struct Fiber::Impl {
     char* stack{};
     ucontext_t inside{}, outside{};
     bool begun{}, ended{}, abandoned{};
-    void* fake_stack{}; // ASan's
+    std::exception_ptr failure{}; // what left the body
+    void* fake_stack{};           // ASan's
     const void* outside_stack{};
     std::size_t outside_bytes{};
 
@@ -82,10 +84,21 @@ struct Fiber::Impl {
         if (from_outside) outside_stack = from, outside_bytes = bytes;
 #endif
     }
+    void go_in() {
+        void* fake = nullptr;
+        leave(&fake, stack + guard_bytes, stack_bytes);
+        swapcontext(&outside, &inside);
+        arrive(fake, false);
+    }
     static void enter(unsigned high, unsigned low) {
         auto* self = reinterpret_cast<Impl*>(static_cast<std::uintptr_t>(high) << 32 | low);
         self->arrive(nullptr, true);
-        self->body();
+        try {
+            self->body();
+        } catch (const Abandoned&) {
+        } catch (...) { // an exception cannot pass from one stack to the other
+            self->failure = std::current_exception();
+        }
         self->ended = true;
         self->leave(nullptr, self->outside_stack, self->outside_bytes);
         setcontext(&self->outside);
@@ -97,7 +110,7 @@ Fiber::Fiber(std::function<void()> body) : impl_(std::make_unique<Impl>()) { imp
 Fiber::~Fiber() {
     if (impl_->begun && !impl_->ended) {
         impl_->abandoned = true;
-        resume();
+        impl_->go_in();
     }
     if (impl_->stack) stacks().give(impl_->stack);
 }
@@ -116,10 +129,8 @@ void Fiber::resume() {
         makecontext(&f.inside, reinterpret_cast<void (*)()>(&Impl::enter), 2, static_cast<unsigned>(at >> 32),
                     static_cast<unsigned>(at));
     }
-    void* fake = nullptr;
-    f.leave(&fake, f.stack + guard_bytes, stack_bytes);
-    swapcontext(&f.outside, &f.inside);
-    f.arrive(fake, false);
+    f.go_in();
+    if (f.failure) std::rethrow_exception(std::exchange(f.failure, nullptr));
 }
 
 void Fiber::yield() {

@@ -13,14 +13,15 @@ public:
     // What yield() throws in a fiber that will not go on. The body must let it pass.
     struct Abandoned {};
 
-    // Does not run it yet. The body catches its own exceptions.
+    // Does not run it yet.
     explicit Fiber(std::function<void()> body);
     // Unwinds a body that has begun and not ended.
     ~Fiber();
     Fiber(const Fiber&) = delete;
     Fiber& operator=(const Fiber&) = delete;
 
-    // From outside: runs it until it yields or ends. Needs: !ended().
+    // From outside: runs it until it yields or ends. Needs: !ended(). An exception that leaves the body ends
+    // it and is thrown from here.
     void resume();
     // From inside: back to who resumed it. Not while an exception is being handled.
     void yield();

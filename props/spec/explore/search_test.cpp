@@ -173,3 +173,16 @@ TEST_CASE("the table is a set, however many threads fill it") {
     });
     CHECK(n == same.size());
 }
+
+TEST_CASE("an exception in a search, on any thread, ends it and reaches whoever asked") {
+    const Space s = named("hvo-walker");
+    const Graph g = graph_of(s, Symmetry::pool);
+    for (const unsigned jobs : {1u, 3u}) {
+        CHECK_THROWS_AS(
+            search(s, g, {.jobs = jobs, .progress = [](u64, u64) { throw std::runtime_error("no room"); }}),
+            std::runtime_error);
+        CHECK_THROWS_AS(
+            search(s, g, {.jobs = jobs, .stop = []() -> bool { throw std::runtime_error("no room"); }}),
+            std::runtime_error);
+    }
+}
