@@ -13,11 +13,11 @@
 namespace mmodel::symbolic {
 
 // HVO at rest. The view has, beside the answers:
-//   nr_pmds(), vpages() -> range of v, folios() -> range of k, frames() -> range of f,
+//   pmds() -> range of p, vpages() -> range of v, folios() -> range of k, frames() -> range of f,
 //   folio_at(v) -> k or -1; start(k), end(k): its vmemmap pages, as v.
 template <class B, class View, class Say>
 void pmd_invariant(const View& w, Say&& say) {
-    for (u64 p = 0; p < w.nr_pmds(); ++p) {
+    for (const u64 p : w.pmds()) {
         const B leaf = w.is_leaf(p);
         say("a PTE table is a page table of its own", leaf || w.has_table_of_its_own(p));
         say("what a leaf maps is as boot or hot-plug left it", !leaf || w.leaf_is_as_booted(p));

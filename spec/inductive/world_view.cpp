@@ -35,15 +35,17 @@ public:
             ++mappers_[p.value];
             if (const Pmd d = m_.pmd(pmd_of(v)); d.kind == Pmd::Kind::table) tables_.insert(d.pfn.value);
         }
+        std::set<u64> pmds;
+        for (const u64 v : vpages_) pmds.insert(pmd_of(v));
+        for (u64 d = 0; small_ && d * m_.geometry().ptrs_per_pte < all; ++d) pmds.insert(d);
+        pmds_.assign(pmds.begin(), pmds.end());
         frames.insert(tables_.begin(), tables_.end());
         for (u64 f = 0; small_ && f < m_.config().nr_frames(); ++f)
             if (m_.is_populated(Pfn{f})) frames.insert(f);
         frames_.assign(frames.begin(), frames.end());
     }
 
-    [[nodiscard]] u64 nr_pmds() const {
-        return small_ ? pmd_of(m_.geometry().vpage_of(Pfn{m_.config().nr_frames() - 1}).value) + 1 : 0;
-    }
+    [[nodiscard]] const std::vector<u64>& pmds() const { return pmds_; }
     [[nodiscard]] const std::vector<u64>& vpages() const { return vpages_; }
     [[nodiscard]] const std::vector<u64>& frames() const { return frames_; }
     [[nodiscard]] const std::vector<int>& folios() const { return folios_; }
@@ -159,12 +161,13 @@ private:
     const World& w_;
     const Machine& m_;
     bool small_;
-    std::vector<u64> vpages_, frames_;
+    std::vector<u64> pmds_, vpages_, frames_;
     std::vector<int> folios_;
     std::map<u64, u64> mappers_; // how many of the pages looked at map a frame
     std::set<u64> tables_;
 };
 
+// A place where a chunk may be is a chunk's id, or, behind these, addresses that are reserved for none.
 class PercpuView {
 public:
     explicit PercpuView(const World& w) : m_(w.machine()), p_(w.pcpu()) {
@@ -173,6 +176,9 @@ public:
                 chunks_.push_back(id);
         for (int cpu = 0; p_.booted && cpu < p_.nr_cpu_ids(); ++cpu)
             if (p_.is_possible(cpu)) cpus_.push_back(static_cast<u64>(cpu));
+        for (const VmapArea& a : m_.vmalloc().areas())
+            if (p_.booted && !a.lazy && !is_of_a_chunk(a)) orphans_.push_back(a.start);
+        for (u64 i = 0; i < orphans_.size(); ++i) chunks_.push_back(u64{p_.chunks.end_id()} + i);
         for (const u64 k : chunks_)
             for (const u64 u : cpus_)
                 for (u64 i = 0; i < nr_pages(); ++i)
@@ -203,13 +209,13 @@ public:
     }
     [[nodiscard]] bool names_chunk(u64 k, u64 u, u64 i) const {
         const Pte e = pte(k, u, i);
-        return !e.present() || m_.tag(e.pfn()) == pcpu::tag_of(static_cast<pcpu::ChunkId>(k));
+        return !e.present() || !is_live(k) || m_.tag(e.pfn()) == pcpu::tag_of(static_cast<pcpu::ChunkId>(k));
     }
-    [[nodiscard]] bool is_live(u64) const { return true; }
+    [[nodiscard]] bool is_live(u64 k) const { return k < p_.chunks.end_id(); }
     [[nodiscard]] bool is_populated(u64 k, u64 i) const {
-        return chunk(k).populated.test(static_cast<int>(i));
+        return is_live(k) && chunk(k).populated.test(static_cast<int>(i));
     }
-    [[nodiscard]] bool is_lazy(u64) const { return false; }
+    [[nodiscard]] bool is_lazy(u64) const { return false; } // addresses given back are no place
     [[nodiscard]] bool is_reserved(u64 k) const {
         for (const u64 u : cpus_) {
             const VmapArea* a = m_.vmalloc().area_at(at(k, u, 0));
@@ -229,20 +235,32 @@ public:
     }
     [[nodiscard]] bool populated_is_true() const {
         i64 nr = 0;
-        for (const u64 k : chunks_) nr += chunk(k).populated.count(0, static_cast<int>(nr_pages()));
+        for (const u64 k : chunks_)
+            if (is_live(k)) nr += chunk(k).populated.count(0, static_cast<int>(nr_pages()));
         const auto first =
             p_.booted ? pcpu::first_chunk_areas(p_.sizes, p_.layout.ai) : pcpu::FirstChunkAreas{};
         return p_.nr_populated == nr + static_cast<i64>(first.nr_populated);
     }
     [[nodiscard]] bool objects_are_true() const {
         return m_.tally.objects ==
-               static_cast<i64>(chunks_.size() * pcpu::objects_per_chunk + u64{!p_.pages.empty()});
+               static_cast<i64>((chunks_.size() - orphans_.size()) * pcpu::objects_per_chunk +
+                                u64{!p_.pages.empty()});
     }
     [[nodiscard]] bool has_no_lock() const { return !m_.is_locked(Lock::spin) && !m_.is_locked(Lock::mutex); }
 
 private:
     [[nodiscard]] const pcpu::Chunk& chunk(u64 k) const { return p_.chunks[static_cast<pcpu::ChunkId>(k)]; }
+    // One of its groups' areas.
+    [[nodiscard]] bool is_of_a_chunk(const VmapArea& a) const {
+        for (pcpu::ChunkId id = 0; id < p_.chunks.end_id(); ++id)
+            for (const u64 u : cpus_)
+                if (p_.chunks.is_live(id) && pcpu::Pcpu::is_vmalloc_addr(p_.chunks[id].base_addr) &&
+                    m_.vmalloc().area_at(at(id, u, 0)) == &a)
+                    return true;
+        return false;
+    }
     [[nodiscard]] Vmap at(u64 k, u64 cpu, u64 i) const {
+        if (!is_live(k)) return orphans_[k - p_.chunks.end_id()];
         return p_.chunk_vmap(chunk(k), static_cast<int>(cpu), static_cast<int>(i));
     }
     [[nodiscard]] Pte pte(u64 k, u64 cpu, u64 i) const { return m_.vmalloc().pte(at(k, cpu, i)); }
@@ -254,26 +272,38 @@ private:
     const Machine& m_;
     const pcpu::Pcpu& p_;
     std::vector<u64> chunks_, cpus_, frames_;
+    std::vector<Vmap> orphans_;
     std::map<u64, u64> mappers_;
 };
 
 } // namespace
 
-std::string broken_hvo_invariant(const World& w) {
+namespace {
+
+// Calls say(name, holds) for every conjunct.
+template <class Say>
+void say_all(const World& w, bool hvo, bool percpu, Say&& say) {
+    if (hvo) hvo_invariant<bool>(HvoView(w), say);
+    if (percpu && w.pcpu().booted) percpu_invariant<bool>(PercpuView(w), say);
+}
+
+std::string first_broken(const World& w, bool hvo, bool percpu) {
     std::string broken;
-    hvo_invariant<bool>(HvoView(w), [&](const char* name, bool holds) {
+    say_all(w, hvo, percpu, [&](const char* name, bool holds) {
         if (!holds && broken.empty()) broken = name;
     });
     return broken;
 }
 
-std::string broken_percpu_invariant(const World& w) {
-    std::string broken;
-    if (!w.pcpu().booted) return broken;
-    percpu_invariant<bool>(PercpuView(w), [&](const char* name, bool holds) {
-        if (!holds && broken.empty()) broken = name;
-    });
-    return broken;
+} // namespace
+
+std::string broken_hvo_invariant(const World& w) { return first_broken(w, true, false); }
+std::string broken_percpu_invariant(const World& w) { return first_broken(w, false, true); }
+
+std::map<std::string, u64> nr_conjuncts(const World& w) {
+    std::map<std::string, u64> nr;
+    say_all(w, true, true, [&](const char* name, bool) { ++nr[name]; });
+    return nr;
 }
 
 } // namespace mmodel::symbolic

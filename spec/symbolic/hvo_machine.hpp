@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <ranges>
 
 #include "model/hvo/operations.hpp"
 #include "spec/symbolic/paths.hpp"
@@ -78,6 +79,7 @@ struct HvoState {
 
     // ---- the view
     [[nodiscard]] u64 nr_pmds() const { return shape.nr_pmds; }
+    [[nodiscard]] auto pmds() const { return std::views::iota(u64{0}, nr_pmds()); }
     [[nodiscard]] std::vector<u64> vpages() const;
     [[nodiscard]] std::vector<u64> frames() const;
     [[nodiscard]] std::vector<int> folios() const;
