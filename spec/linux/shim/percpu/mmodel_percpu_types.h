@@ -46,7 +46,9 @@ static inline bool gfpflags_allow_blocking(gfp_t gfp)
 #define UINT_MAX  (2u * INT_MAX + 1)
 #define ULONG_MAX (~0ul)
 
-#define PAGE_SHIFT 12
+#ifndef PAGE_SHIFT
+#define PAGE_SHIFT 12 /* props/model/percpu/kernel_digest.sh has smaller pages, too */
+#endif
 #define PAGE_SIZE  (1ul << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 #define PMD_SHIFT  21
