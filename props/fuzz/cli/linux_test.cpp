@@ -57,6 +57,8 @@ TEST_CASE("an unknown generation and an unknown file exit 2 and say what is know
     check_refused({"run", "--tree", tree}, 2, "supported: 6.1 to 6.19");
     check_refused({"linux", "--tree", tree, "--file", "slab"}, 2,
                   "'slab'; known: hugetlb_vmemmap, percpu-vm, percpu");
+    check_refused({"linux", "--tree", tree, "--file", "perc"}, 2,
+                  "more than one file's name begins with 'perc'");
     const TempDir other;
     check_refused({"linux", "--tree", stand_in(other), "--file", "percpu"}, 2, "has no 'percpu'");
 }
@@ -87,7 +89,32 @@ TEST_CASE("no room for the compiler's output exits 3 and says where") {
     const TempDir dir;
     const Said s = run_mmodel({"linux", "--tree", stand_in(dir)}, {.env = {{"TMPDIR", "/proc"}}});
     CHECK(s.status == 3);
-    CHECK(has(s.err, "directory for the compiler's output"));
+    CHECK(has(s.err, "/proc: no directory can be made there for the compiled kernel file: No such file"));
+}
+
+TEST_CASE("a file is named by how its name begins, or hvo") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    for (const char* name : {"hvo", "huge", "hugetlb_vmemmap"})
+        CHECK(run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--file", name}).status == 1);
+    check_refused({"linux", "--tree", tree, "--file", "percpu-"}, 2, "has no 'percpu-vm'");
+}
+
+TEST_CASE("a tree whose file would end the command and start processes exits 1 with what it tried") {
+    for (const auto& [code, call] : {std::pair{"kill(getppid(), 9)", "kill()"}, {"fork()", "clone()"}}) {
+        const TempDir dir;
+        const std::string tree = stand_in(
+            dir,
+            std::string(
+                "#pragma GCC visibility push(default)\nint kill(int, int), getppid(void), fork(void);\n"
+                "#pragma GCC visibility pop\n__attribute__((constructor)) static void at_load(void) { ") +
+                code + "; }");
+        const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0"});
+        INFO(s.out + s.err);
+        CHECK(s.status == 1);
+        CHECK((has(s.out, std::string("the file calls the system, as no kernel code does: ") + call) ||
+               has(s.err, "caution")));
+    }
 }
 
 TEST_CASE("a tree whose file faults exits 1, is shown in five lines, and its kept trace shows it again") {

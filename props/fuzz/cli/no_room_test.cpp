@@ -91,8 +91,9 @@ TEST_CASE(
             if (!ran(s)) continue;
             INFO(args.front() << ": " << s.err);
             CHECK(s.status == 3);
-            CHECK((has(s.err, "cannot write the compiled kernel file there") ||
-                   has(s.err, "directory for the compiler's output")));
+            CHECK(has(s.err, p.at));
+            CHECK((has(s.err, "compiled kernel file cannot be written there: " + p.why) ||
+                   has(s.err, "no directory can be made there for the compiled kernel file: " + p.why)));
             CHECK_FALSE(has(s.err, "does not compile"));
             CHECK((args.front() == "linux" || has(s.out, "  cannot build\n")));
         }

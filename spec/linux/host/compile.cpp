@@ -143,14 +143,15 @@ std::string explain(std::string_view log, Ended e, const CompileLimits& limits) 
     return first + (name ? "\nthe shims in spec/linux/shim lack: " + shortened(*name) : "");
 }
 
-// Why nothing can be written into a directory, said with its name; empty: something can.
-std::string why_unwritable(const fs::path& dir) {
+// Why nothing can be written into a directory, said with its name; empty: something can. `why`: already
+// known.
+std::string why_unwritable(const fs::path& dir, int why) {
     const fs::path probe = dir / ("mmodel-probe-" + std::to_string(getpid()));
     const int fd = open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int why = fd < 0 ? errno : 0;
-    const std::vector<char> page(64 * 1024);
-    if (!why && write(fd, page.data(), page.size()) != static_cast<ssize_t>(page.size()))
-        why = errno ? errno : ENOSPC;
+    if (fd < 0 && !why) why = errno;
+    const std::vector<char> some(64 * 1024);
+    const ssize_t written = why ? 0 : write(fd, some.data(), some.size());
+    if (!why && written != static_cast<ssize_t>(some.size())) why = written < 0 ? errno : ENOSPC;
     if (fd >= 0) close(fd), unlink(probe.c_str());
     return why ? dir.string() + ": the compiled kernel file cannot be written there: " + std::strerror(why) +
                      " (TMPDIR names another directory)"
@@ -268,7 +269,9 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
     fs::remove(log, ec);
     if (!end.status && !end.too_long && fs::exists(object, ec)) return unit;
     // On a full disk not even the compiler's complaint may have found room.
-    if (const std::string why = why_unwritable(work_dir); !why.empty()) return std::unexpected(Problem{why});
+    const bool full = said.find(std::strerror(ENOSPC)) != said.npos;
+    if (const std::string why = why_unwritable(work_dir, full ? ENOSPC : 0); !why.empty())
+        return std::unexpected(Problem{why});
     return std::unexpected(Problem{tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
                                    " does not compile against the shims:\n" + explain(said, end, limits)});
 }
