@@ -59,6 +59,19 @@ std::expected<std::string, Failure> read_all(const std::string& path) {
     return text;
 }
 
+void add_note(Input& in, const std::string& note) { in.note += (in.note.empty() ? "" : "; ") + note; }
+
+// The sabotage that the header marks, if this mmodel has it.
+void resolve_mark(Input& in, u16 mark) {
+    if (!mark) return;
+    const auto s =
+        std::ranges::find(sabotage_names, mark, [](const SabotageName& n) { return sabotage_mark(n.name); });
+    if (s == std::end(sabotage_names))
+        return add_note(in, "its bytes 6..7 mark a sabotage that this mmodel does not have");
+    in.sabotage = s->sabotage;
+    in.trace.sabotage = s->name;
+}
+
 std::expected<Input, Failure> load_bytes(const std::string& path, std::span<const u8> bytes, bool raw) {
     const bool has_magic = looks_like_bytes(bytes);
     const auto version = version_of(bytes);
@@ -75,10 +88,12 @@ std::expected<Input, Failure> load_bytes(const std::string& path, std::span<cons
     in.trace = decode(bytes);
     const std::size_t body = bytes.size() - (version ? header_bytes : 0);
     if (body / record_bytes > max_decoded_ops)
-        in.note = fmt::format("only the first {} of {} records count", max_decoded_ops,
-                              grouped(body / record_bytes));
+        add_note(in, fmt::format("only the first {} of {} records count", max_decoded_ops,
+                                 grouped(body / record_bytes)));
     else if (body % record_bytes)
-        in.note = fmt::format("the last {} bytes are no whole record and do not count", body % record_bytes);
+        add_note(in,
+                 fmt::format("the last {} bytes are no whole record and do not count", body % record_bytes));
+    resolve_mark(in, sabotage_mark_in(bytes));
     return in;
 }
 

@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Concurrent tasks on the screen, and mmodel replay for traces that have them.
 #include <algorithm>
+#include <sstream>
 
 #include <fmt/format.h>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/fold.hpp"
 #include "fuzz/cli/replay.hpp"
+#include "fuzz/cli/wrap.hpp"
 #include "fuzz/ops/trace_case.hpp"
 
 namespace mmodel::cli {
 namespace {
 
-constexpr std::size_t width = 120;
+constexpr std::size_t width_in_a_pipe = 120;
 
 std::string text_of(const concurrent::Case& c, const concurrent::Done& d) {
     if (d.event) return print_event(*d.event);
     return "begins " + print_op(c.config.geometry, c.tasks[d.task][d.op_idx]);
-}
-
-// Runs of events that differ in a number only, in a task that nobody interrupts: a table being filled.
-bool continues(const concurrent::Done& a, const concurrent::Done& b) {
-    const auto is_private = [](const concurrent::Done& d) {
-        return d.event && d.event->kind == EventKind::set_pte_at && d.event->vpage == Vpage{~u64{0}};
-    };
-    return a.task == b.task && is_private(a) && is_private(b) && !b.violates;
 }
 
 Json replay_json(const Input& in, const concurrent::Case& c, const concurrent::Replayed& r, bool met) {
@@ -57,37 +52,46 @@ int minimize(const Input& in, const ReplayOptions& o, const concurrent::Case& c,
 } // namespace
 
 std::string show_columns(const concurrent::Case& c, const concurrent::Replayed& r) {
+    const std::size_t width = columns() ? columns() : width_in_a_pipe;
     const std::size_t column = (width - 5) / std::max<std::size_t>(c.tasks.size(), 1);
-    std::string out, head = "    ";
+    std::string head = "    ";
     for (std::size_t t = 0; t < c.tasks.size(); ++t)
         head += fmt::format("{:<{}}", fmt::format("task {}", t), column);
-    out = head.substr(0, head.find_last_not_of(' ') + 1) + "\n";
-    for (std::size_t i = 0; i < r.done.size(); ++i) {
-        const concurrent::Done& d = r.done[i];
-        std::size_t more = 0;
-        while (i + 1 < r.done.size() && continues(d, r.done[i + 1])) ++more, ++i;
-        std::string text = text_of(c, d);
-        if (more) text += fmt::format(" ... {} more", more);
-        if (text.size() >= column && d.task + 1 < c.tasks.size()) text = text.substr(0, column - 4) + "...";
-        out += fmt::format("{} {:{}}{}\n", d.violates ? ">>>" : "   ", "", d.task * column, text);
+    std::string out = head.substr(0, head.find_last_not_of(' ') + 1) + "\n";
+    std::vector<show::FoldLine> all;
+    for (const concurrent::Done& d : r.done)
+        all.push_back(
+            {text_of(c, d), fmt::format("{} {}", d.task, d.event ? name(d.event->where) : ""), d.violates});
+    for (const show::Folded& f : show::fold(all, 1)) {
+        const concurrent::Done& d = r.done[f.first];
+        const bool is_last = d.task + 1 == c.tasks.size();
+        const std::string text = f.count > 1 ? fmt::format("{} x {}", f.text, f.count) : f.text;
+        std::istringstream lines(wrapped(text, 2, is_last && !columns() ? 0 : column - 1));
+        std::string_view mark = d.violates ? ">>>" : "";
+        for (std::string line; std::getline(lines, line); mark = "")
+            out += fmt::format("{:<4}{:{}}{}\n", mark, "", d.task * column, line);
     }
     return out;
 }
 
 namespace {
 // The last line, as of any replay.
-void print_tasks_verdict(const Input& in, const concurrent::Replayed& r, bool met) {
+std::string tasks_verdict(const Input& in, const concurrent::Replayed& r, bool met) {
     const std::string ran =
         fmt::format("{}, {}", plural(in.trace.tasks.nr_ops.size(), "task"), plural(r.done.size(), "step"));
     const std::string wanted = in.expect ? std::string(spec::fact(*in.expect).name) : "ok";
-    if (!r.violation && met)
-        fmt::print("\nholds: {}\n", ran);
-    else if (!r.violation)
-        fmt::print("\nnot as expected: the trace says {}, and nothing was broken ({})\n", wanted, ran);
-    else if (met)
-        fmt::print("as expected: the model broke {} ({})\n", wanted, ran);
-    else
-        fmt::print("violates: the model broke {} ({})\n  expected  {}\n", name_of(*r.violation), ran, wanted);
+    if (!r.violation && met) return "holds: " + ran;
+    if (!r.violation)
+        return fmt::format("not as expected: the trace says {}, and nothing was broken ({})", wanted, ran);
+    if (met) return fmt::format("as expected: the model broke {} ({})", wanted, ran);
+    return fmt::format("violates: the model broke {} ({})", name_of(*r.violation), ran);
+}
+
+void print_tasks_verdict(const Input& in, const concurrent::Replayed& r, bool met) {
+    if (!r.violation) fmt::print("\n");
+    print_wrapped(tasks_verdict(in, r, met), 2);
+    if (!r.violation || met) return;
+    fmt::print("{}", labelled("expected", in.expect ? spec::fact(*in.expect).name : "ok", 10));
 }
 } // namespace
 
@@ -105,13 +109,15 @@ int replay_tasks(const Input& in, const ReplayOptions& o) {
     if (r.violation) violations.push_back(*r.violation);
     const bool met = expectation_met(in, violations);
     if (o.json) return print_json(replay_json(in, c, r, met)), met ? exit_holds : exit_violation;
-    fmt::print("{}: {}{}\n", in.name, print_config(c.config),
-               in.trace.sabotage.empty() ? "" : ", sabotage " + in.trace.sabotage);
-    for (const Op& op : c.before) fmt::print("    first  {}\n", print_op(c.config.geometry, op));
+    print_wrapped(fmt::format("{}: {}{}", in.name, print_config(c.config),
+                              in.trace.sabotage.empty() ? "" : ", sabotage " + in.trace.sabotage),
+                  2);
+    for (const Op& op : c.before) print_wrapped("    first  " + print_op(c.config.geometry, op), 11);
     fmt::print("{}", show_columns(c, r));
     if (r.violation)
-        fmt::print("\n{}\n  \"{}\"\n  found   {}\n", name_of(*r.violation), meaning(*r.violation),
-                   r.violation->detail);
+        fmt::print("\n{}\n{}\n{}", name_of(*r.violation),
+                   wrapped(fmt::format("  \"{}\"", meaning(*r.violation)), 3),
+                   labelled("found", r.violation->detail, 8));
     print_tasks_verdict(in, r, met);
     return met ? exit_holds : exit_violation;
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/wrap.hpp"
 #include "fuzz/ops/trace_case.hpp"
 
 namespace mmodel::cli {
@@ -94,9 +95,11 @@ void print_row(const ConcurrentOptions& o, const Named& n, const concurrent::Exp
 void print_found(const Named& n, const concurrent::Found& f) {
     Trace t = mmodel::trace_of(f.what, f.schedule);
     t.expect = name_of(f.violation);
-    fmt::print("\n{}: {}\n  \"{}\"\n  found  {}: {}\n", n.name, name_of(f.violation), meaning(f.violation),
-               kind_of(f), f.violation.detail);
-    if (!f.what.before.empty()) fmt::print("  first  {}\n", one_line(f.what.config.geometry, f.what.before));
+    fmt::print("\n{}: {}\n{}\n{}", n.name, name_of(f.violation),
+               wrapped(fmt::format("  \"{}\"", meaning(f.violation)), 3),
+               labelled("found", fmt::format("{}: {}", kind_of(f), f.violation.detail), 7));
+    if (!f.what.before.empty())
+        fmt::print("{}", labelled("first", one_line(f.what.config.geometry, f.what.before), 7));
     if (!f.what.tasks.empty()) fmt::print("{}", show_columns(f.what, concurrent::replay(f.what, f.schedule)));
     fmt::print("  again  {}\n", replay_command(t));
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/cli/wrap.hpp"
+
 namespace mmodel::cli {
 
 std::string_view name_of(const spec::Violation& v) { return spec::fact(v.inv).name; }
@@ -15,28 +17,38 @@ std::string one_line(const Geometry& g, const std::vector<Op>& ops) {
 }
 
 std::string replay_command(const Trace& t, const std::filesystem::path& tree) {
-    std::string text = print_trace(t), escaped;
-    for (const char c : text) escaped += c == '\n' ? "\\n" : std::string{c};
-    const std::string to = tree.empty() ? "" : " --tree " + shell_quoted(tree.string());
-    return fmt::format("printf '{}' | {} replay -{}", escaped, shell_quoted(program), to);
+    return fmt::format("{} | {} replay -{}", printf_words(print_trace(t)), this_command(), tree_words(tree));
+}
+
+std::string replay_command(const std::filesystem::path& file, const std::filesystem::path& tree) {
+    return fmt::format("{} replay {}{}", this_command(), path_word(file), tree_words(tree));
+}
+
+std::string where_text(const spec::Violation& v) {
+    return v.where.empty() ? "after the operation, at rest"
+                           : fmt::format("{}(), event {}: {}", v.where, v.event_idx, v.event);
 }
 
 std::string five_lines(const FindingText& f) {
     const spec::Violation& v = f.violation;
-    const std::string where = v.where.empty()
-                                  ? "after the operation, at rest"
-                                  : fmt::format("{}(), event {}: {}", v.where, v.event_idx, v.event);
-    return fmt::format("{}: {}\n  where  {}: {}\n  found  {}\n  trace  {}: {}\n  again  {}\n", name_of(v),
-                       meaning(v), f.subject, where, v.detail.empty() ? "-" : v.detail,
-                       print_config(f.trace.config), one_line(f.trace.config.geometry, f.trace.ops),
-                       f.command);
+    const std::string ops = one_line(f.trace.config.geometry, f.trace.ops);
+    return wrapped(fmt::format("{}: {}", name_of(v), meaning(v)), 2) + "\n" +
+           labelled("where", fmt::format("{}: {}", f.subject, where_text(v)), 7) +
+           labelled("found", v.detail.empty() ? "-" : v.detail, 7) +
+           labelled("trace", fmt::format("{}: {}", print_config(f.trace.config), ops), 7) + "  again  " +
+           f.command + "\n";
 }
 
-Json violation_json(const spec::Violation& v, const Trace& t) {
-    return {{"invariant", name_of(v)},
-            {"meaning", meaning(v)},
-            {"operations", t.ops.size()},
-            {"trace", print_trace(t)}};
+Json violation_json(const spec::Violation& v) {
+    Json out{{"invariant", name_of(v)}, {"meaning", meaning(v)}, {"found", v.detail}};
+    if (!v.where.empty()) out.update({{"event", v.event_idx}, {"what", v.event}, {"function", v.where}});
+    return out;
+}
+
+Json violation_json(const spec::Violation& v, const Trace& t, const std::filesystem::path& tree) {
+    Json out = violation_json(v);
+    out.update({{"operations", t.ops.size()}, {"trace", print_trace(t)}, {"again", replay_command(t, tree)}});
+    return out;
 }
 
 } // namespace mmodel::cli

@@ -103,11 +103,7 @@ Json change_json(const show::Change& c) {
 
 Json violations_json(const std::vector<spec::Violation>& violations) {
     Json out = Json::array();
-    for (const spec::Violation& v : violations) {
-        Json one{{"invariant", name_of(v)}, {"meaning", meaning(v)}, {"found", v.detail}};
-        if (!v.where.empty()) one.update({{"event", v.event_idx}, {"what", v.event}, {"function", v.where}});
-        out.push_back(std::move(one));
-    }
+    for (const spec::Violation& v : violations) out.push_back(violation_json(v));
     return out;
 }
 
@@ -239,12 +235,16 @@ Trace trace_of(const bench::Finding& f) {
 
 Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
     Json j = linux_json(tree, r.tree.version, r.tree.file);
-    j.update({{"operations", r.operations},
+    j.update({{"source", r.tree.source}, // the file's hash
+              {"operations", r.operations},
               {"events", r.events},
               {"seconds", r.seconds},
               {"verdict", r.findings.empty() ? "holds" : "violates"}});
     Json violations = Json::array();
-    for (const bench::Finding& f : r.findings) violations.push_back(violation_json(f.violation, trace_of(f)));
+    for (const bench::Finding& f : r.findings) {
+        violations.push_back(violation_json(f.violation, trace_of(f), tree));
+        violations.back()["seen"] = f.seen;
+    }
     j["violations"] = std::move(violations);
     return j;
 }

@@ -11,6 +11,7 @@
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/trees.hpp"
+#include "fuzz/cli/wrap.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -23,19 +24,20 @@ fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::F
 }
 
 void print_head(const bench::Report& r, const LinuxOptions& o) {
-    std::string defines;
-    for (const std::string& d : r.tree.defines) defines += " " + d;
-    fmt::print("Linux {}, {} in {}\n", r.tree.version, r.tree.file, o.tree);
+    const auto print = [](std::string_view label, std::string_view text) {
+        fmt::print("{}", labelled(label, text, 9));
+    };
+    print_wrapped(fmt::format("Linux {}, {} in {}", r.tree.version, r.tree.file, o.tree), 2);
     if (r.tree.name == "hugetlb_vmemmap")
-        fmt::print("  shape    {} calls; list calls: {}; nr_memmap_pages: {}\n", r.tree.shape,
-                   r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no");
-    if (!defines.empty()) fmt::print("  shims   {}\n", defines);
-    fmt::print("  ran      {}, {} ({}), {} ({}) in {:.1f} s\n", plural(r.sequences, "sequence"),
-               plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
-               plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds);
+        print("shape", fmt::format("{} calls; list calls: {}; nr_memmap_pages: {}", r.tree.shape,
+                                   r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no"));
+    if (!r.tree.defines.empty()) print("shims", fmt::format("{}", fmt::join(r.tree.defines, " ")));
+    print("ran", fmt::format("{}, {} ({}), {} ({}) in {:.1f} s", plural(r.sequences, "sequence"),
+                             plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
+                             plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds));
     const std::string verdict =
         r.findings.empty() ? "holds" : "violates " + plural(r.findings.size(), "invariant");
-    fmt::print("  verdict  {}\n", r.sequences ? verdict : "none: nothing ran");
+    print("verdict", r.sequences ? verdict : "none: nothing ran");
 }
 
 void print_findings(const bench::Report& r, const LinuxOptions& o) {
@@ -43,17 +45,13 @@ void print_findings(const bench::Report& r, const LinuxOptions& o) {
     for (const bench::Finding& f : r.findings) {
         const Trace t = trace_of(f);
         const std::string again =
-            o.keep.empty() ? replay_command(t, o.tree)
-                           : fmt::format("{} replay {} --tree {}", shell_quoted(program),
-                                         shell_quoted(kept_path(o, r, f).string()), shell_quoted(o.tree));
+            o.keep.empty() ? replay_command(t, o.tree) : replay_command(kept_path(o, r, f), o.tree);
         fmt::print("\n{}  seen   {}\n", five_lines({f.violation, subject, t, again}), plural(f.seen, "time"));
     }
 }
 
 // Keeps every trace; one that cannot be written goes to the terminal.
 int keep_traces(const bench::Report& r, const LinuxOptions& o) {
-    std::error_code ec;
-    fs::create_directories(o.keep, ec);
     int status = exit_holds;
     for (const bench::Finding& f : r.findings) {
         const std::string text = print_trace(trace_of(f));
@@ -120,6 +118,8 @@ int check_linux(const LinuxOptions& o) {
         chosen.push_back(*one);
     }
     if (chosen.empty()) return complain(tree->judged_by(*file).error());
+    if (!o.keep.empty())
+        if (const auto why = why_not_a_place(o.keep)) return complain(Failure{*why, exit_environment});
     int worst = exit_holds;
     for (const bench::Tree& one : chosen) {
         if (interrupted()) break;

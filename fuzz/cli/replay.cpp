@@ -209,6 +209,8 @@ bool expectation_met(const Input& in, const std::vector<spec::Violation>& violat
 
 int replay(const ReplayOptions& o) {
     if (o.minimize && o.files.size() != 1) return complain(Failure{"--minimize takes one FILE"});
+    if (!o.out.empty())
+        if (const auto why = why_not_writable(o.out)) return complain(Failure{*why, exit_environment});
     WorkDir work;
     Units units(o.tree, work);
     const auto screen = o.dot ? dot_screen(o) : o.json ? json_screen() : text_screen(o);

@@ -133,7 +133,8 @@ void report(Job& job, const explore::Space& s, const explore::Explored& e) {
         {grouped(e.rests), grouped(e.states), grouped(e.transitions), e.complete ? "all states" : e.cut_by},
         e.found.empty() ? "holds" : fmt::format("violates {}", e.found.size())};
     for (const explore::Finding& f : e.found)
-        row.beneath.push_back(fmt::format("violates {}; see {} explore --space {}", f.name, program, s.name));
+        row.beneath.push_back(
+            fmt::format("violates {}; see {} explore --space {}", f.name, this_command(), s.name));
     job.add_row(std::move(row));
 }
 
@@ -200,8 +201,7 @@ std::vector<std::string> names(const Comparison& c) {
 std::string command_for(const bench::Finding& f, const Comparison& c, const fs::path& tree) {
     const auto r = std::ranges::find(c.confirmed, f.violation.inv, &Record::inv);
     if (r == c.confirmed.end()) return replay_command(trace_of(f), tree);
-    return fmt::format("{} replay {} --tree {}   (recorded)", shell_quoted(program),
-                       shell_quoted(fs::proximate(r->path).string()), shell_quoted(tree.string()));
+    return replay_command(r->path, tree);
 }
 
 void report(Job& job, const fs::path& tree, const bench::Report& r) {

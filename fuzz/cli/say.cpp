@@ -7,6 +7,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "fuzz/cli/long_work.hpp"
@@ -51,6 +54,42 @@ std::optional<std::string> write_file(const std::filesystem::path& path, std::st
     return std::nullopt;
 }
 
+namespace {
+
+// Writes a new file as large as a trace may be small, and removes it: 0, or errno.
+int try_new_file(const std::filesystem::path& path) {
+    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return errno;
+    const std::string page(4096, '#');
+    const ssize_t n = write(fd, page.data(), page.size());
+    const int error = n < 0 ? errno : n == static_cast<ssize_t>(page.size()) ? 0 : ENOSPC;
+    close(fd);
+    return unlink(path.c_str()) == 0 ? error : errno;
+}
+
+int try_to_open(const std::filesystem::path& path) {
+    const int fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return errno == ENXIO ? 0 : errno; // a FIFO that nobody reads yet
+    return close(fd), 0;
+}
+
+} // namespace
+
+std::optional<std::string> why_not_writable(const std::filesystem::path& path) {
+    int error = try_new_file(path);
+    if (error == EEXIST) error = try_to_open(path);
+    if (!error) return std::nullopt;
+    return fmt::format("cannot write '{}': {}", path.string(), std::strerror(error));
+}
+
+std::optional<std::string> why_not_a_place(const std::filesystem::path& dir) {
+    std::error_code ec;
+    std::filesystem::create_directories(dir, ec);
+    const int error = ec ? ec.value() : try_new_file(dir / fmt::format(".mmodel-{}", getpid()));
+    if (!error) return std::nullopt;
+    return fmt::format("cannot write in '{}': {}", dir.string(), std::strerror(error));
+}
+
 void print_json(const Json& j) { fmt::print("{}\n", j.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 int end(int status) {
@@ -76,15 +115,11 @@ std::string plural(u64 n, std::string_view noun) {
     return fmt::format("{} {}{}", grouped(n), noun, n == 1 ? "" : "s");
 }
 
-std::string shell_quoted(std::string_view text) {
-    const auto is_plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::strchr("_-./=+:,@", c);
-    };
-    if (!text.empty() && std::ranges::all_of(text, is_plain)) return std::string(text);
-    std::string out = "'";
-    for (const char c : text) out += c == '\'' ? "'\\''" : std::string{c};
-    return out + "'";
+// Without a slash the shell found us in $PATH, and will again.
+std::string this_command() { return program.contains('/') ? path_word(program) : shell_quoted(program); }
+
+std::string tree_words(const std::filesystem::path& tree) {
+    return tree.empty() ? "" : " --tree " + path_word(tree);
 }
 
 } // namespace mmodel::cli

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fuzz/campaign/input.hpp"
+#include "fuzz/ops/shell.hpp"
 #include "spec/linux/host/bench.hpp"
 
 namespace mmodel::cli {
@@ -31,6 +32,11 @@ void print_json(const Json& j);
 
 // Writes a whole file; if that cannot be done, says why.
 [[nodiscard]] std::optional<std::string> write_file(const std::filesystem::path& path, std::string_view text);
+// Why a file of that name could not be written, before there is anything to write; what is there stays as it
+// is.
+[[nodiscard]] std::optional<std::string> why_not_writable(const std::filesystem::path& path);
+// The same of files in a directory, which is made if it is not there.
+[[nodiscard]] std::optional<std::string> why_not_a_place(const std::filesystem::path& dir);
 
 // The status to exit with. If there was a Ctrl-C, ends as one does, so that a shell sees it.
 int end(int status);
@@ -40,6 +46,9 @@ int end(int status);
 // "12,345 events/s", "-" if there was no time
 [[nodiscard]] std::string rate(u64 n, std::string_view noun, double seconds);
 [[nodiscard]] std::string plural(u64 n, std::string_view noun);
-[[nodiscard]] std::string shell_quoted(std::string_view text);
+
+// This command as a word for the shell, and " --tree DIR" (nothing without one), for commands to copy.
+[[nodiscard]] std::string this_command();
+[[nodiscard]] std::string tree_words(const std::filesystem::path& tree);
 
 } // namespace mmodel::cli

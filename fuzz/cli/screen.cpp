@@ -111,7 +111,7 @@ private:
                       change_indent + (own == line.npos ? 0 : own) + 2);
     }
     static void print_labelled(std::string_view label, std::string_view text, std::size_t label_width = 10) {
-        print_wrapped(fmt::format("  {:<{}}{}", label, label_width, text), label_width + 2);
+        fmt::print("{}", labelled(label, text, label_width));
     }
 
     static void print_violation(const spec::Violation& v) {
@@ -131,14 +131,10 @@ private:
         print_wrapped(verdict_text(v, ran), 2);
         if (v.met || v.violations.empty()) return;
         if (in_->expect) print_labelled("expected", in_->trace.expect);
-        const std::string tree = options_.tree.empty() ? "" : " --tree " + shell_quoted(options_.tree);
-        const std::string file = file_to_name();
-        fmt::print("  again     {}\n",
-                   file.empty() ? replay_command(in_->trace, options_.tree)
-                                : fmt::format("{} replay {}{}", shell_quoted(program), file, tree));
-        if (!file.empty())
-            fmt::print("  keep      {} replay {}{} --minimize -o {}\n", shell_quoted(program), file, tree,
-                       suggested_place(v));
+        const bool named = in_->name != "standard input";
+        const std::string command = named ? replay_file() : replay_command(in_->trace, options_.tree);
+        fmt::print("  again     {}\n", command);
+        if (named) fmt::print("  keep      {} --minimize -o {}\n", command, suggested_place(v));
     }
 
     [[nodiscard]] std::string verdict_text(const Verdict& v, const std::string& ran) const {
@@ -150,19 +146,20 @@ private:
                            subject_, v.met ? in_->trace.expect : name_of(v.violations.front()), v.op_idx,
                            ran);
     }
-    // A kernel's violations are findings of that kernel; the model's belong in the corpus.
+    // A kernel's violations are findings of that kernel; the model's belong in the corpus, if there is one.
     [[nodiscard]] std::string suggested_place(const Verdict& v) const {
         const std::string name = fmt::format("{}.trace", name_of(v.violations.front()));
-        if (!options_.tree.empty()) return name;
+        const std::filesystem::path corpus = MMODEL_CORPUS_DIR;
+        std::error_code ec;
+        if (!options_.tree.empty() || !std::filesystem::is_directory(corpus, ec)) return name;
         const auto all_belong_to = [&](Subsystem s) {
             return std::ranges::all_of(in_->trace.ops, [&](const Op& op) { return belongs(op.kind, s); });
         };
-        if (all_belong_to(Subsystem::hvo)) return "corpus/hvo/" + name;
-        return (all_belong_to(Subsystem::percpu) ? "corpus/percpu/" : "corpus/mixed/") + name;
+        if (all_belong_to(Subsystem::hvo)) return path_word(corpus / "hvo" / name);
+        return path_word(corpus / (all_belong_to(Subsystem::percpu) ? "percpu" : "mixed") / name);
     }
-    [[nodiscard]] std::string file_to_name() const {
-        const bool named = in_->name != "standard input";
-        return named ? (options_.raw_bytes ? "--bytes " : "") + shell_quoted(in_->name) : "";
+    [[nodiscard]] std::string replay_file() const {
+        return replay_command(in_->name, options_.tree) + (options_.raw_bytes ? " --bytes" : "");
     }
 
     ReplayOptions options_;

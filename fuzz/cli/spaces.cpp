@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/wrap.hpp"
 #include "spec/explore/explore.hpp"
 
 namespace mmodel::cli {
@@ -76,27 +77,28 @@ bool is_replayable(const Trace& t, const Setting& s) {
 
 void print_finding(const Space& s, const Finding& f, const Setting& setting) {
     const Trace t = trace_of(s, f, setting.options.sabotage);
-    fmt::print("\n{}: {}\n", f.name, f.sentence);
+    fmt::print("\n{}\n", wrapped(fmt::format("{}: {}", f.name, f.sentence), 2));
     if (f.steps.empty()) {
         const spec::Violation& v = f.violation;
-        fmt::print("  where  {}\n", v.where.empty()
-                                        ? "after the operation, at rest"
-                                        : fmt::format("{}(), event {}: {}", v.where, v.event_idx, v.event));
-        fmt::print("  found  {}\n", v.detail.empty() ? "-" : v.detail);
+        fmt::print("{}{}", labelled("where", where_text(v), 7),
+                   labelled("found", v.detail.empty() ? "-" : v.detail, 7));
     } else {
         fmt::print("  steps  from boot, the shortest way:\n");
         for (std::size_t i = 0; i < f.steps.size(); ++i)
-            fmt::print("  {} {:>3}  {}\n", i + 1 == f.steps.size() ? ">>>" : "   ", i, f.steps[i]);
+            print_wrapped(
+                fmt::format("  {} {:>3}  {}", i + 1 == f.steps.size() ? ">>>" : "   ", i, f.steps[i]), 11);
     }
     fmt::print("  seen   {} in {}\n", plural(f.seen, "time"), s.name);
-    fmt::print("  trace  {}: {}\n", print_config(t.config), one_line(t.config.geometry, t.ops));
-    if (is_replayable(t, setting))
-        fmt::print("  again  {}\n", replay_command(t));
-    else
-        fmt::print("  again  {} explore --space {}{}  (the operations alone do not show it: it matters when "
-                   "the hardware acts)\n",
-                   shell_quoted(program), s.name,
-                   setting.options.sabotage.empty() ? "" : " --sabotage " + setting.options.sabotage);
+    fmt::print(
+        "{}", labelled("trace",
+                       fmt::format("{}: {}", print_config(t.config), one_line(t.config.geometry, t.ops)), 7));
+    if (is_replayable(t, setting)) return fmt::print("  again  {}\n", replay_command(t));
+    const std::string broken =
+                          setting.options.sabotage.empty() ? "" : " --sabotage " + setting.options.sabotage,
+                      tlbs = setting.options.tlbs ? fmt::format(" --tlbs {}", setting.options.tlbs) : "";
+    fmt::print("{}  again  {} explore --space {}{}{}\n",
+               labelled("note", "the operations alone do not show it: it matters when the hardware acts", 7),
+               this_command(), s.name, broken, tlbs);
 }
 
 void print_head() {

@@ -60,4 +60,8 @@ std::string wrapped(std::string_view line, std::size_t hang, std::size_t width) 
 
 void print_wrapped(std::string_view line, std::size_t hang) { fmt::print("{}\n", wrapped(line, hang)); }
 
+std::string labelled(std::string_view label, std::string_view text, std::size_t label_width) {
+    return wrapped(fmt::format("  {:<{}}{}", label, label_width, text), label_width + 2) + "\n";
+}
+
 } // namespace mmodel::cli

@@ -20,4 +20,8 @@ namespace mmodel::cli {
 // wrapped(), to standard output, with its line end.
 void print_wrapped(std::string_view line, std::size_t hang);
 
+// "  found   what was found", wrapped beside its label, with its line end. `label_width`: with the space
+// behind.
+[[nodiscard]] std::string labelled(std::string_view label, std::string_view text, std::size_t label_width);
+
 } // namespace mmodel::cli

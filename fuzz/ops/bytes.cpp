@@ -11,7 +11,7 @@ namespace mmodel {
 namespace {
 
 constexpr std::array<u8, 4> magic{'M', 'M', 'O', 'D'};
-constexpr std::size_t version_at = 4, geometry_at = 5;
+constexpr std::size_t version_at = 4, geometry_at = 5, mark_at = 6;
 
 // None has bbm=1: there HVO breaks an invariant by what it is (corpus/hvo/arm64_break_before_make), and
 // whoever fuzzed that row would find nothing else.
@@ -177,6 +177,25 @@ bool looks_like_bytes(std::span<const u8> bytes) {
 std::optional<u8> version_of(std::span<const u8> bytes) {
     if (!looks_like_bytes(bytes) || bytes.size() < header_bytes) return std::nullopt;
     return bytes[version_at];
+}
+
+// FNV-1a, folded to 16 bits.
+u16 sabotage_mark(std::string_view name) {
+    u32 h = 2166136261;
+    for (const char c : name) h = (h ^ static_cast<u8>(c)) * 16777619;
+    const auto mark = static_cast<u16>(h >> 16 ^ h);
+    return mark ? mark : 1;
+}
+
+void mark_sabotage(std::span<u8> bytes, std::string_view name) {
+    const u16 mark = sabotage_mark(name);
+    bytes[mark_at] = static_cast<u8>(mark);
+    bytes[mark_at + 1] = static_cast<u8>(mark >> 8);
+}
+
+u16 sabotage_mark_in(std::span<const u8> bytes) {
+    if (version_of(bytes) != bytes_version) return 0;
+    return static_cast<u16>(bytes[mark_at] | bytes[mark_at + 1] << 8);
 }
 
 std::array<u8, header_bytes> encode_header(u8 row) {

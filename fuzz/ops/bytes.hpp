@@ -3,7 +3,8 @@
 // machine; what encode() wrote decodes to what it was. A contract: opcodes, offsets and table rows are never
 // renumbered.
 //
-//   header, 8 bytes    0..3 "MMOD"   4 version (1)   5 geometry, a row of fuzz_configs()   6..7 zero
+//   header, 8 bytes    0..3 "MMOD"   4 version (1)   5 geometry, a row of fuzz_configs()
+//                      6..7 zero, or the mark of a sabotage: how the model was broken when this was found
 //   record, 16 bytes   0 kind   1 folio   2 size   3 from (low 4 bits), on (bit 4)   4 nid   5 walker
 //                      6..7 folios   8..11 page   12..13, 14..15 faults (n + 1; 0: none); little-endian
 //   ... of percpu        0 kind   1 area or chunk   2 align or atom   3 on, atomic, again, paged (bit 4)
@@ -14,8 +15,8 @@
 //                      pcpu_boot                    4..6 static   7..8 reserved / 2   9..11 dyn
 //                      align, atom: 0 is 0, 1 to 32 are 1, 2, 4, ... 2G, 224 to 255 are 0 to 31
 //
-// Without the magic there is no header: row 0, records from byte 0. Of a trace, `sabotage` and `expect` have
-// no bytes.
+// Without the magic there is no header: row 0, records from byte 0. Of a trace, `expect` has no bytes;
+// `sabotage` has those of its mark, which decode() and encode() leave to whoever reports a finding.
 #pragma once
 
 #include <array>
@@ -23,6 +24,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fuzz/ops/trace.hpp"
@@ -59,6 +61,13 @@ using Record = std::array<u8, record_bytes>;
 // operations, or one that a record cannot hold (a fault past max_byte_fault, a page past the largest folio, a
 // request past twice the largest that percpu serves, an odd alignment past 31, an atom past max_byte_atom).
 [[nodiscard]] std::expected<std::vector<u8>, std::string> encode(const Trace& trace);
+
+// A sabotage's mark: a hash of its name, never 0.
+[[nodiscard]] u16 sabotage_mark(std::string_view name);
+// Puts it into the header. Needs: bytes that encode() made.
+void mark_sabotage(std::span<u8> bytes, std::string_view name);
+// The mark in the header; 0: none, or no header of version 1.
+[[nodiscard]] u16 sabotage_mark_in(std::span<const u8> bytes);
 
 // encode() for whom a folded value will do: the parts, unchecked.
 [[nodiscard]] std::array<u8, header_bytes> encode_header(u8 row);

@@ -11,7 +11,7 @@ usage: dev-fuzz.sh NAME [--seconds N] [--jobs N] [--engine libfuzzer|afl] [--asa
   --jobs    processes that fuzz side by side; default 1
   --asan    under the address and undefined behaviour sanitizers, at about half the speed (libfuzzer)
 Seeds are the traces of corpus/. Inputs worth keeping stay in build/fuzz/corpus/NAME, findings in build/fuzz/artifacts:
-<invariant>.trace is minimal, for `mmodel replay`; <invariant>.bytes is the input it comes from. An invariant found once in a run
+<invariant>.trace is minimal, <invariant>.bytes what ran of <invariant>.input, which the engine made; `mmodel replay` takes the first two. An invariant found once in a run
 is allowed in the rest of it, as are those in MMODEL_ALLOW (names with commas between them).
 Exit: 0 nothing new, 1 something that MMODEL_ALLOW does not name, 2 usage, 3 something of the environment is missing.
 END
@@ -89,7 +89,7 @@ note_finding() {   # LOG DIR
         echo "$inv" >>"$state/allow"
     done <<<"$invs"
     for f in "$2"/crash-*; do
-        [[ ! -e $f ]] || mv "$f" "$artifacts/$(tail -n 1 <<<"$invs").bytes" || true
+        [[ ! -e $f ]] || mv "$f" "$artifacts/$(tail -n 1 <<<"$invs").input" || true
     done
 }
 
@@ -229,8 +229,8 @@ if [[ -z $found ]]; then
 fi
 say "new findings: $(wc -l <<<"$found")"
 while read -r f; do
-    if [[ -e $artifacts/$f.trace ]]; then say "  $f    build/release/bin/mmodel replay $artifacts/$f.trace"
-    elif [[ -e $artifacts/$f ]]; then say "  $f    build/release/bin/mmodel replay --bytes $artifacts/$f"
+    if [[ -e $artifacts/$f.trace ]]; then say "  $f    $PWD/build/release/bin/mmodel replay $PWD/$artifacts/$f.trace"
+    elif [[ -e $artifacts/$f ]]; then say "  $f    $PWD/build/release/bin/mmodel replay --bytes $PWD/$artifacts/$f"
     else say "  $f    see above"; fi
 done <<<"$found"
 exit 1

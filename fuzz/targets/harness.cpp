@@ -6,16 +6,26 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <vector>
 
 #include "fuzz/ops/bytes.hpp"
+#include "fuzz/ops/shell.hpp"
 #include "fuzz/ops/shrink.hpp"
 #include "spec/judge/check.hpp"
 
 namespace mmodel::harness {
 namespace {
 
-constexpr const char* replay = "build/release/bin/mmodel replay ";
+// The command beside us or in the release build, with its whole path, so that it runs from any directory.
+std::string replay() {
+    namespace fs = std::filesystem;
+    std::error_code ec;
+    const fs::path here = fs::read_symlink("/proc/self/exe", ec).parent_path(); // build/<preset>/bin
+    for (const fs::path& p : {here / "mmodel", here.parent_path().parent_path() / "release/bin/mmodel"})
+        if (!ec && fs::exists(p, ec)) return path_word(p) + " replay ";
+    return "mmodel replay ";
+}
 
 std::size_t index(spec::Inv i) { return static_cast<std::size_t>(i); }
 std::string name_of(const spec::Violation& v) { return std::string(spec::fact(v.inv).name); }
@@ -50,13 +60,6 @@ std::string where(const spec::Violation& v) {
     return v.where + "(), event " + std::to_string(v.event_idx) + ": " + v.event;
 }
 
-// A text as an argument of the shell's printf, which both dash and bash read.
-std::string as_printf(std::string_view text) {
-    std::string out = "printf '";
-    for (const char c : text) out += c == '\n' ? "\\n" : std::string{c};
-    return out + "'";
-}
-
 Settings& settings() {
     static Settings s;
     return s;
@@ -75,6 +78,9 @@ void say(const std::string& text) {
 // The trace goes to the terminal whatever becomes of the file.
 [[noreturn]] void abort_on(Found found) {
     const u64 nr_ops = found.trace.ops.size();
+    if (!settings().artifacts.empty())
+        if (const auto bytes = write_bytes(found, settings().artifacts); !bytes)
+            say("mmodel: " + bytes.error() + "\n");
     const Found least = minimal(std::move(found));
     const auto file = settings().artifacts.empty() ? std::expected<std::string, std::string>{""}
                                                    : write_artifact(least, settings().artifacts);
@@ -154,14 +160,15 @@ std::string report(const Found& minimal, u64 nr_ops_before, std::string_view fil
     if (!v.detail.empty()) out += "found  " + v.detail + "\n";
     out += "trace  " + std::to_string(minimal.trace.ops.size()) + " of " + std::to_string(nr_ops_before) +
            " operations are enough:\n\n" + text + "\n";
-    out += "again  " + (file.empty() ? as_printf(text) + " | " + replay + "-" : replay + std::string(file)) +
+    out += "again  " +
+           (file.empty() ? printf_words(text) + " | " + replay() + "-" : replay() + path_word(file)) +
            "\n====\n";
     return out;
 }
 
-std::expected<std::string, std::string> write_artifact(const Found& minimal, const std::string& dir) {
-    const std::string path = dir + "/" + name_of(minimal.violation) + ".trace",
-                      text = print_trace(minimal.trace);
+namespace {
+
+std::expected<std::string, std::string> write_whole(const std::string& path, std::string_view text) {
     const auto why = [&] { return std::unexpected("cannot write '" + path + "': " + std::strerror(errno)); };
     std::FILE* f = std::fopen(path.c_str(), "wb");
     if (!f) return why();
@@ -171,8 +178,24 @@ std::expected<std::string, std::string> write_artifact(const Found& minimal, con
     if (written && closed) return path;
     if (error) errno = error;
     const auto failed = why();
-    std::remove(path.c_str()); // half a trace is worse than none
+    std::remove(path.c_str()); // half a file is worse than none
     return failed;
+}
+
+} // namespace
+
+std::expected<std::string, std::string> write_artifact(const Found& minimal, const std::string& dir) {
+    return write_whole(dir + "/" + name_of(minimal.violation) + ".trace", print_trace(minimal.trace));
+}
+
+std::expected<std::string, std::string> write_bytes(const Found& found, const std::string& dir) {
+    Trace plain = found.trace;
+    plain.sabotage.clear();
+    auto bytes = encode(plain);
+    if (!bytes) return std::unexpected(bytes.error());
+    if (!found.trace.sabotage.empty()) mark_sabotage(*bytes, found.trace.sabotage);
+    return write_whole(dir + "/" + name_of(found.violation) + ".bytes",
+                       {reinterpret_cast<const char*>(bytes->data()), bytes->size()});
 }
 
 int initialize() {

@@ -71,6 +71,11 @@ struct Found {
 [[nodiscard]] std::expected<std::string, std::string> write_artifact(const Found& minimal,
                                                                      const std::string& dir);
 
+// Writes what ran, with its sabotage, as bytes to <dir>/<invariant>.bytes: `mmodel replay` shows the same.
+// The input itself may hold operations of another subsystem or some that were left out. Otherwise one
+// sentence.
+[[nodiscard]] std::expected<std::string, std::string> write_bytes(const Found& found, const std::string& dir);
+
 // ---- the bodies of the entry points that engines call
 
 int initialize(); // exits with 2 when the environment makes no sense

@@ -137,9 +137,11 @@ TEST_CASE(
     "a tree whose file is a BUG exits 1, as JSON it is one object, a trace that cannot be kept is printed") {
     const TempDir dir;
     const std::string tree = stand_in(dir, "#define MMODEL_BREAK_BUG");
-    const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--json", "--keep", "/proc/none"});
+    const std::string kept = (dir.path() / "kept").string();
+    fs::create_directories(kept + "/6.8.0-inv_no_bug.trace"); // in the way
+    const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--json", "--keep", kept});
     CHECK(s.status == 3);
-    CHECK(has(s.err, "cannot write '/proc/none/6.8.0-inv_no_bug.trace'"));
+    CHECK(has(s.err, "cannot write '" + kept + "/6.8.0-inv_no_bug.trace'"));
     CHECK(has(s.err, "\nmmodel trace 1\n"));
     const auto lines = json_lines(s.out);
     REQUIRE(lines.size() == 1);
@@ -149,7 +151,49 @@ TEST_CASE(
     CHECK(lines[0]["operations"].get<int>() > 0);
     const Json v = lines[0]["violations"].at(0);
     CHECK(v["invariant"] == "inv_no_bug");
+    CHECK(v["seen"].get<int>() > 0);
+    CHECK_FALSE(v["found"].get<std::string>().empty());
+    CHECK(lines[0]["source"].get<std::string>().size() == 16);
+    CHECK(run_mmodel({"-c", "cd / && " + v["again"].get<std::string>()}, {.program = "/bin/sh"}).status == 0);
     CHECK(run_mmodel({"replay", "--tree", tree, dir.put("t", v["trace"].get<std::string>())}).status == 0);
+}
+
+TEST_CASE("a finding at an event says as JSON which event, of which function, and what was found") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "#define MMODEL_BREAK_DOUBLE_FREE");
+    const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--json"});
+    const auto lines = json_lines(s.out);
+    const Json& found = lines.at(0)["violations"];
+    const auto v =
+        std::ranges::find(found, "inv_no_page_is_freed_twice", [](const Json& j) { return j["invariant"]; });
+    REQUIRE(v != found.end());
+    CHECK((*v)["function"] == "free_vmemmap_page");
+    CHECK((*v)["event"].get<int>() > 0);
+    CHECK((*v)["what"].get<std::string>().starts_with("__free_page(pfn "));
+    CHECK((*v)["found"].get<std::string>().ends_with("is free already"));
+}
+
+TEST_CASE("where traces cannot be kept is said before the run: nothing is on standard output") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, wild);
+    for (const std::string& at : {std::string("/proc/none"), std::string("/proc/self"), dir.put("file", "")})
+        check_refused({"linux", "--tree", tree, "--seconds", "30", "--keep", at}, 3,
+                      "cannot write in '" + at + "': ");
+}
+
+TEST_CASE(
+    "the command of a tree's finding runs from another directory, though the tree was named from here") {
+    const TempDir dir;
+    const auto shell = [](const std::string& line) {
+        return run_mmodel({"-c", line}, {.program = "/bin/sh"});
+    };
+    const std::string tree = fs::relative(stand_in(dir, wild), dir.path()).string();
+    const Said s = shell("cd " + dir.path().string() + " && $(readlink -f " MMODEL_BIN ") linux --tree " +
+                         tree + " --seconds 0 --keep kept");
+    INFO(s.out + s.err);
+    const auto at = s.out.find("  again  ");
+    REQUIRE(at != s.out.npos);
+    CHECK(shell("cd / && " + s.out.substr(at + 9, s.out.find('\n', at) - at - 9)).status == 0);
 }
 
 TEST_CASE("a replay on a tree whose file hangs ends, exits 1 and says that the operation does not end") {

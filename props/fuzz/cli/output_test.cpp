@@ -140,14 +140,83 @@ TEST_CASE("a trace that breaks nothing cannot be minimised: exit status 2 and no
 TEST_CASE("a minimum that cannot be written goes to the terminal, with the reason, and exits 3") {
     const TempDir dir;
     const std::string in = dir.put("t", leak);
-    for (const std::string& out :
-         {std::string("/dev/full"), (dir.path() / "none/x").string(), dir.path().string()}) {
+    const Said s = run_mmodel({"replay", "--minimize", in, "-o", "/dev/full"});
+    CHECK(s.status == 3);
+    CHECK(parsed(s.out).expect == "inv_no_page_is_leaked");
+    CHECK(has(s.err, "cannot write '/dev/full': "));
+}
+
+TEST_CASE("where a minimum cannot be written is said before the run, and what is there stays") {
+    const TempDir dir;
+    const std::string in = dir.put("t", leak), there = dir.put("there", "as it was");
+    for (const std::string& out : {(dir.path() / "none/x").string(), dir.path().string()}) {
         const Said s = run_mmodel({"replay", "--minimize", in, "-o", out});
         INFO(out);
         CHECK(s.status == 3);
-        CHECK(parsed(s.out).expect == "inv_no_page_is_leaked");
+        CHECK(s.out.empty());
         CHECK(has(s.err, "cannot write '" + out + "': "));
     }
+    CHECK(run_mmodel({"replay", "--minimize", "/no/such/trace", "-o", there}).status == 2);
+    CHECK(slurp(there) == "as it was");
+    CHECK(
+        run_mmodel({"replay", "--minimize", "/no/such/trace", "-o", (dir.path() / "new").string()}).status ==
+        2);
+    CHECK_FALSE(fs::exists(dir.path() / "new"));
+}
+
+TEST_CASE(
+    "every command of a replay runs as it is printed, from another directory, whatever the file is called") {
+    const TempDir dir;
+    const fs::path here = dir.path() / "it's a dir";
+    fs::create_directory(here);
+    (void)dir.put("it's a dir/-t $x.trace", leak);
+    const auto shell = [](const std::string& line) {
+        return run_mmodel({"-c", line}, {.program = "/bin/sh"});
+    };
+    const Said first = shell("cd '" + dir.path().string() + "/it'\\''s a dir' && ln -sf \"$(readlink -f " +
+                             std::string(MMODEL_BIN) + ")\" command && ./command replay './-t $x.trace'");
+    INFO(first.out + first.err);
+    CHECK(first.status == 1);
+    const auto printed = [&](const std::string& label) {
+        const auto at = first.out.find("  " + label + " ");
+        REQUIRE(at != first.out.npos);
+        const std::string line = first.out.substr(at + 12, first.out.find('\n', at) - at - 12);
+        return "cd / && " + line;
+    };
+    CHECK(shell(printed("again")).status == 1);
+    const std::string keep = printed("keep");
+    const std::string out = (dir.path() / "out").string();
+    CHECK(shell(keep.substr(0, keep.rfind(" -o ")) + " -o " + out).status == 0);
+    CHECK(parsed(slurp(out)).expect == "inv_no_page_is_leaked");
+}
+
+TEST_CASE("a command that holds its trace runs as it is printed") {
+    const TempDir dir;
+    const Said first = run_mmodel({"replay", "-"}, {.in = dir.put("t", leak)});
+    const auto at = first.out.find("  again     ");
+    REQUIRE(at != first.out.npos);
+    const std::string line = first.out.substr(at + 12, first.out.find('\n', at) - at - 12);
+    const Said again = run_mmodel({"-c", "cd / && " + line}, {.program = "/bin/sh"});
+    CHECK(again.status == 1);
+    CHECK(again.out == first.out);
+}
+
+TEST_CASE("the bytes that the canary leaves replay to the violation that its trace has") {
+    const TempDir dir;
+    (void)run_mmodel(
+        {MMODEL_CORPUS_DIR},
+        {.program = MMODEL_CANARY, .env = {{"MMODEL_ARTIFACTS", dir.path().string()}, {"MMODEL_ALLOW", ""}}});
+    const std::string stem =
+        (dir.path() / "inv_high_order_block_is_split_before_its_pages_are_freed").string();
+    const Said trace = run_mmodel({"replay", "--json", stem + ".trace"}),
+               bytes = run_mmodel({"replay", "--json", stem + ".bytes"});
+    CHECK(trace.status == 0); // it expects the violation
+    CHECK(bytes.status == 1); // these expect nothing
+    const auto of_trace = json_lines(trace.out), of_bytes = json_lines(bytes.out);
+    CHECK(of_bytes.front()["sabotage"] == "no_split_page");
+    CHECK(of_bytes.back()["violations"].at(0)["invariant"] ==
+          of_trace.back()["violations"].at(0)["invariant"]);
+    CHECK(of_bytes.back()["violations"].at(0)["function"] == of_trace.back()["violations"].at(0)["function"]);
 }
 
 TEST_CASE("a minimum that neither file nor standard output takes goes to standard error") {

@@ -2,6 +2,7 @@
 // Lines and the width of the terminal: what is wrapped, and that nothing is lost by it.
 #include <catch2/catch.hpp>
 
+#include <iterator>
 #include <sstream>
 
 #include "props/fuzz/cli/command.hpp"

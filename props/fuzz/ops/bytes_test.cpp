@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 #include <random>
 #include <set>
 
 #include "fuzz/ops/mutate.hpp"
+#include "model/machine/sabotage.hpp"
 #include "model/percpu/chunk.hpp"
 
 namespace mmodel {
@@ -318,6 +320,23 @@ TEST_CASE("crossing two traces over keeps the first one's machine and operations
         mixed += has(OpKind::optimise) && has(OpKind::restore);
     }
     CHECK(mixed > 500);
+}
+
+TEST_CASE("each sabotage has a mark of its own, and the mark is no part of what bytes decode to") {
+    std::map<u16, std::string_view> seen;
+    for (const SabotageName& s : sabotage_names) {
+        INFO(s.name);
+        const u16 mark = sabotage_mark(s.name);
+        CHECK(mark != 0);
+        CHECK(seen.emplace(mark, s.name).second);
+        auto bytes = *encode(*parse_trace("mmodel trace 1\ngeometry tiny\nalloc_folio folio=1\n"));
+        const Trace before = decode(bytes);
+        CHECK(sabotage_mark_in(bytes) == 0);
+        mark_sabotage(bytes, s.name);
+        CHECK(sabotage_mark_in(bytes) == mark);
+        CHECK(decode(bytes) == before);
+    }
+    CHECK(sabotage_mark_in({}) == 0);
 }
 
 } // namespace mmodel
