@@ -12,9 +12,9 @@ import os, pathlib, re, subprocess, sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOPS = ("model", "spec", "props", "fuzz", "corpus")
 TOP_DIRS = "|".join(TOPS)
-TEXT = {".cpp", ".hpp", ".c", ".h", ".py", ".sh", ".md", ".tsv", ".cmake", ".txt", ".pml", ".dfy", ".smt2", ".json", ".yaml"}
+TEXT = {".cpp", ".hpp", ".inc", ".c", ".h", ".py", ".sh", ".md", ".tsv", ".cmake", ".txt", ".pml", ".dfy", ".smt2", ".json", ".yaml"}
 FOREIGN = ("mm/", "include/", "kernel/", "arch/", "build/", "/", "~")
-FILE_NAME = re.compile(r"^[\w-]+\.(cpp|hpp|py|sh|md|tsv|cmake|pml|dfy|smt2|trace|patch)$")
+FILE_NAME = re.compile(r"^[\w-]+\.(cpp|hpp|inc|py|sh|md|tsv|cmake|pml|dfy|smt2|trace|patch)$")
 
 
 def our_files():
