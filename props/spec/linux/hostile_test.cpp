@@ -248,6 +248,19 @@ TEST_CASE("a huge header without the brace that is looked for is read like any o
     CHECK_FALSE(bench::open_tree(dir).has_value());
 }
 
+TEST_CASE("what a Makefile says of its version is no way to a file elsewhere, nor to the terminal") {
+    const fs::path dir = copy_of_tree("version");
+    std::ofstream(dir / "Makefile")
+        << "VERSION = 6\nPATCHLEVEL = 8\nSUBLEVEL = 0\nEXTRAVERSION = -rc1/../../x\x1b[31m\n";
+    const auto tree = bench::open_tree(dir);
+    REQUIRE(tree.has_value());
+    CHECK(tree->version == "6.8.0-rc1");
+    std::ofstream(dir / source_file, std::ios::app) << "#error \x1b[31mred\n";
+    const std::string says = compiler_says(dir, {});
+    CHECK(contains(says, "[31mred"));
+    CHECK_FALSE(contains(says, "\x1b"));
+}
+
 TEST_CASE("only regular files of a tree are read") {
     const fs::path dir = copy_of_tree("fifo");
     const fs::path file = dir / GENERATE("Makefile", "mm/hugetlb_vmemmap.c", "mm/hugetlb_vmemmap.h");

@@ -120,8 +120,11 @@ std::optional<std::string_view> lacking(std::string_view log) {
     return std::nullopt;
 }
 
+// As a terminal can take it.
 std::string shortened(std::string_view text) {
-    return text.size() <= most_line ? std::string(text) : std::string(text.substr(0, most_line)) + " ...";
+    std::string out(text.substr(0, most_line));
+    std::ranges::replace_if(out, [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; }, '?');
+    return text.size() <= most_line ? out : out + " ...";
 }
 
 // The compiler's first error, and what it says the shims lack.

@@ -25,16 +25,25 @@ std::optional<std::string_view> assigned(std::string_view makefile, std::string_
     return std::nullopt;
 }
 
-// "6.12.117" from the first lines of the Makefile.
+// What of an EXTRAVERSION may be part of a file's name.
+std::string_view plain_part(std::string_view text) {
+    const auto is_plain = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               std::string_view("-._+~").find(c) != std::string_view::npos;
+    };
+    return text.substr(0, static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin()));
+}
+
+// "6.12.117" from the first lines of the Makefile. Names of files are made of it.
 std::optional<std::string> version_of(std::string_view makefile) {
     const std::string_view head = makefile.substr(0, 4096);
     const auto number = [&](std::string_view variable) {
-        return std::string(leading_digits(assigned(head, variable).value_or("")));
+        return std::string(leading_digits(assigned(head, variable).value_or("")).substr(0, 9));
     };
     const std::string major = number("VERSION"), minor = number("PATCHLEVEL"), sub = number("SUBLEVEL");
     if (major.empty() || minor.empty()) return std::nullopt;
     return major + "." + minor + "." + (sub.empty() ? "0" : sub) +
-           std::string(assigned(head, "EXTRAVERSION").value_or(""));
+           std::string(plain_part(assigned(head, "EXTRAVERSION").value_or("")).substr(0, 64));
 }
 
 // Whether the tree's page_ref_add_unless() is an RCU reader that skips fake heads (6.10 and later).
@@ -69,7 +78,8 @@ std::vector<std::string> hvo_defines(const Tree& t, std::string_view source) {
     if (t.lists) out.emplace_back("-DMMODEL_HAS_LISTS");
     if (t.memmap_counters) out.emplace_back("-DMMODEL_HAS_MEMMAP_COUNTERS");
     if (walker_has_rcu(t.dir, source)) out.emplace_back("-DMMODEL_WALKER_RCU");
-    if (const auto key = between(source, "DEFINE_STATIC_KEY_FALSE(", ")"); key && leading_word(*key) == *key)
+    if (const auto key = between(source, "DEFINE_STATIC_KEY_FALSE(", ")");
+        key && key->size() < 64 && leading_word(*key) == *key)
         out.push_back("-DMMODEL_KEY_IS=" + std::string(*key));
     return out;
 }
@@ -80,7 +90,7 @@ std::string percpu_early_kib(const Tree& t) {
         if (const auto size = between(*header, "define PERCPU_DYNAMIC_EARLY_SIZE", "<<"))
             if (const auto kib = skip_blanks(*size);
                 kib.starts_with('(') && !leading_digits(kib.substr(1)).empty())
-                return std::string(leading_digits(kib.substr(1)));
+                return std::string(leading_digits(kib.substr(1)).substr(0, 9));
     return t.version.starts_with("6.1.") ? "12" : "20";
 }
 
