@@ -12,7 +12,7 @@
 #include <rapidcheck.h>
 
 #include "fuzz/ops/trace.hpp"
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "props/gen/trace.hpp"
 
 namespace mmodel {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "fuzz/ops/trace.hpp"
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "spec/judge/invariant.hpp"
 
 namespace mmodel::cli {

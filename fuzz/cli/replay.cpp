@@ -11,7 +11,7 @@
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/trees.hpp"
 #include "fuzz/ops/shrink.hpp"
-#include "model/step.hpp"
+#include "spec/sabotage/advance.hpp"
 
 namespace mmodel::cli {
 namespace {

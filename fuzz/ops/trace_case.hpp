@@ -3,7 +3,7 @@
 #pragma once
 
 #include "fuzz/ops/trace.hpp"
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "spec/tasks/campaign.hpp"
 
 namespace mmodel {

@@ -26,7 +26,7 @@ endfunction()
 function(mmodel_fuzzer name)
   mmodel_fuzz_objects(${name}_entry fuzz/targets/${name}.cpp fuzz/targets/entry_points.cpp)
   add_executable(${name})
-  target_link_libraries(${name} PRIVATE ${name}_entry mmodel_fuzz_judged mmodel_fuzz_around)
+  target_link_libraries(${name} PRIVATE ${name}_entry mmodel_fuzz_judged mmodel_fuzz_broken mmodel_fuzz_around)
   if(LIB_FUZZING_ENGINE)
     target_link_libraries(${name} PRIVATE ${LIB_FUZZING_ENGINE})
   else()
@@ -61,8 +61,12 @@ if(MMODEL_FUZZ)
   set(around ${model} ${spec} ${ops} fuzz/targets/harness.cpp)
   list(REMOVE_ITEM around ${judged})
   mmodel_fuzz_objects(mmodel_fuzz_judged ${judged})
-  target_compile_options(mmodel_fuzz_judged PRIVATE
-    -fsanitize-coverage-ignorelist=${mmodel_SOURCE_DIR}/fuzz/targets/coverage.ignore -Wno-unused-command-line-argument)
+  mmodel_fuzz_objects(mmodel_fuzz_broken spec/sabotage/broken.cpp)   # the canary's model
+  mmodel_break(mmodel_fuzz_broken)
+  foreach(objects mmodel_fuzz_judged mmodel_fuzz_broken)
+    target_compile_options(${objects} PRIVATE
+      -fsanitize-coverage-ignorelist=${mmodel_SOURCE_DIR}/fuzz/targets/coverage.ignore -Wno-unused-command-line-argument)
+  endforeach()
   mmodel_fuzz_objects(mmodel_fuzz_around ${around})
   target_compile_options(mmodel_fuzz_around PRIVATE
     -fno-sanitize-coverage=inline-8bit-counters,pc-table,trace-pc-guard,trace-cmp,indirect-calls,stack-depth)

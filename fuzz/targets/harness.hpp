@@ -13,7 +13,7 @@
 
 #include "fuzz/ops/generate.hpp"
 #include "fuzz/ops/trace.hpp"
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "spec/judge/invariant.hpp"
 
 namespace mmodel::harness {

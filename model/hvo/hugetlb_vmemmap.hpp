@@ -31,7 +31,7 @@ Errno hugetlb_vmemmap_restore_one(K& k, Folio f, u8 flags) {
     if (flags & synchronize_rcu) k.synchronize_rcu(Fn::__hugetlb_vmemmap_restore_folio);
     const Errno ret =
         vmemmap_remap_alloc(k, vmemmap_end(k, f), vmemmap_start(k, f), k.machine().nid_of(f.head), flags);
-    if (ret != Errno::ok) return k.does(Sabotage::no_errno) ? Errno::ok : ret;
+    if (ret != Errno::ok) return ret;
     k.set_optimised(Fn::__hugetlb_vmemmap_restore_folio, vmemmap_start(k, f), false);
     if (!(flags & remap_no_tlb_flush)) k.static_branch(Fn::__hugetlb_vmemmap_restore_folio, -1);
     return ret;
@@ -40,9 +40,7 @@ Errno hugetlb_vmemmap_restore_one(K& k, Folio f, u8 flags) {
 // hugetlb_vmemmap_restore_folio()
 template <class K>
 Errno hugetlb_vmemmap_restore_folio(K& k, Folio f) {
-    const Errno ret = hugetlb_vmemmap_restore_one(k, f, synchronize_rcu);
-    if (ret != Errno::ok && k.does(Sabotage::late_errno)) (void)hugetlb_vmemmap_restore_one(k, f, 0);
-    return ret;
+    return hugetlb_vmemmap_restore_one(k, f, synchronize_rcu);
 }
 
 struct RestoreFolios {
@@ -66,7 +64,7 @@ RestoreFolios hugetlb_vmemmap_restore_folios(K& k, std::span<const Folio> folios
         ++out.moved;
     }
     if (out.restored) {
-        if (!k.does(Sabotage::no_restore_flush)) k.flush_tlb_all(Fn::hugetlb_vmemmap_restore_folios);
+        k.flush_tlb_all(Fn::hugetlb_vmemmap_restore_folios);
         k.static_branch(Fn::hugetlb_vmemmap_restore_folios, -static_cast<i64>(out.restored));
     }
     return out;
@@ -75,19 +73,15 @@ RestoreFolios hugetlb_vmemmap_restore_folios(K& k, std::span<const Folio> folios
 // __hugetlb_vmemmap_optimize_folio(): pages to be freed are added to the list, on error too.
 template <class K>
 Errno hugetlb_vmemmap_optimize_one(K& k, Folio f, bool enabled, PageList& list, u8 flags) {
-    if (!vmemmap_should_optimize_folio(k, f, enabled) || k.does(Sabotage::no_work)) return Errno::ok;
+    if (!vmemmap_should_optimize_folio(k, f, enabled)) return Errno::ok;
     const Vpage start = vmemmap_start(k, f);
     k.static_branch(Fn::__hugetlb_vmemmap_optimize_folio, 1);
     if (flags & synchronize_rcu) k.synchronize_rcu(Fn::__hugetlb_vmemmap_optimize_folio);
     // Set before the head page is copied, so that a CPU that still writes through an old translation sees the
     // same flag.
-    if (!k.does(Sabotage::flag_after_copy))
-        k.set_optimised(Fn::__hugetlb_vmemmap_optimize_folio, start, true);
+    k.set_optimised(Fn::__hugetlb_vmemmap_optimize_folio, start, true);
     const Errno ret =
         vmemmap_remap_free(k, vmemmap_end(k, f), start, k.machine().nid_of(f.head), list, flags);
-    if (k.does(Sabotage::flag_after_copy)) k.set_optimised(Fn::__hugetlb_vmemmap_optimize_folio, start, true);
-    if (k.does(Sabotage::write_tail)) k.write_refcount(Fn::__hugetlb_vmemmap_optimize_folio, start + 1);
-    if (k.does(Sabotage::warn)) k.warn(Fn::__hugetlb_vmemmap_optimize_folio, "sabotage");
     if (ret != Errno::ok) {
         k.static_branch(Fn::__hugetlb_vmemmap_optimize_folio, -1);
         k.set_optimised(Fn::__hugetlb_vmemmap_optimize_folio, start, false);

@@ -100,7 +100,7 @@ Outcome free_folio(Pool& pool, K& k, Calls& calls, const Op& op) {
     if (const Errno err = calls.restore(f); err != Errno::ok) return {.err = err};
     calls.dissolve(f);
     k.machine().dissolve_compound(op.folio);
-    if (!k.does(Sabotage::lose_folio)) k.machine().give_range(f.head, u64{1} << f.order);
+    k.machine().give_range(f.head, u64{1} << f.order);
     s = {};
     return {};
 }

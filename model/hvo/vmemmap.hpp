@@ -57,25 +57,22 @@ Errno vmemmap_split_pmd(K& k, u64 pmd, Pfn head, Vpage start, const Walk<K>& wal
     const u32 ptrs_per_pte = k.geometry().ptrs_per_pte;
     const auto pgtable = k.pte_alloc_one_kernel(Fn::vmemmap_split_pmd);
     if (!pgtable) return Errno::nomem;
-    const u32 nr = ptrs_per_pte - (k.does(Sabotage::short_table) ? 1 : 0);
-    for (u32 i = 0; i < nr; ++i)
+    for (u32 i = 0; i < ptrs_per_pte; ++i)
         k.set_pte_at(Fn::vmemmap_split_pmd, PteRef{*pgtable, i}, Pte::map(head + i, true));
 
-    Errno ret = Errno::ok;
     k.lock(Fn::vmemmap_split_pmd, Lock::page_table);
-    if (k.machine().pmd(pmd).kind == Pmd::Kind::leaf || k.does(Sabotage::no_pmd_recheck)) {
+    if (k.machine().pmd(pmd).kind == Pmd::Kind::leaf) {
         if (!k.machine().is_reserved(head))
             k.split_page(Fn::vmemmap_split_pmd, head, k.geometry().pmd_order());
-        k.smp_wmb(Fn::vmemmap_split_pmd, true);
+        k.smp_wmb(Fn::vmemmap_split_pmd);
         k.pmd_populate_kernel(Fn::vmemmap_split_pmd, pmd, *pgtable);
         if (!(walk.flags & split_no_tlb_flush))
             k.flush_tlb_kernel_range(Fn::vmemmap_split_pmd, start, start + ptrs_per_pte);
     } else {
         k.pte_free_kernel(Fn::vmemmap_split_pmd, *pgtable);
-        if (k.does(Sabotage::lost_race_fails)) ret = Errno::nomem;
     }
     k.unlock(Fn::vmemmap_split_pmd, Lock::page_table);
-    return ret;
+    return Errno::ok;
 }
 
 // vmemmap_pmd_entry(): -ENOTSUPP where the vmemmap lies in the memory it describes, else splits a leaf.
@@ -88,7 +85,6 @@ Errno vmemmap_pmd_entry(K& k, u64 pmd, Vpage addr, Walk<K>& walk) {
     if (walk.nr_walked == 0 && k.machine().is_self_hosted(k.machine().translate(addr).pfn()))
         ret = Errno::notsupp;
     k.unlock(Fn::vmemmap_pmd_entry, Lock::page_table);
-    if (k.does(Sabotage::no_self_hosted_check)) ret = Errno::ok;
     if (!leaf || ret != Errno::ok) return ret;
     return vmemmap_split_pmd(k, pmd, entry.pfn,
                              Vpage{addr.value / k.geometry().ptrs_per_pte * k.geometry().ptrs_per_pte}, walk);
@@ -129,7 +125,7 @@ Errno vmemmap_remap_range(K& k, Vpage start, Vpage end, Walk<K>& walk) {
 // free_vmemmap_page(): to boot memory or to the page allocator, as its reserved mark says.
 template <class K>
 void free_vmemmap_page(K& k, Pfn page) {
-    if (k.machine().is_reserved(page) && !k.does(Sabotage::wrong_allocator)) {
+    if (k.machine().is_reserved(page)) {
         k.memmap_boot_pages_add(Fn::free_vmemmap_page, -1);
         k.free_bootmem_page(Fn::free_vmemmap_page, page);
     } else {
@@ -147,7 +143,6 @@ void free_vmemmap_page_list(K& k, const PageList& list) {
 // vmemmap_remap_pte(): points the PTE at the reuse page, read-only for all but a head that was given.
 template <class K>
 void vmemmap_remap_pte(K& k, PteRef pte, Vpage addr, Walk<K>& walk) {
-    if (k.does(Sabotage::skip_tail) && addr == walk.reuse_addr + 1) return;
     const Pfn old = k.machine().pte(pte).pfn();
     const bool head = addr == walk.reuse_addr;
     if (head) {
@@ -155,7 +150,6 @@ void vmemmap_remap_pte(K& k, PteRef pte, Vpage addr, Walk<K>& walk) {
         k.smp_wmb(Fn::vmemmap_remap_pte);
     }
     walk.vmemmap_pages->add(old);
-    if (k.does(Sabotage::early_free)) free_vmemmap_page(k, old);
     k.set_pte_at(Fn::vmemmap_remap_pte, pte, Pte::map(*walk.reuse_page, head));
 }
 
@@ -164,7 +158,7 @@ void vmemmap_remap_pte(K& k, PteRef pte, Vpage addr, Walk<K>& walk) {
 template <class K>
 void vmemmap_restore_pte(K& k, PteRef pte, Vpage, Walk<K>& walk) {
     const Pfn page = walk.vmemmap_pages->first();
-    if (!k.does(Sabotage::shared_restore) || walk.nr_walked != 1) walk.vmemmap_pages->del(page);
+    walk.vmemmap_pages->del(page);
     k.copy_page(Fn::vmemmap_restore_pte, page, k.machine().translate(walk.reuse_addr).pfn());
     k.reset_struct_pages(Fn::reset_struct_pages, page, k.geometry().nr_reset_struct_page);
     k.smp_wmb(Fn::vmemmap_restore_pte);
@@ -193,7 +187,7 @@ Errno vmemmap_remap_free(K& k, Vpage end, Vpage reuse, Nid nid, PageList& list, 
         k.memmap_pages_add(Fn::vmemmap_remap_free, 1);
     }
     const Errno ret = vmemmap_remap_range(k, reuse, end, walk);
-    if (ret != Errno::ok && walk.nr_walked && !k.does(Sabotage::no_rollback)) {
+    if (ret != Errno::ok && walk.nr_walked) {
         Walk<K> back{.remap_pte = vmemmap_restore_pte<K>, .reuse_addr = reuse, .vmemmap_pages = &list};
         (void)vmemmap_remap_range(k, reuse, reuse + walk.nr_walked, back);
     }

@@ -19,7 +19,6 @@
 #include "model/machine/event.hpp"
 #include "model/machine/faults.hpp"
 #include "model/machine/machine.hpp"
-#include "model/machine/sabotage.hpp"
 
 namespace mmodel {
 
@@ -31,13 +30,11 @@ struct NoWatch {
 template <class Watch, class M = Machine, class F = Faults>
 class Kernel {
 public:
-    Kernel(M& m, Watch& w, const F& faults = {}, Sabotage sabotage = Sabotage::none)
-        : m_(m), watch_(w), faults_(faults), sabotage_(sabotage) {}
+    Kernel(M& m, Watch& w, const F& faults = {}) : m_(m), watch_(w), faults_(faults) {}
 
     [[nodiscard]] const M& machine() const { return m_; }
     [[nodiscard]] M& machine() { return m_; }
     [[nodiscard]] const Geometry& geometry() const { return m_.geometry(); }
-    [[nodiscard]] bool does(Sabotage s) const { return sabotage_ == s; }
     [[nodiscard]] u64 nr_events() const { return nr_events_; }
     [[nodiscard]] u32 nr_allocs() const { return nr_allocs_; } // allocations tried, failed ones included
     [[nodiscard]] u32 nr_failed_allocs() const {
@@ -79,37 +76,24 @@ public:
     void note_failed_allocation() { ++nr_failed_; }
 
     void free_page(Caller where, Pfn p) {
-        if (does(Sabotage::leak_page) && !std::exchange(spent_, true)) return;
         emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
-        if (does(Sabotage::double_free))
-            emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
     }
     void free_bootmem_page(Caller where, Pfn p) {
-        if (does(Sabotage::leak_page) && !std::exchange(spent_, true)) return;
         emit({.kind = EventKind::free_bootmem_page, .pfn = p, .where = where},
              [&] { m_.free_bootmem_page(p); });
-        if (does(Sabotage::double_free))
-            emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
     }
     void pte_free_kernel(Caller where, Pfn table) {
         emit({.kind = EventKind::pte_free_kernel, .pfn = table, .where = where},
              [&] { m_.free_table(table); });
     }
     void split_page(Caller where, Pfn p, Order order) {
-        if (does(Sabotage::no_split_page)) return;
         emit({.kind = EventKind::split_page, .pfn = p, .n = order.value, .where = where},
              [&] { m_.split_page(p); });
     }
 
     // ---- page table
     void set_pte_at(Caller where, PteRef r, Pte pte) {
-        auto v = m_.installed_at(r);
-        if (v && !pte.writable() && does(Sabotage::tail_writable)) pte = Pte::map(pte.pfn(), true);
-        if (v && pte.writable() && does(Sabotage::all_read_only)) pte = Pte::map(pte.pfn(), false);
-        if (v && does(Sabotage::remap_neighbour)) {
-            r.idx = (r.idx + 8) % geometry().ptrs_per_pte;
-            v = m_.installed_at(r);
-        }
+        const auto v = m_.installed_at(r);
         emit({.kind = EventKind::set_pte_at,
               .ref = r,
               .pte = pte,
@@ -123,35 +107,25 @@ public:
     }
 
     // ---- ordering, TLB, RCU
-    void smp_wmb(Caller where, bool of_table = false) {
-        if (does(of_table ? Sabotage::no_table_wmb : Sabotage::no_contents_wmb)) return;
+    void smp_wmb(Caller where) {
         emit({.kind = EventKind::smp_wmb, .where = where}, [&] { m_.order_stores(); });
     }
     void flush_tlb_kernel_range(Caller where, Vpage start, Vpage end) {
-        if (does(Sabotage::no_flush)) return;
         emit({.kind = EventKind::flush_tlb_kernel_range, .vpage = start, .n = end - start, .where = where},
              [&] { m_.flush_tlb(start, end); });
     }
     void flush_tlb_all(Caller where) {
-        if (does(Sabotage::no_flush)) return;
         emit({.kind = EventKind::flush_tlb_all, .where = where}, [&] { m_.flush_tlb_all(); });
     }
     // Waits until every walker that is inside has left; whatever those did, they did before this returns.
     void synchronize_rcu(Caller where) {
-        if (does(Sabotage::no_rcu)) return;
         emit({.kind = EventKind::synchronize_rcu, .where = where}, [&] { m_.walkers.fill({}); });
     }
     void lock(Caller where, Lock l) {
-        if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
-        if (does(Sabotage::no_mmap_lock) && l == Lock::mmap_read) return;
-        if (does(Sabotage::no_alloc_mutex) && l == Lock::mutex) return;
         emit({.kind = EventKind::lock, .n = static_cast<u64>(l), .where = where},
              [&] { m_.set_lock(l, true); });
     }
     void unlock(Caller where, Lock l) {
-        if (does(Sabotage::no_page_table_lock) && l == Lock::page_table) return;
-        if ((does(Sabotage::keep_mmap_lock) || does(Sabotage::no_mmap_lock)) && l == Lock::mmap_read) return;
-        if (does(Sabotage::no_alloc_mutex) && l == Lock::mutex) return;
         emit({.kind = EventKind::unlock, .n = static_cast<u64>(l), .where = where},
              [&] { m_.set_lock(l, false); });
     }
@@ -159,7 +133,6 @@ public:
     // ---- struct pages
     // A whole page, written through the direct map.
     void copy_page(Caller where, Pfn to, Pfn from) {
-        if (does(Sabotage::no_copy)) return;
         emit({.kind = EventKind::copy_page, .pfn = to, .from = from, .where = where}, [&] {
             m_.write(to, m_.read(from));
             m_.note_store(to);
@@ -167,7 +140,6 @@ public:
     }
     // mm/hugetlb_vmemmap.c: reset_struct_pages(): slots 0..n-1 of the page become copies of slots n..2n-1.
     void reset_struct_pages(Caller where, Pfn p, u8 n) {
-        if (does(Sabotage::no_reset)) return;
         emit({.kind = EventKind::reset_struct_pages, .pfn = p, .n = n, .where = where}, [&] {
             Contents c = m_.read(p);
             for (u8 j = 0; j < n; ++j) c.slots[j] = n + j < Contents::nr_slots ? c.slots[n + j] : c.rest;
@@ -178,7 +150,6 @@ public:
     }
     // folio_set/clear_hugetlb_vmemmap_optimized(): a store to the head's struct page through the vmemmap.
     void set_optimised(Caller where, Vpage head, bool on) {
-        if (does(Sabotage::no_flag)) return;
         emit({.kind = EventKind::store,
               .on = on,
               .vpage = head,
@@ -200,17 +171,14 @@ public:
 
     // ---- counters
     void static_branch(Caller where, i64 delta) {
-        if (does(delta > 0 ? Sabotage::no_key_inc : Sabotage::no_key_dec)) return;
         emit({.kind = EventKind::static_branch, .delta = delta, .where = where},
              [&] { m_.counters.static_key += delta; });
     }
     void memmap_pages_add(Caller where, i64 delta) {
-        if (does(Sabotage::no_memmap_accounting)) return;
         emit({.kind = EventKind::memmap_pages_add, .delta = delta, .where = where},
              [&] { m_.counters.memmap += delta; });
     }
     void memmap_boot_pages_add(Caller where, i64 delta) {
-        if (does(Sabotage::no_memmap_accounting)) return;
         emit({.kind = EventKind::memmap_boot_pages_add, .delta = delta, .where = where},
              [&] { m_.counters.memmap_boot += delta; });
     }
@@ -227,7 +195,6 @@ public:
         return !fail;
     }
     void kfree(Caller where, u64 nr = 1) {
-        if (does(Sabotage::leak_object)) return;
         emit({.kind = EventKind::kfree, .n = nr, .where = where},
              [&] { m_.tally.objects -= static_cast<i64>(nr); });
     }
@@ -246,7 +213,7 @@ public:
             if (!m_.vmalloc().table(v).present() && !alloc_vmalloc_table(where, v)) return Errno::nomem;
             if (m_.vmalloc().pte(v).present()) return warn(where, "!pte_none"), Errno::busy;
             if (pages[i] == no_pfn) return warn(where, "!page"), Errno::nomem;
-            set_vmalloc_pte(where, v, Pte::map(pages[i], !does(Sabotage::vmalloc_read_only)));
+            set_vmalloc_pte(where, v, Pte::map(pages[i], true));
         }
         return Errno::ok;
     }
@@ -259,12 +226,10 @@ public:
              [&] { m_.vmalloc().flush_tlb(start, start + nr); });
     }
     void flush_cache_vmap(Caller where, Vmap start, u64 nr) {
-        if (does(Sabotage::no_vmap_cache_flush)) return;
         emit({.kind = EventKind::flush_cache_vmap, .vmap = start, .n = nr, .where = where},
              [&] { m_.vmalloc().flush_cache_vmap(start, start + nr); });
     }
     void flush_cache_vunmap(Caller where, Vmap start, u64 nr) {
-        if (does(Sabotage::no_vunmap_cache_flush)) return;
         emit({.kind = EventKind::flush_cache_vunmap, .vmap = start, .n = nr, .where = where},
              [&] { m_.vmalloc().flush_cache_vunmap(start, start + nr); });
     }
@@ -303,7 +268,6 @@ public:
         if (m_.vmalloc().nr_lazy_pages() > lazy_max_pages()) purge_vmap_areas();
     }
     void set_page_tag(Caller where, Pfn p, u64 tag) {
-        if (does(Sabotage::no_page_tag)) return;
         emit({.kind = EventKind::set_page_tag, .pfn = p, .n = tag, .where = where},
              [&] { m_.set_tag(p, tag); });
     }
@@ -338,8 +302,7 @@ private:
     }
     void purge_vmap_areas() {
         const VmapArea span = m_.vmalloc().lazy_span();
-        if (!does(Sabotage::no_purge_flush))
-            flush_tlb_vmalloc(Fn::__purge_vmap_area_lazy, span.start, span.end - span.start);
+        flush_tlb_vmalloc(Fn::__purge_vmap_area_lazy, span.start, span.end - span.start);
         m_.vmalloc().purge();
     }
     bool alloc_vmalloc_table(Caller where, Vmap v) {
@@ -362,10 +325,8 @@ private:
     M& m_;
     Watch& watch_;
     F faults_;
-    Sabotage sabotage_;
     u64 nr_events_{};
     u32 nr_allocs_{}, nr_failed_{};
-    bool spent_{};
 };
 
 } // namespace mmodel

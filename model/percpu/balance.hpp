@@ -13,7 +13,6 @@ namespace mmodel::pcpu {
 // page.
 template <class K>
 void pcpu_balance_free(K& k, Pcpu& p, bool empty_only) {
-    if (k.does(Sabotage::keep_free_chunks)) return;
     std::vector<ChunkId> to_free;
     const ChunkId spared = p.chunks.first(p.layout.free_slot);
     for (ChunkId id = spared; id != no_chunk; id = p.chunks.next(id)) {
@@ -25,14 +24,13 @@ void pcpu_balance_free(K& k, Pcpu& p, bool empty_only) {
     for (const ChunkId id : to_free) p.chunks.unlist(id);
     k.unlock(Fn::pcpu_balance_free, Lock::spin);
     for (const ChunkId id : to_free) {
-        if (!k.does(Sabotage::destroy_populated))
-            for_each_run(p, id, true, 0, p.chunks[id].nr_pages, [&](int rs, int re) {
-                pcpu_depopulate_chunk(k, p, id, rs, re);
-                k.lock(Fn::pcpu_balance_free, Lock::spin);
-                chunk_depopulated(k, p, id, rs, re);
-                k.unlock(Fn::pcpu_balance_free, Lock::spin);
-                return true;
-            });
+        for_each_run(p, id, true, 0, p.chunks[id].nr_pages, [&](int rs, int re) {
+            pcpu_depopulate_chunk(k, p, id, rs, re);
+            k.lock(Fn::pcpu_balance_free, Lock::spin);
+            chunk_depopulated(p, id, rs, re);
+            k.unlock(Fn::pcpu_balance_free, Lock::spin);
+            return true;
+        });
         pcpu_destroy_chunk(k, p, id);
     }
     k.lock(Fn::pcpu_balance_free, Lock::spin);
@@ -49,7 +47,7 @@ void reclaim_run(K& k, Pcpu& p, ChunkId id, int start, int end, Freed& freed) {
     k.unlock(Fn::pcpu_reclaim_populated, Lock::spin);
     pcpu_depopulate_chunk(k, p, id, start, end);
     k.lock(Fn::pcpu_reclaim_populated, Lock::spin);
-    chunk_depopulated(k, p, id, start, end);
+    chunk_depopulated(p, id, start, end);
     freed = {std::min(freed.start, start), std::max(freed.end, end)};
 }
 
@@ -78,19 +76,16 @@ bool reclaim_chunk(K& k, Pcpu& p, ChunkId id, Freed& freed) {
 template <class K>
 void pcpu_reclaim_populated(K& k, Pcpu& p) {
     for (ChunkId id; (id = p.chunks.first(p.layout.to_depopulate_slot)) != no_chunk;) {
-        if (p.chunks[id].immutable && !k.does(Sabotage::depopulate_first_chunk))
-            k.warn(Fn::pcpu_reclaim_populated, "chunk->immutable");
+        if (p.chunks[id].immutable) k.warn(Fn::pcpu_reclaim_populated, "chunk->immutable");
         Freed freed{p.chunks[id].nr_pages, 0};
         const bool reintegrate = reclaim_chunk(k, p, id, freed);
-        if (freed.start < freed.end && !k.does(Sabotage::no_post_unmap_flush)) {
+        if (freed.start < freed.end) {
             k.unlock(Fn::pcpu_reclaim_populated, Lock::spin);
             pcpu_post_unmap_tlb_flush(k, p, id, freed.start, freed.end);
             k.lock(Fn::pcpu_reclaim_populated, Lock::spin);
         }
         if (reintegrate || static_cast<u64>(p.chunks[id].free_bytes) == p.layout.unit_size)
-            pcpu_reintegrate_chunk(k, p, id);
-        else if (k.does(Sabotage::lose_chunk))
-            p.chunks.unlist(id);
+            pcpu_reintegrate_chunk(p, id);
         else
             p.chunks.move(id, p.layout.sidelined_slot, false);
     }
@@ -108,7 +103,7 @@ int populate_in_slot(K& k, Pcpu& p, int slot, int nr_to_pop) {
         k.unlock(Fn::pcpu_balance_populated, Lock::spin);
         const Errno err = pcpu_populate_chunk(k, p, id, rs, rs + nr);
         k.lock(Fn::pcpu_balance_populated, Lock::spin);
-        if (err == Errno::ok) chunk_populated(k, p, id, rs, rs + nr);
+        if (err == Errno::ok) chunk_populated(p, id, rs, rs + nr);
         nr_to_pop = err == Errno::ok ? nr_to_pop - nr : 0;
         return nr_to_pop != 0;
     });
@@ -129,7 +124,7 @@ void pcpu_balance_populated(K& k, Pcpu& p) {
         const ChunkId id = pcpu_create_chunk(k, p);
         k.lock(Fn::pcpu_balance_populated, Lock::spin);
         if (id == no_chunk) return;
-        pcpu_chunk_relocate(k, p, id, -1);
+        pcpu_chunk_relocate(p, id, -1);
     }
 }
 

@@ -15,8 +15,6 @@ struct BootParams {
     bool paged{}; // pages of their own, mapped in the vmalloc range, instead of memory of the direct map
 };
 
-[[nodiscard]] CpuMap cpus_of(const Config& c);
-
 // Takes memory for a group: 2^n pages that hold it, on the CPU's node or else on another, and gives back what
 // is more.
 template <class K>

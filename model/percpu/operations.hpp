@@ -28,23 +28,23 @@ struct ModelCalls {
     ChunkId create() { return pcpu_create_chunk(k, p); }
     Errno populate(ChunkId id, int start, int end) {
         const Errno err = pcpu_populate_chunk(k, p, id, start, end);
-        if (err == Errno::ok) chunk_populated(k, p, id, start, end);
+        if (err == Errno::ok) chunk_populated(p, id, start, end);
         return err;
     }
     void depopulate(ChunkId id, int start, int end) {
         pcpu_depopulate_chunk(k, p, id, start, end);
-        chunk_depopulated(k, p, id, start, end);
+        chunk_depopulated(p, id, start, end);
         pcpu_post_unmap_tlb_flush(k, p, id, start, end);
     }
     void destroy(ChunkId id) {
         for_each_run(p, id, true, 0, p.chunks[id].nr_pages, [&](int rs, int re) {
             pcpu_depopulate_chunk(k, p, id, rs, re);
-            chunk_depopulated(k, p, id, rs, re);
+            chunk_depopulated(p, id, rs, re);
             return true;
         });
         pcpu_destroy_chunk(k, p, id);
     }
-    bool should_reclaim(ChunkId id) { return pcpu_should_reclaim_chunk(k, p, id); }
+    bool should_reclaim(ChunkId id) { return pcpu_should_reclaim_chunk(p, id); }
 };
 
 template <class Calls>

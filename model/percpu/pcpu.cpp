@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "model/percpu/pcpu.hpp"
 
-#include "model/percpu/first_chunk.hpp"
-
 namespace mmodel::pcpu {
 
 CpuMap cpus_of(const Config& c) {

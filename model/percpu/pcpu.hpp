@@ -81,6 +81,8 @@ private:
     }
 };
 
+[[nodiscard]] CpuMap cpus_of(const Config& c);
+
 // for_each_possible_cpu()
 template <class F>
 void for_each_possible_cpu(const Pcpu& p, F&& f) {

@@ -23,37 +23,32 @@ inline void pcpu_chunk_move(Pcpu& p, ChunkId id, int slot, bool front = true) {
 
 // mm/percpu.c: pcpu_chunk_relocate(). Chunks that lost space go to the front of their new list, others to its
 // back.
-template <class K>
-void pcpu_chunk_relocate(const K& k, Pcpu& p, ChunkId id, int oslot) {
+inline void pcpu_chunk_relocate(Pcpu& p, ChunkId id, int oslot) {
     const int nslot = pcpu_chunk_slot(p.layout, p.chunks[id]);
-    if (p.chunks[id].isolated || (oslot >= 0 && k.does(Sabotage::wrong_slot))) return;
-    if (oslot != nslot) pcpu_chunk_move(p, id, nslot, oslot < nslot);
+    if (!p.chunks[id].isolated && oslot != nslot) pcpu_chunk_move(p, id, nslot, oslot < nslot);
 }
 
 inline void pcpu_schedule_balance_work(Pcpu& p) { p.balance_scheduled = true; }
 
 // What a change of a chunk's empty populated pages means for all of them together: mm/percpu.c:
 // pcpu_update_empty_pages().
-template <class K, class F>
-auto with_empty_pages(const K& k, Pcpu& p, ChunkId id, F&& change) {
+template <class F>
+auto with_empty_pages(Pcpu& p, ChunkId id, F&& change) {
     Chunk& c = p.chunks.own(id);
     const int before = c.nr_empty_pop_pages;
     const auto result = change(c);
-    const bool counts = id != p.reserved_chunk && !c.isolated && !k.does(Sabotage::no_empty_accounting);
-    if (counts) p.nr_empty_pop_pages += c.nr_empty_pop_pages - before;
+    if (id != p.reserved_chunk && !c.isolated) p.nr_empty_pop_pages += c.nr_empty_pop_pages - before;
     return result;
 }
 
 // mm/percpu.c: pcpu_chunk_populated(), pcpu_chunk_depopulated().
-template <class K>
-void chunk_populated(const K& k, Pcpu& p, ChunkId id, int start, int end) {
-    with_empty_pages(k, p, id, [&](Chunk& c) { return pcpu_chunk_populated(c, start, end), 0; });
-    if (!k.does(Sabotage::no_populated_accounting)) p.nr_populated += end - start;
+inline void chunk_populated(Pcpu& p, ChunkId id, int start, int end) {
+    with_empty_pages(p, id, [&](Chunk& c) { return pcpu_chunk_populated(c, start, end), 0; });
+    p.nr_populated += end - start;
 }
 
-template <class K>
-void chunk_depopulated(const K& k, Pcpu& p, ChunkId id, int start, int end) {
-    with_empty_pages(k, p, id, [&](Chunk& c) { return pcpu_chunk_depopulated(c, start, end), 0; });
+inline void chunk_depopulated(Pcpu& p, ChunkId id, int start, int end) {
+    with_empty_pages(p, id, [&](Chunk& c) { return pcpu_chunk_depopulated(c, start, end), 0; });
     p.nr_populated -= end - start;
 }
 
@@ -66,31 +61,28 @@ inline void pcpu_isolate_chunk(Pcpu& p, ChunkId id) {
     p.chunks.move(id, p.layout.to_depopulate_slot, true);
 }
 
-template <class K>
-void pcpu_reintegrate_chunk(const K& k, Pcpu& p, ChunkId id) {
+inline void pcpu_reintegrate_chunk(Pcpu& p, ChunkId id) {
     if (!p.chunks[id].isolated) return;
     p.chunks.own(id).isolated = false;
     p.nr_empty_pop_pages += p.chunks[id].nr_empty_pop_pages;
-    pcpu_chunk_relocate(k, p, id, -1);
+    pcpu_chunk_relocate(p, id, -1);
 }
 
 // ---- areas
 
 // mm/percpu.c: pcpu_alloc_area(), pcpu_free_area(), with what they do to the chunk's place and the counters.
-template <class K>
-int alloc_area(const K& k, Pcpu& p, ChunkId id, int bits, int bit_align, int start) {
+inline int alloc_area(Pcpu& p, ChunkId id, int bits, int bit_align, int start) {
     const int oslot = pcpu_chunk_slot(p.layout, p.chunks[id]);
     const int off =
-        with_empty_pages(k, p, id, [&](Chunk& c) { return pcpu_alloc_area(c, bits, bit_align, start); });
-    if (off >= 0) pcpu_chunk_relocate(k, p, id, oslot);
+        with_empty_pages(p, id, [&](Chunk& c) { return pcpu_alloc_area(c, bits, bit_align, start); });
+    if (off >= 0) pcpu_chunk_relocate(p, id, oslot);
     return off;
 }
 
-template <class K>
-int free_area(const K& k, Pcpu& p, ChunkId id, int off) {
+inline int free_area(Pcpu& p, ChunkId id, int off) {
     const int oslot = pcpu_chunk_slot(p.layout, p.chunks[id]);
-    const int freed = with_empty_pages(k, p, id, [&](Chunk& c) { return pcpu_free_area(c, off); });
-    pcpu_chunk_relocate(k, p, id, oslot);
+    const int freed = with_empty_pages(p, id, [&](Chunk& c) { return pcpu_free_area(c, off); });
+    pcpu_chunk_relocate(p, id, oslot);
     return freed;
 }
 
@@ -114,23 +106,11 @@ struct Request {
     bool reserved{}, atomic{};
 };
 
-// A break of ours: an area is handed out where another one is.
-template <class K>
-std::optional<Where> area_of_somebody(const K& k, const Pcpu& p, int bytes) {
-    if (!k.does(Sabotage::overlapping_areas)) return std::nullopt;
-    for (const Area& a : p.areas)
-        if (a.live && a.bytes >= bytes) return Where{a.chunk, a.off};
-    return std::nullopt;
-}
-
 // mm/percpu.c: pcpu_alloc(), the search: one chunk after another, from those that just fit to those that are
 // free.
-template <class K>
-std::optional<Where> find_area(const K& k, Pcpu& p, int bits, int bit_align, bool atomic) {
-    const int last_slot =
-        k.does(Sabotage::reclaim_not_isolated) ? p.layout.to_depopulate_slot : p.layout.free_slot;
-    for (int slot = pcpu_size_to_slot(p.layout, bits * static_cast<int>(min_alloc_bytes)); slot <= last_slot;
-         ++slot) {
+inline std::optional<Where> find_area(Pcpu& p, int bits, int bit_align, bool atomic) {
+    for (int slot = pcpu_size_to_slot(p.layout, bits * static_cast<int>(min_alloc_bytes));
+         slot <= p.layout.free_slot; ++slot) {
         for (ChunkId id = p.chunks.first(slot), next; id != no_chunk; id = next) {
             next = p.chunks.next(id);
             const int start = pcpu_find_block_fit(p.chunks[id], bits, bit_align, atomic);
@@ -138,9 +118,9 @@ std::optional<Where> find_area(const K& k, Pcpu& p, int bits, int bit_align, boo
                 if (slot < slot_fail_threshold) pcpu_chunk_move(p, id, 0);
                 continue;
             }
-            const int off = alloc_area(k, p, id, bits, bit_align, start);
+            const int off = alloc_area(p, id, bits, bit_align, start);
             if (off < 0) continue;
-            pcpu_reintegrate_chunk(k, p, id);
+            pcpu_reintegrate_chunk(p, id);
             return Where{id, off};
         }
     }
@@ -148,10 +128,9 @@ std::optional<Where> find_area(const K& k, Pcpu& p, int bits, int bit_align, boo
 }
 
 // mm/percpu.c: pcpu_alloc(), the reserved chunk, which alone serves reserved requests when it exists.
-template <class K>
-std::optional<Where> find_reserved_area(const K& k, Pcpu& p, int bits, int bit_align, bool atomic) {
+inline std::optional<Where> find_reserved_area(Pcpu& p, int bits, int bit_align, bool atomic) {
     const int start = pcpu_find_block_fit(p.chunks[p.reserved_chunk], bits, bit_align, atomic);
-    const int off = start < 0 ? -1 : alloc_area(k, p, p.reserved_chunk, bits, bit_align, start);
+    const int off = start < 0 ? -1 : alloc_area(p, p.reserved_chunk, bits, bit_align, start);
     return off < 0 ? std::nullopt : std::optional(Where{p.reserved_chunk, off});
 }
 
@@ -159,25 +138,15 @@ std::optional<Where> find_reserved_area(const K& k, Pcpu& p, int bits, int bit_a
 template <class K>
 std::optional<Where> find_or_create(K& k, Pcpu& p, int bits, int bit_align, bool atomic) {
     for (;;) {
-        if (const auto found = find_area(k, p, bits, bit_align, atomic)) return found;
-        if (!k.does(Sabotage::sleep_under_lock)) k.unlock(Fn::pcpu_alloc, Lock::spin);
+        if (const auto found = find_area(p, bits, bit_align, atomic)) return found;
+        k.unlock(Fn::pcpu_alloc, Lock::spin);
         if (atomic) return std::nullopt;
         const bool create = p.chunks.is_empty(p.layout.free_slot);
         const ChunkId id = create ? pcpu_create_chunk(k, p) : no_chunk;
         if (create && id == no_chunk) return std::nullopt;
-        if (!k.does(Sabotage::sleep_under_lock)) k.lock(Fn::pcpu_alloc, Lock::spin);
-        if (create) pcpu_chunk_relocate(k, p, id, -1);
+        k.lock(Fn::pcpu_alloc, Lock::spin);
+        if (create) pcpu_chunk_relocate(p, id, -1);
     }
-}
-
-// A break of ours: pages are marked populated before they are. Whether it was done.
-template <class K>
-bool mark_early(K& k, Pcpu& p, ChunkId id, int start, int end) {
-    if (!k.does(Sabotage::mark_before_populate)) return false;
-    k.lock(Fn::pcpu_alloc, Lock::spin);
-    chunk_populated(k, p, id, start, end);
-    k.unlock(Fn::pcpu_alloc, Lock::spin);
-    return true;
 }
 
 // mm/percpu.c: pcpu_alloc(), frames for an area. An error: the area is free again; runs already populated
@@ -188,14 +157,12 @@ Errno populate_area(K& k, Pcpu& p, Where w, int bytes) {
     Errno err = Errno::ok;
     for_each_run(p, w.chunk, false, w.off / page, (w.off + bytes + page - 1) / page, [&](int rs, int re) {
         if (p.chunks[w.chunk].immutable) k.warn(Fn::pcpu_alloc, "chunk->immutable");
-        const bool marked = mark_early(k, p, w.chunk, rs, re);
         err = pcpu_populate_chunk(k, p, w.chunk, rs, re);
         k.lock(Fn::pcpu_alloc, Lock::spin);
-        if (err == Errno::ok) {
-            if (!marked) chunk_populated(k, p, w.chunk, rs, re);
-        } else if (!k.does(Sabotage::keep_area)) {
-            free_area(k, p, w.chunk, w.off);
-        }
+        if (err == Errno::ok)
+            chunk_populated(p, w.chunk, rs, re);
+        else
+            free_area(p, w.chunk, w.off);
         k.unlock(Fn::pcpu_alloc, Lock::spin);
         return err == Errno::ok;
     });
@@ -204,9 +171,7 @@ Errno populate_area(K& k, Pcpu& p, Where w, int bytes) {
 
 template <class K>
 void zero_area(K& k, const Pcpu& p, Where w, int bytes) {
-    if (k.does(Sabotage::no_zeroing)) return;
     for_each_possible_cpu(p, [&](int cpu) {
-        if (k.does(Sabotage::zero_online_only) && !k.machine().is_online(static_cast<u8>(cpu))) return;
         k.memset_zero(Fn::pcpu_alloc, p.chunk_addr(p.chunks[w.chunk], cpu, 0) + static_cast<u64>(w.off),
                       static_cast<u64>(bytes));
     });
@@ -222,25 +187,19 @@ void zero_area(K& k, const Pcpu& p, Where w, int bytes) {
 // for pages that were populated, chunks that were created and chunks that moved within the lists.
 template <class K>
 std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
-    const u64 align =
-        k.does(Sabotage::wrong_align) ? min_alloc_bytes : std::max<u64>(r.align, min_alloc_bytes);
+    const u64 align = std::max<u64>(r.align, min_alloc_bytes);
     const u64 size = (r.bytes + min_alloc_bytes - 1) / min_alloc_bytes * min_alloc_bytes;
     if (!is_legal(p.sizes, size, align)) return std::nullopt;
     const int bytes = static_cast<int>(size), bits = bytes / static_cast<int>(min_alloc_bytes);
     const int bit_align = static_cast<int>(align / min_alloc_bytes);
 
-    const bool inverted = k.does(Sabotage::inverted_locks);
-    if (!r.atomic && !inverted) k.lock(Fn::pcpu_alloc, Lock::mutex);
+    if (!r.atomic) k.lock(Fn::pcpu_alloc, Lock::mutex);
     k.lock(Fn::pcpu_alloc, Lock::spin);
-    if (!r.atomic && inverted) k.lock(Fn::pcpu_alloc, Lock::mutex);
-    std::optional<Where> found = area_of_somebody(k, p, bytes);
     const bool only_reserved = r.reserved && p.reserved_chunk != no_chunk;
-    if (!found)
-        found = only_reserved ? find_reserved_area(k, p, bits, bit_align, r.atomic)
-                              : find_or_create(k, p, bits, bit_align, r.atomic);
+    std::optional<Where> found = only_reserved ? find_reserved_area(p, bits, bit_align, r.atomic)
+                                               : find_or_create(k, p, bits, bit_align, r.atomic);
     if (found || only_reserved) k.unlock(Fn::pcpu_alloc, Lock::spin);
-    const bool populate = found && !r.atomic && !k.does(Sabotage::no_populate);
-    if (populate && populate_area(k, p, *found, bytes) != Errno::ok) found.reset();
+    if (found && !r.atomic && populate_area(k, p, *found, bytes) != Errno::ok) found.reset();
     if (!r.atomic) k.unlock(Fn::pcpu_alloc, Lock::mutex);
     if (!found) {
         if (r.atomic) p.atomic_alloc_failed = true, pcpu_schedule_balance_work(p);
@@ -276,12 +235,12 @@ bool free_percpu(K& k, Pcpu& p, u64 addr) {
     const ChunkId id = pcpu_chunk_addr_search(k, p, addr);
     if (!p.chunks.is_live(id)) return false;
     k.lock(Fn::free_percpu, Lock::spin);
-    free_area(k, p, id, static_cast<int>(addr - p.chunks[id].base_addr));
+    free_area(p, id, static_cast<int>(addr - p.chunks[id].base_addr));
     bool need_balance = false;
     if (!p.chunks[id].isolated && static_cast<u64>(p.chunks[id].free_bytes) == p.layout.unit_size) {
         const ChunkId first = p.chunks.first(p.layout.free_slot);
         need_balance = first != no_chunk && (first != id || p.chunks.next(first) != no_chunk);
-    } else if (pcpu_should_reclaim_chunk(k, p, id)) {
+    } else if (pcpu_should_reclaim_chunk(p, id)) {
         pcpu_isolate_chunk(p, id);
         need_balance = true;
     }
@@ -303,7 +262,6 @@ u64 per_cpu_ptr_to_phys(K& k, const Pcpu& p, u64 addr) {
             const u64 start = p.base_addr + p.layout.unit_offsets[static_cast<std::size_t>(cpu)];
             in_first_chunk = in_first_chunk || (addr >= start && addr < start + p.layout.unit_size);
         });
-    if (k.does(Sabotage::wrong_lookup)) addr += p.layout.unit_size;
     if (in_first_chunk && !Pcpu::is_vmalloc_addr(addr)) return addr; // __pa()
     const auto found = pcpu_addr_to_page(k, p, addr);
     return found ? found->value * page + addr % page : ~u64{0};

@@ -41,7 +41,6 @@ template <class K>
 void free_allocated_pages(K& k, const Pcpu& p, const std::vector<Pfn>& pages, int cpu, int start, int i,
                           int end) {
     while (--i >= start) k.free_page(Fn::pcpu_alloc_pages, pages[p.page_idx(cpu, i)]);
-    if (k.does(Sabotage::leak_failed_alloc)) return;
     for (int tcpu = 0; tcpu < cpu; ++tcpu)
         for (int j = start; p.is_possible(tcpu) && j < end; ++j)
             k.free_page(Fn::pcpu_alloc_pages, pages[p.page_idx(tcpu, j)]);
@@ -52,7 +51,7 @@ template <class K>
 Errno pcpu_alloc_pages(K& k, const Pcpu& p, std::vector<Pfn>& pages, int start, int end) {
     for (int cpu = 0; cpu < p.nr_cpu_ids(); ++cpu) {
         if (!p.is_possible(cpu)) continue;
-        const Nid nid{static_cast<u8>(k.does(Sabotage::wrong_node) ? 0 : p.cpus.node(cpu))};
+        const Nid nid{static_cast<u8>(p.cpus.node(cpu))};
         for (int i = start; i < end; ++i) {
             const auto page = k.alloc_pages_node(Fn::pcpu_alloc_pages, nid, false, true);
             pages[p.page_idx(cpu, i)] = page.value_or(no_pfn);
@@ -76,10 +75,8 @@ void pcpu_pre_unmap_flush(K& k, const Pcpu& p, ChunkId id, int start, int end) {
 template <class K>
 void pcpu_post_unmap_tlb_flush(K& k, const Pcpu& p, ChunkId id, int start, int end) {
     const Chunk& c = p.chunks[id];
-    const Vmap from = p.chunk_vmap(c, p.layout.low_unit_cpu, start);
-    if (k.does(Sabotage::short_flush))
-        return k.flush_tlb_vmalloc(Fn::pcpu_post_unmap_tlb_flush, from, static_cast<u64>(end - start));
-    k.flush_tlb_vmalloc(Fn::pcpu_post_unmap_tlb_flush, from, p.span_pages(c, start, end));
+    k.flush_tlb_vmalloc(Fn::pcpu_post_unmap_tlb_flush, p.chunk_vmap(c, p.layout.low_unit_cpu, start),
+                        p.span_pages(c, start, end));
 }
 
 template <class K>
@@ -117,10 +114,10 @@ void pcpu_unmap_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, 
 template <class K>
 void unmap_mapped_pages(K& k, const Pcpu& p, ChunkId id, int cpu, int start, int end) {
     for (int tcpu = 0; tcpu <= cpu; ++tcpu) {
-        if (!p.is_possible(tcpu) || (tcpu == cpu && k.does(Sabotage::skip_failing_cpu))) continue;
+        if (!p.is_possible(tcpu)) continue;
         __pcpu_unmap_pages(k, p.chunk_vmap(p.chunks[id], tcpu, start), end - start);
     }
-    if (!k.does(Sabotage::no_map_rollback_flush)) pcpu_post_unmap_tlb_flush(k, p, id, start, end);
+    pcpu_post_unmap_tlb_flush(k, p, id, start, end);
 }
 
 // mm/percpu-vm.c: pcpu_map_pages(). An error: nothing is left mapped, tags are as they came.
@@ -128,37 +125,13 @@ template <class K>
 Errno pcpu_map_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, int start, int end) {
     const auto nr = static_cast<std::size_t>(end - start);
     for (int cpu = 0; cpu < p.nr_cpu_ids(); ++cpu) {
-        if (!p.is_possible(cpu) || (cpu == p.layout.high_unit_cpu && k.does(Sabotage::skip_last_cpu)))
-            continue;
-        const bool shared = cpu != p.layout.low_unit_cpu && k.does(Sabotage::shared_frame);
-        const auto run =
-            std::span(pages).subspan(p.page_idx(shared ? p.layout.low_unit_cpu : cpu, start), nr);
+        if (!p.is_possible(cpu)) continue;
+        const auto run = std::span(pages).subspan(p.page_idx(cpu, start), nr);
         const Errno err = __pcpu_map_pages(k, p.chunk_vmap(p.chunks[id], cpu, start), run);
         if (err != Errno::ok) return unmap_mapped_pages(k, p, id, cpu, start, end), err;
         for (const Pfn page : run) k.set_page_tag(Fn::pcpu_set_page_chunk, page, tag_of(id));
     }
     return Errno::ok;
-}
-
-// Every unit that no CPU has gets a page where the lowest unit has one: a break of ours.
-template <class K>
-void touch_surplus_units(K& k, const Pcpu& p, ChunkId id, int start) {
-    const Vmap base{(p.chunks[id].base_addr - vmalloc_start) / p.page_bytes()};
-    for (std::size_t g = 0; g < p.layout.ai.groups.size(); ++g)
-        for (std::size_t u = 0; u < p.layout.ai.groups[g].cpu_map.size(); ++u) {
-            if (p.layout.ai.groups[g].cpu_map[u] != no_cpu) continue;
-            const auto page = k.alloc_pages_node(Fn::pcpu_populate_chunk, Nid{0}, false, true);
-            const u64 at = (p.layout.group_offsets[g] + u * p.layout.unit_size) / p.page_bytes();
-            if (page) (void)__pcpu_map_pages(k, base + at + static_cast<u64>(start), std::span(&*page, 1));
-        }
-}
-
-// The lowest unit's page goes and comes back: a break of ours.
-template <class K>
-void map_again(K& k, const Pcpu& p, ChunkId id, const std::vector<Pfn>& pages, int start) {
-    const Vmap at = p.chunk_vmap(p.chunks[id], p.layout.low_unit_cpu, start);
-    __pcpu_unmap_pages(k, at, 1);
-    (void)__pcpu_map_pages(k, at, std::span(&pages[p.page_idx(p.layout.low_unit_cpu, start)], 1));
 }
 
 // mm/percpu-vm.c: pcpu_populate_chunk(). -ENOMEM: as it was, but for tables that stay and entries of the
@@ -172,8 +145,6 @@ Errno pcpu_populate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end) {
         pcpu_free_pages(k, p, *pages, start, end);
         return Errno::nomem;
     }
-    if (k.does(Sabotage::touch_surplus_unit)) touch_surplus_units(k, p, id, start);
-    if (k.does(Sabotage::remap_without_flush)) map_again(k, p, id, *pages, start);
     pcpu_post_map_flush(k, p, id, start, end);
     return Errno::ok;
 }
@@ -252,10 +223,8 @@ std::optional<Pfn> pcpu_addr_to_page(K& k, const Pcpu& p, u64 addr) {
 [[nodiscard]] inline Errno pcpu_verify_alloc_info(const AllocInfo&) { return Errno::ok; }
 
 // mm/percpu-vm.c: pcpu_should_reclaim_chunk().
-template <class K>
-bool pcpu_should_reclaim_chunk(const K& k, const Pcpu& p, ChunkId id) {
+[[nodiscard]] inline bool pcpu_should_reclaim_chunk(const Pcpu& p, ChunkId id) {
     const Chunk& c = p.chunks[id];
-    if (id == p.first_chunk && k.does(Sabotage::depopulate_first_chunk)) return true;
     if (id == p.first_chunk || id == p.reserved_chunk) return false;
     return (c.isolated && c.nr_empty_pop_pages) ||
            (p.nr_empty_pop_pages > empty_pop_pages_high + c.nr_empty_pop_pages &&

@@ -68,9 +68,9 @@ void alloc_among_chunks(benchmark::State& state, bool in_the_way) {
         if (id == pcpu::no_chunk) return state.SkipWithError("no chunk could be made");
         // In the way: no page is populated and an atomic request has to look at each.
         const int bits = p.chunks[id].nr_pages * page_bits;
-        if (!in_the_way && alloc_area(k, p, id, bits, 1, 0) != 0)
+        if (!in_the_way && alloc_area(p, id, bits, 1, 0) != 0)
             return state.SkipWithError("a new chunk has no room");
-        pcpu_chunk_relocate(k, p, id, -1);
+        pcpu_chunk_relocate(p, id, -1);
     }
     const Op alloc{.kind = OpKind::pcpu_alloc, .on = true, .bytes = 64, .align = 8};
     const Op free{.kind = OpKind::pcpu_free};

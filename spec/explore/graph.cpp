@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <unordered_map>
 
-#include "model/step.hpp"
+#include "spec/sabotage/advance.hpp"
 #include "spec/explore/may.hpp"
 #include "spec/explore/seen.hpp"
 #include "spec/inductive/world_view.hpp"

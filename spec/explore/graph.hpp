@@ -12,7 +12,7 @@
 #include <optional>
 #include <span>
 
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "spec/judge/check.hpp"
 #include "spec/explore/key.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/judge/check.hpp"
-#include "model/step.hpp"
+#include "spec/sabotage/advance.hpp"
 
 namespace mmodel::spec {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <span>
 
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "spec/judge/monitor.hpp"
 
 namespace mmodel::spec {

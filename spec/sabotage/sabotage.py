@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-"""Holds spec/sabotage/sabotage.tsv to what is there: every name of model/machine/sabotage.hpp and every break of the formal layers has one row,
+"""Holds spec/sabotage/sabotage.tsv to what is there: every name of spec/sabotage/sabotage.hpp and every break of the formal layers has one row,
 and every place that a row names has that break and expects it to be caught. Whether it is caught there, the tests of that place say.
 With --write, writes the table anew, keeping what the rows say in words.
 
@@ -19,10 +19,8 @@ COLUMNS = ["sabotage", "trace", "spin", "proof", "symbolic", "explore", "link", 
 
 
 def model_names():
-    text = (ROOT / "model/machine/sabotage.hpp").read_text()
-    enum = re.search(r"enum class Sabotage.*?\{(.*?)\};", text, re.S).group(1)
-    found = dict(re.findall(r"^\s*(\w+),\s*//\s*(.*)$", enum, re.M))
-    return {n: w for n, w in found.items() if n != "none"}
+    text = (ROOT / "spec/sabotage/sabotage.hpp").read_text()
+    return dict(re.findall(r'^\s*X\((\w+), "(.*)"\)', text, re.M))
 
 
 def traces():

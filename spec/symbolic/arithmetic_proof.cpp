@@ -305,7 +305,7 @@ std::optional<std::string> refute(const Claims& x, Result& out) {
     return example + "\n";
 }
 
-Result prove_property(const Theorem& t, Sabotage) {
+Result prove_property(const Theorem& t) {
     const Stopwatch watch;
     Result out;
     const Property* p = properties;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <ranges>
 
-#include "model/hvo/operations.hpp"
+#include "model/hvo/pool.hpp"
 #include "spec/symbolic/paths.hpp"
 #include "spec/symbolic/terms.hpp"
 

@@ -3,16 +3,11 @@
 // allocations failing, keeps the discipline at every event and ends in a state that satisfies it again.
 #include <functional>
 
-#include "spec/symbolic/hvo_watch.hpp"
+#include "model/hvo/operations.hpp"
 #include "spec/inductive/invariant.hpp"
+#include "spec/symbolic/hvo_watch.hpp"
 
 namespace mmodel::symbolic {
-
-bool AnyFaults::has(u64 n) const {
-    const bool fails = paths->flip();
-    if (fails) paths->note("allocation " + std::to_string(n) + " fails");
-    return fails;
-}
 
 namespace {
 
@@ -206,7 +201,7 @@ void judge_outcome(const HvoState& was, const HvoMachine& m, const hvo::Pool& po
 }
 
 // The proof of one operation.
-void prove_step(z3::context& c, const HvoShape& s, ContentsCodes& codes, const Step& step, Sabotage sabotage,
+void prove_step(z3::context& c, const HvoShape& s, ContentsCodes& codes, const Step& step,
                 Paths& paths, Result& out) {
     const HvoState before(c, s, codes);
     const u16 known = slots_named(s, step.op);
@@ -215,7 +210,7 @@ void prove_step(z3::context& c, const HvoShape& s, ContentsCodes& codes, const S
     paths.each(before.well_formed() && all_hold(c, assumed), [&] {
         HvoMachine m(paths, s, before, codes);
         HvoWatch watch(slots_in(known));
-        K k(m, watch, AnyFaults{&paths}, sabotage);
+        K k(m, watch, AnyFaults{&paths});
         hvo::Pool pool;
         for (const int i : slots_in(known))
             pool.slots[static_cast<std::size_t>(i)] = {m.slot_state(static_cast<u8>(i)), From::buddy,
@@ -247,7 +242,7 @@ using ShapeOf = const HvoShape& (*)();
 
 // optimise_list has by far the most paths: a theorem of its own.
 template <ShapeOf shape, bool lists>
-Result prove_steps(const Theorem&, Sabotage sabotage) {
+Result prove_steps(const Theorem&) {
     const Stopwatch watch;
     Result out;
     z3::context c;
@@ -255,7 +250,7 @@ Result prove_steps(const Theorem&, Sabotage sabotage) {
     for (const Step& step : steps(shape())) {
         if ((step.op.kind == OpKind::optimise_list) != lists) continue;
         Paths paths(c);
-        prove_step(c, shape(), codes, step, sabotage, paths, out);
+        prove_step(c, shape(), codes, step, paths, out);
         out.nr_paths += paths.nr_paths();
         out.nr_checks += paths.nr_checks();
         if (!out.proved) break;
@@ -266,7 +261,7 @@ Result prove_steps(const Theorem&, Sabotage sabotage) {
 
 // Boot leaves a state that satisfies the invariant, wherever each PMD's memory came from.
 template <ShapeOf shape>
-Result prove_init(const Theorem&, Sabotage) {
+Result prove_init(const Theorem&) {
     const Stopwatch watch;
     Result out;
     z3::context c;
@@ -287,7 +282,7 @@ Result prove_init(const Theorem&, Sabotage) {
 
 // The invariant holds in states of every kind: it is not empty.
 template <ShapeOf shape>
-Result prove_inhabited(const Theorem&, Sabotage) {
+Result prove_inhabited(const Theorem&) {
     const Stopwatch watch;
     Result out;
     z3::context c;

@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "model/percpu/operations.hpp"
+#include "model/percpu/pcpu.hpp"
 #include "spec/symbolic/paths.hpp"
 #include "spec/symbolic/terms.hpp"
 

@@ -3,6 +3,7 @@
 // and destroying a chunk, on every path, with any allocations failing.
 #include <map>
 
+#include "model/percpu/operations.hpp"
 #include "spec/inductive/invariant.hpp"
 #include "spec/symbolic/percpu_machine.hpp"
 #include "spec/symbolic/proof.hpp"
@@ -137,7 +138,7 @@ Outcome run(pcpu::Pcpu& p, K& k, const Op& op) {
     return id == pcpu::no_chunk ? Outcome{.err = Errno::nomem} : Outcome{.value = id};
 }
 
-void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Sabotage sabotage, Paths& paths,
+void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Paths& paths,
                 Result& out) {
     const PercpuState before(c, s);
     const auto assumed = invariant(before);
@@ -145,7 +146,7 @@ void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Sabotage
     paths.each(before.well_formed() && all_hold(c, assumed), [&] {
         PercpuMachine m(paths, s, before);
         PercpuWatch watch(s);
-        K k(m, watch, AnyFaults{&paths}, sabotage);
+        K k(m, watch, AnyFaults{&paths});
         pcpu::Pcpu p = m.begin(step.chunk);
         if (!step.chunk && p.chunks.nr_live() == s.nr_chunks) throw Infeasible{}; // no place is left
         const Outcome o = run(p, k, step.op);
@@ -174,14 +175,14 @@ using ShapeOf = const PercpuShape& (*)();
 
 // Chunks are interchangeable, but for their addresses: the first on its own, or the others.
 template <ShapeOf shape, bool first>
-Result prove_steps(const Theorem&, Sabotage sabotage) {
+Result prove_steps(const Theorem&) {
     const Stopwatch watch;
     Result out;
     z3::context c;
     for (const Step& step : steps(shape())) {
         if ((step.chunk.value_or(0) == 0) != first) continue;
         Paths paths(c);
-        prove_step(c, shape(), step, sabotage, paths, out);
+        prove_step(c, shape(), step, paths, out);
         out.nr_paths += paths.nr_paths();
         out.nr_checks += paths.nr_checks();
         if (!out.proved) break;
@@ -191,7 +192,7 @@ Result prove_steps(const Theorem&, Sabotage sabotage) {
 }
 
 template <ShapeOf shape>
-Result prove_init(const Theorem&, Sabotage) {
+Result prove_init(const Theorem&) {
     const Stopwatch watch;
     Result out;
     z3::context c;
@@ -210,7 +211,7 @@ Result prove_init(const Theorem&, Sabotage) {
 }
 
 template <ShapeOf shape>
-Result prove_inhabited(const Theorem&, Sabotage) {
+Result prove_inhabited(const Theorem&) {
     const Stopwatch watch;
     Result out;
     z3::context c;

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "model/machine/sabotage.hpp"
 #include "spec/judge/invariant.hpp"
 #include "spec/symbolic/paths.hpp"
 #include "spec/symbolic/terms.hpp"
@@ -81,20 +80,28 @@ inline const Claim* first_broken(const std::vector<Claim>& claims, const z3::mod
 // Any allocation may fail: kernel.hpp asks for each in order.
 struct AnyFaults {
     Paths* paths{};
-    [[nodiscard]] bool has(u64 n) const;
+    [[nodiscard]] bool has(u64 n) const {
+        const bool fails = paths->flip();
+        if (fails) paths->note("allocation " + std::to_string(n) + " fails");
+        return fails;
+    }
 };
 
 // One inductive step or one property, of a room (HVO, percpu) and a configuration.
 struct Theorem {
     std::string name;
     bool is_long{};
-    Result (*prove)(const Theorem&, Sabotage){};
+    Result (*prove)(const Theorem&){};
     std::string what{};
-    bool takes_sabotage{}; // runs the model's code
+    bool can_be_broken{}; // runs the model's code
 };
 
 void add_hvo_theorems(std::vector<Theorem>& out);
 void add_percpu_theorems(std::vector<Theorem>& out);
 void add_arithmetic_theorems(std::vector<Theorem>& out);
+
+// The same sources, compiled against the broken model (spec/sabotage): they prove what does() says is in it.
+void add_broken_hvo_theorems(std::vector<Theorem>& out);
+void add_broken_percpu_theorems(std::vector<Theorem>& out);
 
 } // namespace mmodel::symbolic

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "spec/sabotage/edits.hpp"
 #include "spec/symbolic/proof.hpp"
 #include "spec/symbolic/sabotages.hpp"
 
@@ -75,24 +76,35 @@ bool is_named(const Theorem& t, const Options& o) {
     return std::ranges::any_of(o.theorems, [&](const std::string& n) { return t.name.starts_with(n); });
 }
 
-bool run_sabotages(const std::vector<Theorem>& all, const Options& o) {
+// Theorems about the broken model.
+std::vector<Theorem> broken_theorems() {
+    std::vector<Theorem> all;
+    add_broken_hvo_theorems(all);
+    add_broken_percpu_theorems(all);
+    std::erase_if(all, [](const Theorem& t) { return !t.can_be_broken; });
+    return all;
+}
+
+bool run_sabotages(const Options& o) {
+    const std::vector<Theorem> all = broken_theorems();
     bool good = true;
     for (const Refuted& r : refuted) {
         if (!o.theorems.empty() &&
             std::ranges::none_of(o.theorems, [&](const std::string& n) { return r.theorem.starts_with(n); }))
             continue;
         const auto t = std::ranges::find(all, r.theorem, &Theorem::name);
-        good &= report(*t, t->prove(*t, *sabotage_named(r.sabotage)), r.sabotage, o);
+        planted = *sabotage_named(r.sabotage);
+        good &= report(*t, t->prove(*t), r.sabotage, o);
     }
     return good;
 }
 
 // Any theorem of a step will do; it stops at the first that is refuted.
-bool run_sabotage(const std::vector<Theorem>& all, const Options& o) {
-    const Sabotage s = *sabotage_named(o.sabotage);
-    for (const Theorem& t : all) {
-        if (!is_named(t, o) || !t.takes_sabotage) continue;
-        const Result r = t.prove(t, s);
+bool run_sabotage(const Options& o) {
+    planted = *sabotage_named(o.sabotage);
+    for (const Theorem& t : broken_theorems()) {
+        if (!is_named(t, o)) continue;
+        const Result r = t.prove(t);
         if (!r.proved) return report(t, r, o.sabotage, o);
         if (o.theorems.size()) return report(t, r, o.sabotage, o);
     }
@@ -118,11 +130,11 @@ int run(const Options& o) {
             std::printf("%-28s %s%s\n", t.name.c_str(), t.what.c_str(), t.is_long ? " [long]" : "");
         return 0;
     }
-    if (o.sabotages) return run_sabotages(all, o) ? 0 : 1;
-    if (!o.sabotage.empty()) return run_sabotage(all, o) ? 0 : 1;
+    if (o.sabotages) return run_sabotages(o) ? 0 : 1;
+    if (!o.sabotage.empty()) return run_sabotage(o) ? 0 : 1;
     bool good = true;
     for (const Theorem& t : all)
-        if (is_named(t, o)) good &= report(t, t.prove(t, Sabotage::none), "", o);
+        if (is_named(t, o)) good &= report(t, t.prove(t), "", o);
     return good ? 0 : 1;
 }
 

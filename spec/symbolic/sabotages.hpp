@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Which breaks of model/machine/sabotage.hpp the proofs must refute, and by which theorem. Breaks that are
+// Which breaks of spec/sabotage/sabotage.hpp the proofs must refute, and by which theorem. Breaks that are
 // not here lie outside of what this layer runs. spec/sabotage/sabotage.py reads this table.
 #pragma once
 

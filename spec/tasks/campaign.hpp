@@ -3,7 +3,7 @@
 // failing, and, of two tasks, one in each. What breaks is shrunk to what a human can read.
 #pragma once
 
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "spec/tasks/scenarios.hpp"
 #include "spec/tasks/serial.hpp"
 

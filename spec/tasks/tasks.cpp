@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/tasks/tasks.hpp"
-#include "model/step.hpp"
+#include "spec/sabotage/advance.hpp"
 
 namespace mmodel::concurrent {
 namespace {
@@ -128,16 +128,8 @@ void MachineTasks::run_op(Task& t, const Op& op) {
     add_edge(touched_, state_.machine, t.subject);
     t.monitors.push_back(std::make_unique<spec::Monitor>(world_, op));
     Watch watch{*this, t};
-    Kernel<Watch> k(state_.machine, watch, op.fail, case_.sabotage);
-    Outcome outcome;
-    if (is_percpu(op.kind)) {
-        pcpu::ModelCalls<Kernel<Watch>> calls{k, pcpu_};
-        outcome = pcpu::run(pcpu_, k, calls, op);
-    } else {
-        hvo::ModelCalls<Kernel<Watch>> calls{k};
-        outcome = hvo::run(state_.pool, k, calls, op);
-    }
-    t.ran.push_back({outcome, k.nr_events(), k.nr_allocs(), k.nr_failed_allocs()});
+    t.ran.push_back(mmodel::run(state_, &pcpu_, op, watch, case_.sabotage));
+    const Outcome& outcome = t.ran.back().outcome;
     t.history = hash_combine(t.history, u64{outcome.disabled} << 32 | static_cast<u64>(outcome.err));
     add_edge(touched_, state_.machine, t.subject);
     t.monitors.back()->finish_own(world_);

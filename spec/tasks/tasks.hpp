@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "model/machine/event.hpp"
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "spec/tasks/fiber.hpp"
 #include "spec/tasks/footprint.hpp"
 #include "spec/judge/monitor.hpp"

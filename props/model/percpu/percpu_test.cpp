@@ -101,8 +101,8 @@ TEST_CASE("runs of an area that were populated before one failed stay populated 
     Kernel<NoWatch> k(s.machine, nobody);
     const ChunkId id = pcpu_create_chunk(k, p);
     REQUIRE(pcpu_populate_chunk(k, p, id, 1, 2) == Errno::ok); // the area will find runs [0, 1) and [2, 8)
-    chunk_populated(k, p, id, 1, 2);
-    pcpu_chunk_relocate(k, p, id, -1);
+    chunk_populated(p, id, 1, 2);
+    pcpu_chunk_relocate(p, id, -1);
     CHECK(run(w, "pcpu_alloc area=0 bytes=32K align=4 fail=20").outcome.err == Errno::nomem);
     const pcpu::Chunk& c = w.pcpu().chunks[id];
     CHECK(c.populated.count(0, 64) == 2);
@@ -231,9 +231,9 @@ TEST_CASE("reclaim takes runs of free populated pages from the last page down an
     const ChunkId id = pcpu_create_chunk(k, p);
     for (const auto& [start, end] : {std::pair(0, 3), {4, 5}, {6, 8}}) {
         REQUIRE(pcpu_populate_chunk(k, p, id, start, end) == Errno::ok);
-        chunk_populated(k, p, id, start, end);
+        chunk_populated(p, id, start, end);
     }
-    REQUIRE(alloc_area(k, p, id, 4, 1, 64) == 256); // page 1
+    REQUIRE(alloc_area(p, id, 4, 1, 64) == 256); // page 1
     p.areas[0] = {true, id, 256, 16};
     pcpu_isolate_chunk(p, id);
     REQUIRE(w.pcpu().nr_empty_pop_pages >= pcpu::empty_pop_pages_high);

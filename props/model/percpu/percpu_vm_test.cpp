@@ -162,7 +162,7 @@ TEST_CASE("should_reclaim: a quarter of the pages, and more than HIGH besides, a
         c.nr_empty_pop_pages = empty;
         c.nr_pages = nr_pages;
         p.nr_empty_pop_pages = global;
-        return pcpu_should_reclaim_chunk(k, p, id);
+        return pcpu_should_reclaim_chunk(p, id);
     };
     const pcpu::ChunkId id = p.slots[0];
     CHECK_FALSE(asks(id, false, 2, 6)); // 6 is not more than 4 + 2

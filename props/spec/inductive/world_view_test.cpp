@@ -9,9 +9,9 @@
 #include <sstream>
 
 #include "fuzz/ops/trace.hpp"
-#include "model/step.hpp"
 #include "props/example.hpp"
 #include "spec/inductive/world_view.hpp"
+#include "spec/sabotage/advance.hpp"
 
 namespace mmodel {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "model/step.hpp"
+#include "spec/sabotage/advance.hpp"
 #include "spec/judge/check.hpp"
 
 using namespace mmodel;

@@ -12,7 +12,7 @@
  *
  * NA, NB: vmemmap pages of the folios (2 or 3, and 2). PTRS: entries of a PTE table; NA > PTRS lets a split fail midway. LIST: as the list calls
  * do it: nobody flushes before the caller. RESTORE: go on to restore. One -D for each break, named as in
- * model/machine/sabotage.hpp where it is the same one; the others are listed in spec/sabotage/sabotage.tsv.
+ * spec/sabotage/sabotage.hpp where it is the same one; the others are listed in spec/sabotage/sabotage.tsv.
  */
 #ifndef NA
 #define NA 3

@@ -11,7 +11,7 @@
  *
  * One chunk, P pages (1 or 2), two CPUs; page p of CPU c is at address c * P + p. Areas are half a page, or a page. Frames are free as soon as they are
  * unmapped: that is percpu's rule. What must not happen is that somebody uses an address through an older translation.
- * One -D for each break, named as in model/machine/sabotage.hpp where it is the same one; the others are in spec/sabotage/sabotage.tsv.
+ * One -D for each break, named as in spec/sabotage/sabotage.hpp where it is the same one; the others are in spec/sabotage/sabotage.tsv.
  */
 #ifndef P
 #define P 1

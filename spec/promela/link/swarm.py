@@ -23,7 +23,8 @@ def call(cmd, cwd, what):
 
 
 def build(d, lib, name, *defines):
-    libs = [str(lib / p) for p in ("spec/promela/link/libmmodel_step.a", "spec/libmmodel_explore.a", "spec/libmmodel_spec.a", "model/libmmodel_model.a")]
+    libs = [str(lib / p) for p in ("spec/promela/link/libmmodel_step.a", "spec/libmmodel_explore.a", "spec/libmmodel_spec.a",
+                                    "spec/sabotage/libmmodel_broken.a", "model/libmmodel_model.a")]
     call(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-DMANY", *defines, "-c", "-o", name + ".o", "pan.c"], d, "gcc")
     call(["g++", "-o", name, name + ".o", *libs, "-lpthread"], d, "g++")
 

@@ -4,7 +4,7 @@
 // they occur first: in the pages' PTEs, then among those that the operation holds, oldest first.
 #pragma once
 
-#include "model/machine/sabotage.hpp"
+#include "spec/sabotage/sabotage.hpp"
 #include "spec/explore/graph.hpp"
 #include "spec/explore/state.hpp"
 
