@@ -4,10 +4,10 @@
 #include <catch2/catch.hpp>
 #include <utility>
 
-#include "model/step.hpp"
 #include "props/example.hpp"
 #include "props/prop.hpp"
 #include "props/reach.hpp"
+#include "spec/sabotage/advance.hpp"
 
 namespace mmodel {
 namespace {

@@ -6,10 +6,10 @@
 #include <set>
 
 #include "fuzz/ops/bytes.hpp"
-#include "model/step.hpp"
 #include "props/example.hpp"
 #include "props/prop.hpp"
 #include "props/reach.hpp"
+#include "spec/sabotage/advance.hpp"
 
 namespace mmodel {
 namespace {

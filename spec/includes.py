@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR MIT
 """Holds the includes to the house: props -> fuzz -> spec -> model, and inside model/ hvo and percpu -> machine. model/ includes nothing but
-the standard library and itself; model/machine nothing of hvo, percpu or what is above them; hvo and percpu nothing of each other.
+the standard library and itself; model/machine nothing of hvo, percpu or what is above them; hvo and percpu nothing of each other. Nor does a file of
+model/ name a sabotage: what breaks the model is in spec/sabotage.
 
 Exit status: 0 all arrows point down, 1 not, each that does not with its file and line."""
 import pathlib, re, sys
@@ -35,6 +36,8 @@ def main():
     for top in TOPS:
         for f in sorted((ROOT / top).rglob("*")):
             path = f.relative_to(ROOT).as_posix()
+            if top == "model/" and f.is_file() and "sabotage" in f.read_text().lower():
+                wrong.append("%s: model/ serves no break, and here is a sabotage" % path)
             if f.suffix not in (".cpp", ".hpp", ".c", ".h") or "/shim/" in path or "/fixtures/" in path: continue
             for nr, line in enumerate(f.read_text().splitlines(), 1):
                 m = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)

@@ -40,4 +40,11 @@ Ran advance(World& w, const Op& op, Watch& watch, Sabotage sabotage) {
     return run(s, begin_operation(s, op), op, watch, sabotage);
 }
 
+[[nodiscard]] inline Step step(const World& w, const Op& op, Sabotage sabotage) {
+    World next = w;
+    NoWatch none;
+    const Ran ran = advance(next, op, none, sabotage);
+    return {std::move(next), ran};
+}
+
 } // namespace mmodel

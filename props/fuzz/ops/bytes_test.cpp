@@ -8,8 +8,8 @@
 #include <set>
 
 #include "fuzz/ops/mutate.hpp"
-#include "model/machine/sabotage.hpp"
 #include "model/percpu/chunk.hpp"
+#include "spec/sabotage/sabotage.hpp"
 
 namespace mmodel {
 namespace {
