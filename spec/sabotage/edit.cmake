@@ -11,8 +11,14 @@ endforeach()
 execute_process(COMMAND ${patch} --strip=1 --fuzz=0 --batch --forward --no-backup-if-mismatch --directory=${to}
   INPUT_FILE ${CMAKE_CURRENT_LIST_DIR}/model.patch RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
 if(failed)
-  message(FATAL_ERROR "model/ has changed where a break is edited in: spec/sabotage/model.patch no longer applies.\n${said}"
-    "spec/sabotage/README.md says how to bring it up to date.")
+  file(GLOB_RECURSE rejected ${to}/*.rej)
+  foreach(file IN LISTS rejected)
+    file(READ ${file} hunks)
+    string(APPEND said "${hunks}")
+  endforeach()
+  message(NOTICE "${said}")
+  message(FATAL_ERROR "model/ has changed where a break is edited in: spec/sabotage/model.patch no longer applies, "
+    "the hunks above were refused. spec/sabotage/README.md says how to bring it up to date.")
 endif()
 
 foreach(header IN LISTS headers)
