@@ -140,8 +140,7 @@ TEST_CASE(
         INFO("corpus/sabotage or corpus/concurrent: " << s.name << ".trace");
         CHECK(sabotages.contains(std::string(s.name)));
     }
-    for (std::size_t i = 0; i < static_cast<std::size_t>(spec::Inv::count); ++i) {
-        const auto inv = static_cast<spec::Inv>(i);
+    for (const spec::Inv inv : spec::all_invariants) {
         INFO(spec::fact(inv).name);
         CHECK(invariants.contains(std::string(spec::fact(inv).name)) != is_of_real_kernel_only(inv));
     }

@@ -37,7 +37,7 @@ u64 Did::count(EventKind k) const { return static_cast<u64>(std::ranges::count(e
 
 u64 Did::live_ptes(Fn where) const {
     return static_cast<u64>(std::ranges::count_if(events, [&](const Event& e) {
-        return e.kind == EventKind::set_pte_at && e.vpage != Vpage{~u64{0}} && e.where == where;
+        return e.kind == EventKind::set_pte_at && e.is_live() && e.where == where;
     }));
 }
 

@@ -197,7 +197,7 @@ public:
     }
 
     void after(const Machine&, const Event& e) {
-        const bool live = e.kind == EventKind::set_pte_at && e.vpage != Vpage{~u64{0}};
+        const bool live = e.kind == EventKind::set_pte_at && e.is_live();
         live_ptes_ += live;
         restored_ptes_ += live && e.where == Fn::vmemmap_restore_pte;
         flushes_ += e.kind == EventKind::flush_tlb_all;

@@ -26,7 +26,7 @@ struct Target {
 };
 extern const Target target; // each target's own source has it
 
-using InvSet = std::bitset<static_cast<std::size_t>(spec::Inv::count)>;
+using InvSet = std::bitset<spec::nr_invariants>;
 
 // What the environment says: MMODEL_ALLOW, names of invariants with commas between them, and
 // MMODEL_ARTIFACTS, a directory.

@@ -73,8 +73,7 @@ std::string print_event(const Event& e) {
     case EventKind::pte_free_kernel: args = "pfn " + num(e.pfn.value); break;
     case EventKind::split_page: args = "pfn " + num(e.pfn.value) + ", order " + num(e.n); break;
     case EventKind::set_pte_at:
-        args = e.vpage == Vpage{~u64{0}} ? "private table, entry " + num(e.ref.idx)
-                                         : "vmemmap page " + num(e.vpage.value);
+        args = !e.is_live() ? "private table, entry " + num(e.ref.idx) : "vmemmap page " + num(e.vpage.value);
         args += " -> pfn " + num(e.pte.pfn().value) + (e.pte.writable() ? " rw" : " ro");
         break;
     case EventKind::pmd_populate_kernel:

@@ -68,6 +68,9 @@ struct Event {
     i64 delta{};
     Caller where{};       // the kernel function
     const char* what{""}; // warn: the condition
+
+    // set_pte_at: of an installed table, whose translations CPUs may use.
+    [[nodiscard]] bool is_live() const { return vpage != Vpage{~u64{0}}; }
 };
 
 [[nodiscard]] std::string_view name(EventKind k);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // What a monitor knows of the percpu allocator: the facts about chunks, areas and the vmalloc range. Part of
-// spec/judge/monitor.hpp; it judges the model and the real file alike, by events and by what the allocator's state
-// says.
+// spec/judge/monitor.hpp; it judges the model and the real file alike, by events and by what the allocator's
+// state says.
 #pragma once
 
 #include <unordered_map>

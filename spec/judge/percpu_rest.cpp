@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The percpu allocator: what must hold at every event, and after every operation.
+// What must hold after an operation, of the chunks that it touched and of the sums.
 #include <algorithm>
 
 #include "spec/judge/monitor.hpp"
@@ -32,51 +32,6 @@ std::optional<int> cpu_at(const pcpu::Pcpu& p, u64 offset) {
 }
 
 } // namespace
-
-PercpuJudge::PercpuJudge(const World& before, const Op& op)
-    : op_(op), was_booted_(before.pcpu().booted), nr_chunks_(before.pcpu().chunks.nr_live()),
-      nr_populated_(before.pcpu().nr_populated), nr_mapped_(before.machine().tally.vmalloc),
-      nr_empty_(before.pcpu().nr_empty_pop_pages), area_(before.pcpu().areas[op.folio]),
-      slot_(before.pcpu().slots[op.folio % max_chunks]) {
-    if (slot_ != pcpu::no_chunk)
-        nr_chunk_populated_ = static_cast<u64>(before.pcpu().chunks[slot_].nr_populated);
-}
-
-// ---- at every event
-
-void PercpuJudge::before(Monitor& out, const Machine& m, const Event& e) {
-    if (m.is_locked(Lock::spin) && e.kind != EventKind::memset_zero)
-        out.fail(Inv::nothing_sleeps_under_a_spinlock, &e, "the lock is held");
-    switch (e.kind) {
-    case EventKind::alloc_pages_node:
-        ++nr_page_allocs_;
-        if (e.ok && is_percpu(op_.kind)) asked_[e.pfn.value] = e.nid.value;
-        return;
-    case EventKind::vmalloc_pte: return judge_vmalloc_pte(out, m, e);
-    case EventKind::pcpu_get_vm_areas:
-        if (const auto stale = m.vmalloc().first_stale_in_use(); e.ok && stale)
-            out.fail(Inv::no_address_is_reserved_while_a_tlb_may_hold_its_translation, &e,
-                     "a CPU may still translate " + vmalloc_page(*stale));
-        return;
-    case EventKind::memset_zero: zeroed_.push_back({e.n, static_cast<u64>(e.delta)}); return;
-    default: return; // where and when is all there is to judge
-    }
-}
-
-void PercpuJudge::judge_vmalloc_pte(Monitor& out, const Machine& m, const Event& e) {
-    const Vmalloc& v = m.vmalloc();
-    if (e.pte.present() && v.stale(e.vmap).pte.front().present())
-        out.fail(Inv::no_address_is_mapped_while_a_tlb_may_hold_another_translation, &e,
-                 "a CPU may still translate it to pfn " + num(v.stale(e.vmap).pte.front().pfn().value));
-    if (!e.pte.present() && v.cache(e.vmap).cached)
-        out.fail(Inv::cache_is_flushed_before_an_address_is_unmapped, &e, "its cache lines were not flushed");
-    if (!e.pte.present() && e.where == Fn::pcpu_destroy_chunk)
-        out.fail(Inv::vmalloc_area_is_empty_when_it_is_freed, &e,
-                 "it still maps pfn " + num(v.pte(e.vmap).pfn().value));
-    changed_.push_back(e.vmap);
-}
-
-// ---- at rest
 
 void PercpuJudge::judge_rest(Monitor& out, const World& w) {
     const Pcpu& p = w.pcpu();

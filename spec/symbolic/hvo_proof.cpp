@@ -164,7 +164,7 @@ Outcome run(Paths& paths, HvoMachine& m, hvo::Pool& pool, K& k, const Op& op) {
     }
 }
 
-// spec/judge/refinement.cpp, second half: what the outcome promises of each folio.
+// spec/judge/hvo_outcome.cpp: what the outcome promises of each folio.
 void judge_outcome(const HvoState& was, const HvoMachine& m, const hvo::Pool& pool, const Op& op,
                    const Outcome& o, const K& k, std::vector<Claim>& out) {
     const bool failed = o.err != Errno::ok, wanted = k.nr_failed_allocs() > 0;

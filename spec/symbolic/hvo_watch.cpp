@@ -8,13 +8,12 @@ namespace {
 
 using spec::Inv;
 
-bool is_live(const Event& e) { return e.vpage != Vpage{~u64{0}}; }
 bool is_tail(u8 s) { return s == slot::tail || s >= slot::meta; }
 
 Term yes(const HvoMachine& m, bool b) { return m.now.c.bool_val(b); }
 
 // include/linux/page-flags.h: compound_head() of every struct page of a vmemmap page, as
-// spec/judge/discipline.cpp has it: right, right while the static key is on, or wrong.
+// spec/judge/hvo_discipline.cpp has it: right, right while the static key is on, or wrong.
 enum class Reader { right, right_with_key, wrong };
 
 Reader judge_reader(const HvoShape& s, const hvo::Folio& f, u64 v, Contents found) {
@@ -61,7 +60,7 @@ void HvoWatch::before(const HvoMachine& m, const Event& e) {
 void HvoWatch::after(const HvoMachine& m, const Event& e) {
     switch (e.kind) {
     case EventKind::set_pte_at:
-        if (is_live(e) && subject_of(m, e.vpage.value) >= 0) judge_remap(m, e);
+        if (e.is_live() && subject_of(m, e.vpage.value) >= 0) judge_remap(m, e);
         return;
     case EventKind::store:
         if (static_cast<StoreTo>(e.n) == StoreTo::optimised_flag) judge_flag(m, e.vpage.value, e);
@@ -96,7 +95,7 @@ void HvoWatch::judge_install(const HvoMachine& m, const Event& e) {
 }
 
 void HvoWatch::judge_set_pte(const HvoMachine& m, const Event& e) {
-    if (!is_live(e)) return;
+    if (!e.is_live()) return;
     const u64 v = e.vpage.value;
     const int k = subject_of(m, v);
     require(yes(m, k >= 0), Inv::only_the_folios_own_vmemmap_changes, e);
@@ -179,7 +178,7 @@ std::string HvoWatch::show(const z3::model& model) const {
         auto pfn = [&](const Term& t) { return Pfn{model.eval(t, true).get_numeral_uint64()}; };
         if (e.kind == EventKind::lock || e.kind == EventKind::unlock || e.kind == EventKind::smp_wmb)
             continue;
-        if (e.kind == EventKind::set_pte_at && !is_live(e)) continue;
+        if (e.kind == EventKind::set_pte_at && !e.is_live()) continue;
         if (e.pfn != no_pfn) e.pfn = pfn(s.pfn);
         if (e.from != no_pfn) e.from = pfn(s.from);
         if (e.pte.present()) e.pte = Pte::map(pfn(s.mapped), e.pte.writable());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The discipline of spec/judge/discipline.cpp, judge by judge, as formulas: collected while a path runs,
+// The discipline of spec/judge/hvo_discipline.cpp, judge by judge, as formulas: collected while a path runs,
 // proved when it has ended.
 #pragma once
 

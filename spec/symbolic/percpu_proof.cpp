@@ -13,7 +13,7 @@ namespace {
 
 using spec::Inv;
 
-// spec/judge/percpu_rest.cpp, judge by judge, as formulas.
+// spec/judge/percpu_discipline.cpp, judge by judge, as formulas.
 class PercpuWatch {
 public:
     explicit PercpuWatch(const PercpuShape& s) : shape_(s) {}

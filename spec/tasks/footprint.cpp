@@ -52,7 +52,7 @@ public:
         for (u64 i = 0; i < nr; ++i) write(Kind::tlb, start.value + i);
     }
     void set_pte(const Event& e) {
-        if (e.vpage == Vpage{~u64{0}}) return; // in a table that only its maker knows
+        if (!e.is_live()) return; // in a table that only its maker knows
         write(Kind::pte, e.vpage.value);
         write(Kind::tlb, e.vpage.value);
         read(Kind::pmd, m_.pmd_idx(e.vpage));
@@ -72,7 +72,7 @@ private:
 };
 
 bool is_exclusive(const Event& e) { return static_cast<Lock>(e.n) != Lock::mmap_read; }
-bool is_private(const Event& e) { return e.kind == EventKind::set_pte_at && e.vpage == Vpage{~u64{0}}; }
+bool is_private(const Event& e) { return e.kind == EventKind::set_pte_at && !e.is_live(); }
 bool is_lock(const Event& e) { return e.kind == EventKind::lock || e.kind == EventKind::unlock; }
 
 // The functions that ask for the optimised flag before their events.

@@ -30,7 +30,7 @@ std::optional<Ran> read_ran(const Reply::WireRan& shared) {
 
 std::optional<spec::Violation> read_violation(const Reply::WireViolation& v) {
     const u64 inv = v.inv;
-    if (inv >= static_cast<u64>(spec::Inv::count)) return std::nullopt;
+    if (inv >= spec::nr_invariants) return std::nullopt;
     return spec::Violation{static_cast<spec::Inv>(inv), v.event_idx, v.where.get(), v.event.get(),
                            v.detail.get()};
 }

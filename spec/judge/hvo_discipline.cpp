@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What must hold at every event.
+// What must hold at every event that touches the vmemmap, a folio or a frame.
+#include <algorithm>
+
 #include "spec/judge/monitor.hpp"
 
 namespace mmodel::spec {
@@ -9,80 +11,7 @@ std::string num(u64 n) { return std::to_string(n); }
 std::string page(Vpage v) { return "vmemmap page " + num(v.value); }
 std::string frame(Pfn p) { return "pfn " + num(p.value); }
 
-bool is_live(const Event& e) { return e.vpage != Vpage{~u64{0}}; }
-
 } // namespace
-
-void Monitor::fail(Inv inv, const Event* e, std::string detail) {
-    for (const Violation& v : violations_)
-        if (v.inv == inv) return;
-    Violation found{inv, nr_events_, e ? name(e->where) : "", e ? print_event(*e) : "", std::move(detail)};
-    if (on_violation_ == OnViolation::stop) throw Violated{std::move(found)};
-    violations_.push_back(std::move(found));
-}
-
-const Monitor::Subject* Monitor::subject_of(Vpage v) const {
-    for (const Subject& s : subjects_)
-        if (v >= s.start && v < s.end) return &s;
-    return nullptr;
-}
-
-void Monitor::before(const Machine& m, const Event& e) {
-    switch (e.kind) {
-    case EventKind::free_page:
-    case EventKind::free_bootmem_page: return judge_free(m, e);
-    case EventKind::pmd_populate_kernel: return judge_install(m, e);
-    case EventKind::set_pte_at: return judge_set_pte(m, e);
-    case EventKind::store: return judge_store(m, e);
-    case EventKind::warn: return fail(Inv::no_kernel_warning, &e, e.what);
-    case EventKind::alloc_pages_node:
-    case EventKind::pte_alloc_one_kernel: return percpu_.before(*this, m, e);
-    case EventKind::split_page:
-    case EventKind::pte_free_kernel:
-    case EventKind::smp_wmb:
-    case EventKind::copy_page:
-    case EventKind::reset_struct_pages:
-    case EventKind::flush_tlb_kernel_range:
-    case EventKind::flush_tlb_all:
-    case EventKind::synchronize_rcu:
-    case EventKind::static_branch:
-    case EventKind::memmap_pages_add:
-    case EventKind::memmap_boot_pages_add:
-    case EventKind::lock:
-    case EventKind::unlock:
-    case EventKind::flush_cache_vmap:
-    case EventKind::flush_cache_vunmap:
-    case EventKind::kfree:
-    case EventKind::set_page_tag: return;
-    case EventKind::vmalloc_pte:
-    case EventKind::flush_tlb_vmalloc:
-    case EventKind::pcpu_get_vm_areas:
-    case EventKind::pcpu_free_vm_areas:
-    case EventKind::kzalloc:
-    case EventKind::memset_zero: return percpu_.before(*this, m, e);
-    }
-}
-
-void Monitor::after(const Machine& m, const Event& e) {
-    switch (e.kind) {
-    case EventKind::set_pte_at:
-        if (!is_live(e)) break;
-        ++nr_live_pte_changes_;
-        if (const Subject* s = subject_of(e.vpage)) judge_remap(m, e, *s);
-        break;
-    case EventKind::store:
-        if (static_cast<StoreTo>(e.n) == StoreTo::optimised_flag) judge_optimised_flag(m, e.vpage, e);
-        break;
-    case EventKind::static_branch:
-        require(m.counters.static_key >= 0, Inv::static_key_counts_optimised_folios, e,
-                "the key fell below zero");
-        if (m.counters.static_key == 0) judge_compound_heads(m, e);
-        break;
-    default: break; // every other event is judged before it happens, in before()
-    }
-    if (++nr_events_ == max_events)
-        fail(Inv::every_operation_ends, &e, "there have been " + num(max_events) + " events");
-}
 
 void Monitor::judge_free(const Machine& m, const Event& e) {
     const Pfn p = e.pfn;
@@ -115,7 +44,7 @@ void Monitor::judge_install(const Machine& m, const Event& e) {
 }
 
 void Monitor::judge_set_pte(const Machine& m, const Event& e) {
-    if (!is_live(e)) return;
+    if (!e.is_live()) return;
     const Subject* s = subject_of(e.vpage);
     if (!s)
         return fail(Inv::only_the_folios_own_vmemmap_changes, &e,

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// How one operation is judged: events go to the discipline, the end to rest and outcome.
+#include "spec/judge/monitor.hpp"
+
+namespace mmodel::spec {
+
+std::vector<u8> slots_of(const Op& op) {
+    std::vector<u8> out;
+    const u32 f = fields_of(op.kind);
+    for (u8 i = 0; i < max_folios; ++i)
+        if ((f & f_folios && op.folios >> i & 1) || (f & f_folio && op.folio == i)) out.push_back(i);
+    return out;
+}
+
+Monitor::Monitor(const World& before, const Op& op, Scope scope, OnViolation on_violation)
+    : op_(op), scope_(scope), on_violation_(on_violation), percpu_(before, op),
+      tally_before_(before.machine().tally) {
+    const Machine& m = before.machine();
+    for (u8 i : slots_of(op)) {
+        if (before.pool().slots[i].state != hvo::SlotState::hugetlb) continue;
+        const hvo::Folio f = before.pool().folio(m.geometry(), i);
+        const Vpage start = m.geometry().vpage_of(f.head);
+        const bool optimised = hvo::is_optimised(m, f.head);
+        const bool can =
+            m.geometry().optimizable_pages(f.order) > 0 && !m.is_self_hosted(m.translate(start).pfn());
+        subjects_.push_back(
+            {f, start, start + m.geometry().vmemmap_pages(f.order), optimised, before.pool().enabled && can});
+    }
+}
+
+void Monitor::fail(Inv inv, const Event* e, std::string detail) {
+    for (const Violation& v : violations_)
+        if (v.inv == inv) return;
+    Violation found{inv, nr_events_, e ? name(e->where) : "", e ? print_event(*e) : "", std::move(detail)};
+    if (on_violation_ == OnViolation::stop) throw Violated{std::move(found)};
+    violations_.push_back(std::move(found));
+}
+
+const Monitor::Subject* Monitor::subject_of(Vpage v) const {
+    for (const Subject& s : subjects_)
+        if (v >= s.start && v < s.end) return &s;
+    return nullptr;
+}
+
+// ---- at every event
+
+void Monitor::before(const Machine& m, const Event& e) {
+    switch (e.kind) {
+    case EventKind::free_page:
+    case EventKind::free_bootmem_page: return judge_free(m, e);
+    case EventKind::pmd_populate_kernel: return judge_install(m, e);
+    case EventKind::set_pte_at: return judge_set_pte(m, e);
+    case EventKind::store: return judge_store(m, e);
+    case EventKind::warn: return fail(Inv::no_kernel_warning, &e, e.what);
+    case EventKind::alloc_pages_node:
+    case EventKind::pte_alloc_one_kernel: return percpu_.before(*this, m, e);
+    case EventKind::split_page:
+    case EventKind::pte_free_kernel:
+    case EventKind::smp_wmb:
+    case EventKind::copy_page:
+    case EventKind::reset_struct_pages:
+    case EventKind::flush_tlb_kernel_range:
+    case EventKind::flush_tlb_all:
+    case EventKind::synchronize_rcu:
+    case EventKind::static_branch:
+    case EventKind::memmap_pages_add:
+    case EventKind::memmap_boot_pages_add:
+    case EventKind::lock:
+    case EventKind::unlock:
+    case EventKind::flush_cache_vmap:
+    case EventKind::flush_cache_vunmap:
+    case EventKind::kfree:
+    case EventKind::set_page_tag: return;
+    case EventKind::vmalloc_pte:
+    case EventKind::flush_tlb_vmalloc:
+    case EventKind::pcpu_get_vm_areas:
+    case EventKind::pcpu_free_vm_areas:
+    case EventKind::kzalloc:
+    case EventKind::memset_zero: return percpu_.before(*this, m, e);
+    }
+}
+
+void Monitor::after(const Machine& m, const Event& e) {
+    switch (e.kind) {
+    case EventKind::set_pte_at:
+        if (!e.is_live()) break;
+        ++nr_live_pte_changes_;
+        if (const Subject* s = subject_of(e.vpage)) judge_remap(m, e, *s);
+        break;
+    case EventKind::store:
+        if (static_cast<StoreTo>(e.n) == StoreTo::optimised_flag) judge_optimised_flag(m, e.vpage, e);
+        break;
+    case EventKind::static_branch:
+        require(m.counters.static_key >= 0, Inv::static_key_counts_optimised_folios, e,
+                "the key fell below zero");
+        if (m.counters.static_key == 0) judge_compound_heads(m, e);
+        break;
+    default: break; // every other event is judged before it happens, in before()
+    }
+    if (++nr_events_ == max_events)
+        fail(Inv::every_operation_ends, &e, "there have been " + num(max_events) + " events");
+}
+
+// ---- at the end
+
+void Monitor::finish(const World& after, const Ran& ran) {
+    judge_rest(after);
+    // What was freed is gone: its struct pages are the next owner's.
+    if (op_.kind != OpKind::free_folio || ran.outcome.err != Errno::ok)
+        for (const Subject& s : subjects_) judge_subject(after.machine(), s);
+    percpu_.judge_rest(*this, after);
+    judge_outcome(after, ran);
+}
+
+void Monitor::finish_own(const World& w) { percpu_.judge_own(*this, w); }
+
+// A folio that another operation has freed since is not this one's any more.
+void Monitor::finish_at_rest(const World& after) {
+    judge_rest(after);
+    for (const Subject& s : subjects_)
+        if (const Compound* c = after.machine().compound_at(s.start); c && c->head == s.folio.head)
+            judge_subject(after.machine(), s);
+    percpu_.judge_rest(*this, after);
+}
+
+void Monitor::judge_outcome(const World& w, const Ran& ran) {
+    if (ran.outcome.disabled) return;
+    switch (op_.kind) {
+    case OpKind::optimise:
+    case OpKind::optimise_list: return judge_optimise(w, ran);
+    case OpKind::restore:
+    case OpKind::free_folio: return judge_restore(w, ran);
+    case OpKind::restore_list: return judge_restore_list(w, ran);
+    case OpKind::alloc_folio:
+    case OpKind::sysctl:
+    case OpKind::alloc_lru:
+    case OpKind::free_lru:
+    case OpKind::walker_enter:
+    case OpKind::walker_try_get:
+    case OpKind::walker_leave:
+    case OpKind::hot_add:
+    case OpKind::take_pages:
+    case OpKind::give_pages: return; // the pool's and the machine's own; nothing under test
+    default: return percpu_.judge_outcome(*this, w, ran);
+    }
+}
+
+} // namespace mmodel::spec
