@@ -7,34 +7,18 @@ namespace mmodel {
 
 std::string_view name(OpKind k) {
     switch (k) {
-    case OpKind::alloc_folio: return "alloc_folio";
-    case OpKind::free_folio: return "free_folio";
-    case OpKind::optimise: return "optimise";
-    case OpKind::restore: return "restore";
-    case OpKind::optimise_list: return "optimise_list";
-    case OpKind::restore_list: return "restore_list";
-    case OpKind::sysctl: return "sysctl";
-    case OpKind::alloc_lru: return "alloc_lru";
-    case OpKind::free_lru: return "free_lru";
-    case OpKind::walker_enter: return "walker_enter";
-    case OpKind::walker_try_get: return "walker_try_get";
-    case OpKind::walker_leave: return "walker_leave";
-    case OpKind::hot_add: return "hot_add";
-    case OpKind::take_pages: return "take_pages";
-    case OpKind::give_pages: return "give_pages";
-    case OpKind::pcpu_boot: return "pcpu_boot";
-    case OpKind::pcpu_alloc: return "pcpu_alloc";
-    case OpKind::pcpu_free: return "pcpu_free";
-    case OpKind::pcpu_balance: return "pcpu_balance";
-    case OpKind::module_load: return "module_load";
-    case OpKind::module_unload: return "module_unload";
-    case OpKind::cpu_online: return "cpu_online";
-    case OpKind::pcpu_lookup: return "pcpu_lookup";
-    case OpKind::vm_create: return "vm_create";
-    case OpKind::vm_populate: return "vm_populate";
-    case OpKind::vm_depopulate: return "vm_depopulate";
-    case OpKind::vm_destroy: return "vm_destroy";
-    case OpKind::vm_should_reclaim: return "vm_should_reclaim";
+#define MMODEL_OP(name, code, fields, sentence)                                                              \
+    case OpKind::name: return #name;
+#include "model/ops.inc"
+    }
+    return "?";
+}
+
+std::string_view sentence(OpKind k) {
+    switch (k) {
+#define MMODEL_OP(name, code, fields, sentence)                                                              \
+    case OpKind::name: return sentence;
+#include "model/ops.inc"
     }
     return "?";
 }

@@ -10,9 +10,21 @@
 
 namespace mmodel::hvo {
 
-// The calls under test, as the model makes them. The driver of spec/linux has the same members and calls the
-// real file.
-template <class K>
+// The calls under test, and what mm/hugetlb.c does around them. The model has them below; the driver of
+// spec/linux calls the real file.
+template <class C>
+concept CallsLike = requires(C& c, Folio f, std::span<const Folio> folios, Pfn p, bool on) {
+    c.prep(f);
+    c.dissolve(f);
+    c.use_as_lru(f, on);
+    c.hot_added(p, p, p, on);
+    { c.optimise(f, on) } -> std::same_as<Errno>;
+    { c.restore(f) } -> std::same_as<Errno>;
+    c.optimise_list(folios, on);
+    { c.restore_list(folios) } -> std::same_as<RestoreFolios>;
+};
+
+template <KernelLike K>
 struct ModelCalls {
     K& k;
 
@@ -209,31 +221,31 @@ Outcome run_list(Pool& pool, K& k, Calls& calls, const Op& op) {
 
 // One operation, by name.
 // Needs: !is_percpu(op.kind).
-template <class K, class Calls>
+template <KernelLike K, CallsLike Calls>
 Outcome run(Pool& pool, K& k, Calls& calls, const Op& op) {
     const bool hugetlb = pool.slots[op.folio].state == SlotState::hugetlb;
-    switch (op.kind) {
-    case OpKind::alloc_folio: return alloc_folio(pool, k, calls, op);
-    case OpKind::free_folio: return free_folio(pool, k, calls, op);
-    case OpKind::optimise:
+    switch (hvo_op(op.kind)) {
+    case HvoOp::alloc_folio: return alloc_folio(pool, k, calls, op);
+    case HvoOp::free_folio: return free_folio(pool, k, calls, op);
+    case HvoOp::optimise:
         return hugetlb ? Outcome{.err = calls.optimise(pool.folio(k.geometry(), op.folio), pool.enabled)}
                        : Outcome::disable();
-    case OpKind::restore:
+    case HvoOp::restore:
         return hugetlb ? Outcome{.err = calls.restore(pool.folio(k.geometry(), op.folio))}
                        : Outcome::disable();
-    case OpKind::optimise_list:
-    case OpKind::restore_list: return run_list(pool, k, calls, op);
-    case OpKind::sysctl: pool.enabled = op.on; return {};
-    case OpKind::alloc_lru: return alloc_lru(pool, k, calls, op);
-    case OpKind::free_lru: return free_lru(pool, k, calls, op);
-    case OpKind::walker_enter: return walker_enter(pool, k, op);
-    case OpKind::walker_try_get: return walker_try_get(k, op);
-    case OpKind::walker_leave: return walker_leave(k, op);
-    case OpKind::hot_add: return hot_add(k, calls, op);
-    case OpKind::take_pages: return take_pages(k, op);
-    case OpKind::give_pages: return give_pages(k, op);
-    default: return Outcome::disable(); // percpu's
+    case HvoOp::optimise_list:
+    case HvoOp::restore_list: return run_list(pool, k, calls, op);
+    case HvoOp::sysctl: pool.enabled = op.on; return {};
+    case HvoOp::alloc_lru: return alloc_lru(pool, k, calls, op);
+    case HvoOp::free_lru: return free_lru(pool, k, calls, op);
+    case HvoOp::walker_enter: return walker_enter(pool, k, op);
+    case HvoOp::walker_try_get: return walker_try_get(k, op);
+    case HvoOp::walker_leave: return walker_leave(k, op);
+    case HvoOp::hot_add: return hot_add(k, calls, op);
+    case HvoOp::take_pages: return take_pages(k, op);
+    case HvoOp::give_pages: return give_pages(k, op);
     }
+    return Outcome::disable();
 }
 
 } // namespace mmodel::hvo

@@ -45,9 +45,9 @@ std::string_view name(EventKind k) {
 
 namespace {
 
-const char* name_of_lock(u64 lock) {
+const char* name_of(Lock l) {
     constexpr std::array names{"init_mm.page_table_lock", "mmap_lock(init_mm)", "spinlock", "mutex"};
-    return names[lock];
+    return names[static_cast<std::size_t>(l)];
 }
 
 std::string hex(u64 n) {
@@ -57,6 +57,14 @@ std::string hex(u64 n) {
 }
 
 } // namespace
+
+u64 Event::hash() const {
+    u64 h = u64{static_cast<u8>(kind)} << 8 | u64{ok} << 1 | u64{on};
+    for (const u64 x : {pfn.value, from.value, ref.table.value << 16 | ref.idx, pte.raw,
+                        vpage ? vpage->value : ~u64{0}, vmap.value, n.value_, bytes.value_})
+        h = fold(h, x);
+    return h;
+}
 
 std::string print_event(const Event& e) {
     auto num = [](u64 n) { return std::to_string(n); };
@@ -71,30 +79,35 @@ std::string print_event(const Event& e) {
     case EventKind::free_page:
     case EventKind::free_bootmem_page:
     case EventKind::pte_free_kernel: args = "pfn " + num(e.pfn.value); break;
-    case EventKind::split_page: args = "pfn " + num(e.pfn.value) + ", order " + num(e.n); break;
+    case EventKind::split_page: args = "pfn " + num(e.pfn.value) + ", order " + num(e.order().value); break;
     case EventKind::set_pte_at:
-        args = !e.is_live() ? "private table, entry " + num(e.ref.idx) : "vmemmap page " + num(e.vpage.value);
+        args =
+            !e.is_live() ? "private table, entry " + num(e.ref.idx) : "vmemmap page " + num(e.vpage->value);
         args += " -> pfn " + num(e.pte.pfn().value) + (e.pte.writable() ? " rw" : " ro");
         break;
     case EventKind::pmd_populate_kernel:
-        args = "PMD " + num(e.n) + ", table in pfn " + num(e.pfn.value);
+        args = "PMD " + num(e.pmd_idx()) + ", table in pfn " + num(e.pfn.value);
         break;
     case EventKind::copy_page: args = "pfn " + num(e.pfn.value) + " <- pfn " + num(e.from.value); break;
-    case EventKind::reset_struct_pages: args = "pfn " + num(e.pfn.value) + ", " + num(e.n); break;
+    case EventKind::reset_struct_pages:
+        args = "pfn " + num(e.pfn.value) + ", " + num(e.nr_struct_pages());
+        break;
     case EventKind::store:
-        args = "vmemmap page " + num(e.vpage.value) +
-               (static_cast<StoreTo>(e.n) == StoreTo::refcount ? ", refcount"
-                : e.on                                         ? ", set optimised"
-                                                               : ", clear optimised");
+        args = "vmemmap page " + num(e.vpage->value) +
+               (e.store_to() == StoreTo::refcount ? ", refcount"
+                : e.on                            ? ", set optimised"
+                                                  : ", clear optimised");
         break;
     case EventKind::flush_tlb_kernel_range:
-        args = "vmemmap pages " + num(e.vpage.value) + ".." + num(e.vpage.value + e.n);
+        args = "vmemmap pages " + num(e.vpage->value) + ".." + num(e.vpage->value + e.nr_pages());
         break;
     case EventKind::static_branch:
     case EventKind::memmap_pages_add:
-    case EventKind::memmap_boot_pages_add: args = (e.delta >= 0 ? "+" : "") + std::to_string(e.delta); break;
+    case EventKind::memmap_boot_pages_add:
+        args = (e.change() >= 0 ? "+" : "") + std::to_string(e.change());
+        break;
     case EventKind::lock:
-    case EventKind::unlock: args = name_of_lock(e.n); break;
+    case EventKind::unlock: args = name_of(e.which()); break;
     case EventKind::warn: args = e.what; break;
     case EventKind::vmalloc_pte:
         args = "vmalloc page " + num(e.vmap.value) +
@@ -104,15 +117,15 @@ std::string print_event(const Event& e) {
     case EventKind::flush_tlb_vmalloc:
     case EventKind::flush_cache_vmap:
     case EventKind::flush_cache_vunmap:
-        args = "vmalloc pages " + num(e.vmap.value) + ".." + num(e.vmap.value + e.n);
+        args = "vmalloc pages " + num(e.vmap.value) + ".." + num(e.vmap.value + e.nr_pages());
         break;
     case EventKind::pcpu_get_vm_areas:
         return std::string(name(e.kind)) + (e.ok ? "() = vmalloc page " + num(e.vmap.value) : "() = NULL");
     case EventKind::pcpu_free_vm_areas: args = "vmalloc page " + num(e.vmap.value); break;
     case EventKind::kzalloc: return std::string(name(e.kind)) + (e.ok ? "()" : "() = NULL");
-    case EventKind::kfree: args = num(e.n) + (e.n == 1 ? " object" : " objects"); break;
-    case EventKind::set_page_tag: args = "pfn " + num(e.pfn.value) + ", chunk " + num(e.n - 1); break;
-    case EventKind::memset_zero: args = "address " + hex(e.n) + ", 0, " + std::to_string(e.delta); break;
+    case EventKind::kfree: args = num(e.nr_objects()) + (e.nr_objects() == 1 ? " object" : " objects"); break;
+    case EventKind::set_page_tag: args = "pfn " + num(e.pfn.value) + ", chunk " + num(e.tag() - 1); break;
+    case EventKind::memset_zero: args = "address " + hex(e.address()) + ", 0, " + num(e.nr_bytes()); break;
     case EventKind::smp_wmb:
     case EventKind::flush_tlb_all:
     case EventKind::synchronize_rcu: break;

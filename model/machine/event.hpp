@@ -3,6 +3,9 @@
 // real kernel file both act through them and nothing else, and the specification sees nothing else.
 #pragma once
 
+#include <cassert>
+#include <concepts>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,39 +21,58 @@ enum class EventKind : u8 {
     alloc_pages_node,     // pfn if ok; nid, this_node
     free_page,            // __free_page(pfn)
     free_bootmem_page,    // pfn
-    split_page,           // pfn, n = order
+    split_page,           // pfn, order
     pte_alloc_one_kernel, // pfn of the table if ok
     pte_free_kernel,      // pfn of the table
-    set_pte_at,           // ref, pte; vpage it maps if the table is installed
-    pmd_populate_kernel,  // n = PMD index, pfn of the table
+    set_pte_at,           // ref, pte; vpage: what it translates, if the table is installed
+    pmd_populate_kernel,  // pmd_idx, pfn of the table
     smp_wmb,
     copy_page,          // to pfn, from `from`
-    reset_struct_pages, // pfn: the first n struct pages are overwritten by the next n
-    store, // to a struct page of vpage, through its mapping; on = the new optimised flag, n = what (see
-           // StoreTo)
-    flush_tlb_kernel_range, // [vpage, vpage + n)
+    reset_struct_pages, // pfn: the first nr_struct_pages are overwritten by the next
+    store, // to a struct page of vpage, through its mapping; store_to; on = the new optimised flag
+    flush_tlb_kernel_range, // [vpage, vpage + nr_pages)
     flush_tlb_all,
     synchronize_rcu,
-    static_branch,         // delta: +1 static_branch_inc, -1 static_branch_dec
-    memmap_pages_add,      // delta
-    memmap_boot_pages_add, // delta
-    lock,                  // n = Lock
+    static_branch,         // change: +1 static_branch_inc, -1 static_branch_dec
+    memmap_pages_add,      // change
+    memmap_boot_pages_add, // change
+    lock,                  // which
     unlock,
     warn, // the kernel's own VM_WARN_ON fired; `what` is its condition
     // The vmalloc range.
     vmalloc_pte,        // set_pte_at() or pte_clear(): vmap, pte (not present: cleared)
-    flush_tlb_vmalloc,  // flush_tlb_kernel_range() of [vmap, vmap + n)
-    flush_cache_vmap,   // [vmap, vmap + n)
-    flush_cache_vunmap, // [vmap, vmap + n)
+    flush_tlb_vmalloc,  // flush_tlb_kernel_range() of [vmap, vmap + nr_pages)
+    flush_cache_vmap,   // [vmap, vmap + nr_pages)
+    flush_cache_vunmap, // [vmap, vmap + nr_pages)
     pcpu_get_vm_areas,  // vmap = base if ok
     pcpu_free_vm_areas, // vmap = base
     kzalloc,            // an object that no frame stands for
-    kfree,              // n objects
-    set_page_tag,       // pfn, n = what its struct page says from now on
-    memset_zero,        // [from address n, + delta bytes)
+    kfree,              // nr_objects
+    set_page_tag,       // pfn, tag: what its struct page says from now on
+    memset_zero,        // nr_bytes from address
 };
 
+template <std::same_as<EventKind>... Kinds>
+constexpr bool is_one_of(EventKind k, Kinds... kinds) {
+    return ((k == kinds) || ...);
+}
+
 enum class StoreTo : u8 { optimised_flag, refcount };
+
+// What the one number of an event means depends on its kind, so only Event's own names read it.
+class EventNumber {
+public:
+    constexpr EventNumber() = default;
+    template <std::integral T>
+    constexpr EventNumber(T n) : value_(static_cast<u64>(n)) {}
+    constexpr EventNumber(Order o) : value_(o.value) {}
+    constexpr EventNumber(Lock l) : value_(static_cast<u64>(l)) {}
+    constexpr EventNumber(StoreTo s) : value_(static_cast<u64>(s)) {}
+
+private:
+    friend struct Event;
+    u64 value_{};
+};
 
 struct Event {
     EventKind kind{};
@@ -62,15 +84,50 @@ struct Event {
     Pfn from{no_pfn};
     PteRef ref{};
     Pte pte{};
-    Vpage vpage{};
+    std::optional<Vpage> vpage{};
     Vmap vmap{};
-    u64 n{};
-    i64 delta{};
+    EventNumber n{};      // written here by who makes the event; read by the names below
+    EventNumber bytes{};  // memset_zero
     Caller where{};       // the kernel function
     const char* what{""}; // warn: the condition
 
     // set_pte_at: of an installed table, whose translations CPUs may use.
-    [[nodiscard]] bool is_live() const { return vpage != Vpage{~u64{0}}; }
+    [[nodiscard]] bool is_live() const { return vpage.has_value(); }
+    [[nodiscard]] bool is_lock() const { return kind == EventKind::lock || kind == EventKind::unlock; }
+
+    [[nodiscard]] Order order() const { return Order{static_cast<u8>(of(EventKind::split_page))}; }
+    [[nodiscard]] u64 pmd_idx() const { return of(EventKind::pmd_populate_kernel); }
+    [[nodiscard]] u64 nr_struct_pages() const { return of(EventKind::reset_struct_pages); }
+    [[nodiscard]] StoreTo store_to() const { return static_cast<StoreTo>(of(EventKind::store)); }
+    [[nodiscard]] i64 change() const {
+        assert(kind == EventKind::static_branch || kind == EventKind::memmap_pages_add ||
+               kind == EventKind::memmap_boot_pages_add);
+        return static_cast<i64>(n.value_);
+    }
+    [[nodiscard]] Lock which() const {
+        assert(is_lock());
+        return static_cast<Lock>(n.value_);
+    }
+    [[nodiscard]] u64 nr_pages() const {
+        assert(kind == EventKind::flush_tlb_kernel_range || kind == EventKind::flush_tlb_vmalloc ||
+               kind == EventKind::flush_cache_vmap || kind == EventKind::flush_cache_vunmap);
+        return n.value_;
+    }
+    [[nodiscard]] u64 nr_objects() const { return of(EventKind::kfree); }
+    [[nodiscard]] u64 tag() const { return of(EventKind::set_page_tag); }
+    [[nodiscard]] u64 address() const { return of(EventKind::memset_zero); }
+    [[nodiscard]] u64 nr_bytes() const {
+        assert(kind == EventKind::memset_zero);
+        return bytes.value_;
+    }
+    // Of all that the event says but the function it comes from.
+    [[nodiscard]] u64 hash() const;
+
+private:
+    [[nodiscard]] u64 of([[maybe_unused]] EventKind k) const {
+        assert(kind == k);
+        return n.value_;
+    }
 };
 
 [[nodiscard]] std::string_view name(EventKind k);

@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "model/machine/concepts.hpp"
 #include "model/machine/event.hpp"
 #include "model/machine/faults.hpp"
 #include "model/machine/machine.hpp"
@@ -27,7 +28,8 @@ struct NoWatch {
     void after(const Machine&, const Event&) {}
 };
 
-template <class Watch, class M = Machine, class F = Faults>
+template <class Watch, MachineLike M = Machine, FaultPlan F = Faults>
+    requires WatchOf<Watch, M>
 class Kernel {
 public:
     Kernel(M& m, Watch& w, const F& faults = {}) : m_(m), watch_(w), faults_(faults) {}
@@ -87,18 +89,14 @@ public:
              [&] { m_.free_table(table); });
     }
     void split_page(Caller where, Pfn p, Order order) {
-        emit({.kind = EventKind::split_page, .pfn = p, .n = order.value, .where = where},
+        emit({.kind = EventKind::split_page, .pfn = p, .n = order, .where = where},
              [&] { m_.split_page(p); });
     }
 
     // ---- page table
     void set_pte_at(Caller where, PteRef r, Pte pte) {
         const auto v = m_.installed_at(r);
-        emit({.kind = EventKind::set_pte_at,
-              .ref = r,
-              .pte = pte,
-              .vpage = v.value_or(Vpage{~u64{0}}),
-              .where = where},
+        emit({.kind = EventKind::set_pte_at, .ref = r, .pte = pte, .vpage = v, .where = where},
              [&] { m_.set_pte(r, pte); });
     }
     void pmd_populate_kernel(Caller where, u64 pmd_idx, Pfn table) {
@@ -122,12 +120,10 @@ public:
         emit({.kind = EventKind::synchronize_rcu, .where = where}, [&] { m_.walkers.fill({}); });
     }
     void lock(Caller where, Lock l) {
-        emit({.kind = EventKind::lock, .n = static_cast<u64>(l), .where = where},
-             [&] { m_.set_lock(l, true); });
+        emit({.kind = EventKind::lock, .n = l, .where = where}, [&] { m_.set_lock(l, true); });
     }
     void unlock(Caller where, Lock l) {
-        emit({.kind = EventKind::unlock, .n = static_cast<u64>(l), .where = where},
-             [&] { m_.set_lock(l, false); });
+        emit({.kind = EventKind::unlock, .n = l, .where = where}, [&] { m_.set_lock(l, false); });
     }
 
     // ---- struct pages
@@ -150,36 +146,32 @@ public:
     }
     // folio_set/clear_hugetlb_vmemmap_optimized(): a store to the head's struct page through the vmemmap.
     void set_optimised(Caller where, Vpage head, bool on) {
-        emit({.kind = EventKind::store,
-              .on = on,
-              .vpage = head,
-              .n = static_cast<u64>(StoreTo::optimised_flag),
-              .where = where},
-             [&] {
-                 const Pfn p = m_.translate(head).pfn();
-                 Contents c = m_.read(p);
-                 c.optimised = on;
-                 m_.write(p, c);
-                 m_.settle(p, head);
-             });
+        emit(
+            {.kind = EventKind::store, .on = on, .vpage = head, .n = StoreTo::optimised_flag, .where = where},
+            [&] {
+                const Pfn p = m_.translate(head).pfn();
+                Contents c = m_.read(p);
+                c.optimised = on;
+                m_.write(p, c);
+                m_.settle(p, head);
+            });
     }
     // A walker's atomic read-modify-write of a refcount that it last saw non-zero.
     void write_refcount(Caller where, Vpage v) {
-        emit({.kind = EventKind::store, .vpage = v, .n = static_cast<u64>(StoreTo::refcount), .where = where},
-             [] {});
+        emit({.kind = EventKind::store, .vpage = v, .n = StoreTo::refcount, .where = where}, [] {});
     }
 
     // ---- counters
     void static_branch(Caller where, i64 delta) {
-        emit({.kind = EventKind::static_branch, .delta = delta, .where = where},
+        emit({.kind = EventKind::static_branch, .n = delta, .where = where},
              [&] { m_.counters.static_key += delta; });
     }
     void memmap_pages_add(Caller where, i64 delta) {
-        emit({.kind = EventKind::memmap_pages_add, .delta = delta, .where = where},
+        emit({.kind = EventKind::memmap_pages_add, .n = delta, .where = where},
              [&] { m_.counters.memmap += delta; });
     }
     void memmap_boot_pages_add(Caller where, i64 delta) {
-        emit({.kind = EventKind::memmap_boot_pages_add, .delta = delta, .where = where},
+        emit({.kind = EventKind::memmap_boot_pages_add, .n = delta, .where = where},
              [&] { m_.counters.memmap_boot += delta; });
     }
     void warn(Caller where, const char* condition) {
@@ -273,15 +265,13 @@ public:
     }
     // Zeroes bytes at a virtual address.
     void memset_zero(Caller where, u64 addr, u64 bytes) {
-        emit({.kind = EventKind::memset_zero, .n = addr, .delta = static_cast<i64>(bytes), .where = where},
-             [] {});
+        emit({.kind = EventKind::memset_zero, .n = addr, .bytes = bytes, .where = where}, [] {});
     }
 
 private:
     // A watch may say which frame it is that the page allocator has to give (nothing: there is none).
-    static constexpr bool watch_picks = requires(Watch w, const M& m) { w.pick_frame(m); };
     std::optional<Pfn> take_page(Nid nid, bool this_node, bool highmem) {
-        if constexpr (watch_picks) {
+        if constexpr (PicksFrames<Watch, M>) {
             const std::optional<Pfn> p = watch_.pick_frame(m_);
             return p ? m_.alloc_this_page(*p) : p;
         } else {
@@ -289,7 +279,7 @@ private:
         }
     }
     std::optional<Pfn> take_table() {
-        if constexpr (watch_picks) {
+        if constexpr (PicksFrames<Watch, M>) {
             const std::optional<Pfn> p = watch_.pick_frame(m_);
             return p ? m_.alloc_this_table(*p) : p;
         } else {

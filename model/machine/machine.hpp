@@ -64,9 +64,6 @@ struct Tally {
     bool operator==(const Tally&) const = default;
 };
 
-// The two of init_mm; and, of whatever code runs, a spinlock under which nothing may sleep, and a mutex.
-enum class Lock : u8 { page_table, mmap_read, spin, mutex };
-
 class Machine {
 public:
     Machine() = default;

@@ -41,6 +41,9 @@ using Vpage = Strong<struct VpageTag, u64>;
 using Nid = Strong<struct NidTag, u8>;
 using Order = Strong<struct OrderTag, u8>;
 
+// The two of init_mm; and, of whatever code runs, a spinlock under which nothing may sleep, and a mutex.
+enum class Lock : u8 { page_table, mmap_read, spin, mutex };
+
 inline constexpr Pfn no_pfn{~u64{0} >> 8};
 
 // What a kernel function returns beside the state. Values are the kernel's.

@@ -11,9 +11,23 @@ namespace mmodel::pcpu {
 
 constexpr u64 value_of(Where w) { return u64{w.chunk} << 32 | static_cast<u32>(w.off); }
 
-// The calls under test, as the model makes them. The driver of spec/linux has the same members and calls the
-// real file.
-template <class K>
+// The calls under test. The model has them below; the driver of spec/linux calls the real file.
+template <class C>
+concept CallsLike = requires(C& c, const BootParams& b, Request r, Where w, u64 addr, ChunkId id, int page) {
+    { c.boot(b) } -> std::same_as<Errno>;
+    { c.alloc(r) } -> std::same_as<std::optional<Where>>;
+    { c.free(w) } -> std::same_as<bool>;
+    c.balance();
+    { c.lookup(addr) } -> std::same_as<u64>;
+    c.online(u8{}, true);
+    { c.create() } -> std::same_as<ChunkId>;
+    { c.populate(id, page, page) } -> std::same_as<Errno>;
+    c.depopulate(id, page, page);
+    c.destroy(id);
+    { c.should_reclaim(id) } -> std::same_as<bool>;
+};
+
+template <KernelLike K>
 struct ModelCalls {
     K& k;
     Pcpu& p;
@@ -47,10 +61,14 @@ struct ModelCalls {
     bool should_reclaim(ChunkId id) { return pcpu_should_reclaim_chunk(p, id); }
 };
 
+constexpr BootParams params_of(const Op& op) {
+    return {op.static_bytes(), op.reserved_bytes(), op.dyn_bytes(), op.atom_bytes(), op.is_paged()};
+}
+
 template <class Calls>
 Outcome boot(const Pcpu& p, Calls& calls, const Op& op) {
     if (p.booted) return Outcome::disable();
-    return {.err = calls.boot({op.bytes, op.page, op.to, op.align, op.on})};
+    return {.err = calls.boot(params_of(op))};
 }
 
 // An area into its slot. Nothing: the request was refused (-EINVAL) or there was no space or memory
@@ -81,7 +99,7 @@ Outcome free(Pcpu& p, Calls& calls, u8 slot, bool again) {
 template <class Calls>
 Outcome module_load(Pcpu& p, Calls& calls, const Op& op) {
     const u64 align = std::min<u64>(op.align, p.sizes.page_bytes);
-    return alloc(p, calls, op.folio, {.bytes = op.bytes, .align = align, .reserved = true, .atomic = false});
+    return alloc(p, calls, op.area(), {.bytes = op.bytes, .align = align, .reserved = true, .atomic = false});
 }
 
 template <class Calls>
@@ -95,20 +113,21 @@ Outcome balance(const Pcpu& p, Calls& calls) {
 template <class K, class Calls>
 Outcome cpu_online(K& k, Calls& calls, const Op& op) {
     const Config& c = k.machine().config();
-    if (!c.cpu_possible(op.nid) || op.nid == c.boot_cpu() || k.machine().is_online(op.nid) == op.on)
+    if (!c.cpu_possible(op.cpu()) || op.cpu() == c.boot_cpu() || k.machine().is_online(op.cpu()) == op.on)
         return Outcome::disable();
-    k.machine().set_online(op.nid, op.on);
-    calls.online(op.nid, op.on);
+    k.machine().set_online(op.cpu(), op.on);
+    calls.online(op.cpu(), op.on);
     return {};
 }
 
 template <class Calls>
 Outcome lookup(const Pcpu& p, Calls& calls, const Op& op) {
-    const Area& a = p.areas[op.folio];
-    if (!a.live || op.nid >= p.nr_cpu_ids() || !p.is_possible(op.nid) || op.page >= static_cast<u32>(a.bytes))
+    const Area& a = p.areas[op.area()];
+    if (!a.live || op.cpu() >= p.nr_cpu_ids() || !p.is_possible(op.cpu()) ||
+        op.page >= static_cast<u32>(a.bytes))
         return Outcome::disable();
-    return {.value =
-                calls.lookup(p.chunk_addr(p.chunks[a.chunk], op.nid, 0) + static_cast<u64>(a.off) + op.page)};
+    return {.value = calls.lookup(p.chunk_addr(p.chunks[a.chunk], op.cpu(), 0) + static_cast<u64>(a.off) +
+                                  op.page)};
 }
 
 // Whether [op.page, op.to) are pages of the chunk, all populated or all not.
@@ -121,17 +140,17 @@ Outcome lookup(const Pcpu& p, Calls& calls, const Op& op) {
 
 template <class Calls>
 Outcome vm_create(Pcpu& p, Calls& calls, const Op& op) {
-    ChunkId& slot = p.slots[op.folio % max_chunks];
+    ChunkId& slot = p.slots[op.chunk()];
     if (!p.booted || slot != no_chunk) return Outcome::disable();
     const ChunkId id = calls.create();
     if (id == no_chunk) return {.err = Errno::nomem};
-    p.slots[op.folio % max_chunks] = id;
+    p.slots[op.chunk()] = id;
     return {.value = id};
 }
 
 template <class Calls>
 Outcome on_chunk(Pcpu& p, Calls& calls, const Op& op) {
-    const ChunkId id = p.slots[op.folio % max_chunks];
+    const ChunkId id = p.slots[op.chunk()];
     if (id == no_chunk) return Outcome::disable();
     const int start = static_cast<int>(op.page), end = static_cast<int>(op.to);
     if (op.kind == OpKind::vm_populate)
@@ -142,30 +161,30 @@ Outcome on_chunk(Pcpu& p, Calls& calls, const Op& op) {
         calls.depopulate(id, start, end);
         return {};
     }
-    p.slots[op.folio % max_chunks] = no_chunk;
+    p.slots[op.chunk()] = no_chunk;
     calls.destroy(id);
     return {};
 }
 
 // One operation, by name. Needs: is_percpu(op.kind).
-template <class K, class Calls>
+template <KernelLike K, CallsLike Calls>
 Outcome run(Pcpu& p, K& k, Calls& calls, const Op& op) {
-    switch (op.kind) {
-    case OpKind::pcpu_boot: return boot(p, calls, op);
-    case OpKind::pcpu_alloc: return alloc(p, calls, op.folio, {op.bytes, op.align, false, op.on});
-    case OpKind::pcpu_free: return free(p, calls, op.folio, op.on);
-    case OpKind::pcpu_balance: return balance(p, calls);
-    case OpKind::module_load: return module_load(p, calls, op);
-    case OpKind::module_unload: return free(p, calls, op.folio, false);
-    case OpKind::cpu_online: return cpu_online(k, calls, op);
-    case OpKind::pcpu_lookup: return lookup(p, calls, op);
-    case OpKind::vm_create: return vm_create(p, calls, op);
-    case OpKind::vm_populate:
-    case OpKind::vm_depopulate:
-    case OpKind::vm_destroy:
-    case OpKind::vm_should_reclaim: return on_chunk(p, calls, op);
-    default: return Outcome::disable();
+    switch (percpu_op(op.kind)) {
+    case PercpuOp::pcpu_boot: return boot(p, calls, op);
+    case PercpuOp::pcpu_alloc: return alloc(p, calls, op.area(), {op.bytes, op.align, false, op.is_atomic()});
+    case PercpuOp::pcpu_free: return free(p, calls, op.area(), op.is_again());
+    case PercpuOp::pcpu_balance: return balance(p, calls);
+    case PercpuOp::module_load: return module_load(p, calls, op);
+    case PercpuOp::module_unload: return free(p, calls, op.area(), false);
+    case PercpuOp::cpu_online: return cpu_online(k, calls, op);
+    case PercpuOp::pcpu_lookup: return lookup(p, calls, op);
+    case PercpuOp::vm_create: return vm_create(p, calls, op);
+    case PercpuOp::vm_populate:
+    case PercpuOp::vm_depopulate:
+    case PercpuOp::vm_destroy:
+    case PercpuOp::vm_should_reclaim: return on_chunk(p, calls, op);
     }
+    return Outcome::disable();
 }
 
 } // namespace mmodel::pcpu

@@ -114,10 +114,7 @@ void Builder::note_event(const Machine& m, const Event& e) {
     if (++event_idx_ > max_events_of_an_operation)
         throw spec::Violated{
             {spec::Inv::every_operation_ends, event_idx_, name(e.where), print_event(e), ""}};
-    u64 outcome = hash_combine(static_cast<u64>(e.kind), u64{e.ok} << 1 | u64{e.on});
-    for (const u64 n : {e.pfn.value, e.from.value, e.ref.table.value << 8 | e.ref.idx, e.pte.raw,
-                        e.vpage.value, e.vmap.value, e.n, static_cast<u64>(e.delta)})
-        outcome = hash_combine(outcome, n);
+    u64 outcome = e.hash();
     if (options_.view) {
         seen_.note(m, e);
         if (event_idx_ == 1) outcome = hash_combine(outcome, op_idx_);

@@ -31,14 +31,12 @@ May may_hold(const Machine& m, Tracked t) {
 }
 
 bool is_flushed(const Event& e, Tracked t) {
-    switch (e.kind) {
-    case EventKind::flush_tlb_all: return true;
-    case EventKind::flush_tlb_kernel_range:
-        return !t.vmalloc && t.page >= e.vpage.value && t.page < e.vpage.value + e.n;
-    case EventKind::flush_tlb_vmalloc:
-        return t.vmalloc && t.page >= e.vmap.value && t.page < e.vmap.value + e.n;
-    default: return false;
-    }
+    if (e.kind == EventKind::flush_tlb_all) return true;
+    if (e.kind == EventKind::flush_tlb_kernel_range)
+        return !t.vmalloc && t.page >= e.vpage->value && t.page < e.vpage->value + e.nr_pages();
+    if (e.kind == EventKind::flush_tlb_vmalloc)
+        return t.vmalloc && t.page >= e.vmap.value && t.page < e.vmap.value + e.nr_pages();
+    return false;
 }
 
 } // namespace mmodel::explore

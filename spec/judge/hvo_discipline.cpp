@@ -30,7 +30,7 @@ void Monitor::judge_free(const Machine& m, const Event& e) {
 }
 
 void Monitor::judge_install(const Machine& m, const Event& e) {
-    const Pmd leaf = m.pmd(e.n);
+    const Pmd leaf = m.pmd(e.pmd_idx());
     require(m.is_locked(Lock::page_table), Inv::pmd_changes_under_the_page_table_lock, e,
             "the lock is not held");
     require(!m.is_unordered(e.pfn), Inv::table_is_ordered_before_the_pmd, e,
@@ -45,10 +45,10 @@ void Monitor::judge_install(const Machine& m, const Event& e) {
 
 void Monitor::judge_set_pte(const Machine& m, const Event& e) {
     if (!e.is_live()) return;
-    const Subject* s = subject_of(e.vpage);
+    const Subject* s = subject_of(*e.vpage);
     if (!s)
         return fail(Inv::only_the_folios_own_vmemmap_changes, &e,
-                    page(e.vpage) + " belongs to no folio of the operation");
+                    page(*e.vpage) + " belongs to no folio of the operation");
     const Pte old = m.pte(e.ref);
     require(m.is_locked(Lock::mmap_read), Inv::walk_holds_the_mmap_lock, e, "the lock is not held");
     require(!m.is_self_hosted(old.pfn()), Inv::self_hosted_vmemmap_is_never_optimised, e,
@@ -60,26 +60,26 @@ void Monitor::judge_set_pte(const Machine& m, const Event& e) {
         fail(Inv::no_valid_to_valid_change_without_break_before_make, &e,
              "it maps " + frame(old.pfn()) + " until now");
     for (const Walker& w : m.walkers)
-        if (w.inside && w.may_write && m.geometry().vpage_of(w.page) == e.vpage)
+        if (w.inside && w.may_write && m.geometry().vpage_of(w.page) == *e.vpage)
             fail(Inv::no_remap_without_a_grace_period, &e,
                  "a walker is about to write to the struct page of " + frame(w.page));
-    const bool shares_with_head = e.vpage != s->start && e.pte.pfn() == m.translate(s->start).pfn();
+    const bool shares_with_head = *e.vpage != s->start && e.pte.pfn() == m.translate(s->start).pfn();
     require(!shares_with_head || !e.pte.writable(), Inv::tail_vmemmap_is_read_only, e, "mapped read-write");
     require(shares_with_head || e.pte.writable(), Inv::own_vmemmap_is_writable, e, "mapped read-only");
 }
 
 // After a PTE of the folio changed: what a reader finds there now, and what one with an old translation does.
 void Monitor::judge_remap(const Machine& m, const Event& e, const Subject& s) {
-    judge_reader(m, e.vpage, e.pte.pfn(), Inv::compound_head_of_every_tail_is_its_head, &e);
-    if (e.vpage == s.start) judge_optimised_flag(m, s.start, e);
+    judge_reader(m, *e.vpage, e.pte.pfn(), Inv::compound_head_of_every_tail_is_its_head, &e);
+    if (*e.vpage == s.start) judge_optimised_flag(m, s.start, e);
 }
 
 void Monitor::judge_store(const Machine& m, const Event& e) {
     auto judge = [&](Pte p, const char* what) {
         require(p.writable(), Inv::no_write_through_a_read_only_pte, e, what);
     };
-    judge(m.translate(e.vpage), "it is mapped read-only");
-    m.for_each_stale(e.vpage, [&](Pte p) { judge(p, "a CPU may still have it mapped read-only"); });
+    judge(m.translate(*e.vpage), "it is mapped read-only");
+    m.for_each_stale(*e.vpage, [&](Pte p) { judge(p, "a CPU may still have it mapped read-only"); });
 }
 
 void Monitor::judge_optimised_flag(const Machine& m, Vpage head, const Event& e) {

@@ -81,24 +81,19 @@ void Monitor::before(const Machine& m, const Event& e) {
 }
 
 void Monitor::after(const Machine& m, const Event& e) {
-    switch (e.kind) {
-    case EventKind::set_pte_at:
-        if (!e.is_live()) break;
+    if (e.kind == EventKind::set_pte_at && e.is_live()) {
         ++nr_live_pte_changes_;
-        if (const Subject* s = subject_of(e.vpage)) judge_remap(m, e, *s);
-        break;
-    case EventKind::store:
-        if (static_cast<StoreTo>(e.n) == StoreTo::optimised_flag) judge_optimised_flag(m, e.vpage, e);
-        break;
-    case EventKind::static_branch:
+        if (const Subject* s = subject_of(*e.vpage)) judge_remap(m, e, *s);
+    }
+    if (e.kind == EventKind::store && e.store_to() == StoreTo::optimised_flag)
+        judge_optimised_flag(m, *e.vpage, e);
+    if (e.kind == EventKind::static_branch) {
         require(m.counters.static_key >= 0, Inv::static_key_counts_optimised_folios, e,
                 "the key fell below zero");
         if (m.counters.static_key == 0) judge_compound_heads(m, e);
-        break;
-    default: break; // every other event is judged before it happens, in before()
     }
     if (++nr_events_ == max_events)
-        fail(Inv::every_operation_ends, &e, "there have been " + num(max_events) + " events");
+        fail(Inv::every_operation_ends, &e, "there have been " + std::to_string(max_events) + " events");
 }
 
 // ---- at the end
@@ -125,23 +120,23 @@ void Monitor::finish_at_rest(const World& after) {
 
 void Monitor::judge_outcome(const World& w, const Ran& ran) {
     if (ran.outcome.disabled) return;
-    switch (op_.kind) {
-    case OpKind::optimise:
-    case OpKind::optimise_list: return judge_optimise(w, ran);
-    case OpKind::restore:
-    case OpKind::free_folio: return judge_restore(w, ran);
-    case OpKind::restore_list: return judge_restore_list(w, ran);
-    case OpKind::alloc_folio:
-    case OpKind::sysctl:
-    case OpKind::alloc_lru:
-    case OpKind::free_lru:
-    case OpKind::walker_enter:
-    case OpKind::walker_try_get:
-    case OpKind::walker_leave:
-    case OpKind::hot_add:
-    case OpKind::take_pages:
-    case OpKind::give_pages: return; // the pool's and the machine's own; nothing under test
-    default: return percpu_.judge_outcome(*this, w, ran);
+    if (is_percpu(op_.kind)) return percpu_.judge_outcome(*this, w, ran);
+    switch (hvo_op(op_.kind)) {
+    case HvoOp::optimise:
+    case HvoOp::optimise_list: return judge_optimise(w, ran);
+    case HvoOp::restore:
+    case HvoOp::free_folio: return judge_restore(w, ran);
+    case HvoOp::restore_list: return judge_restore_list(w, ran);
+    case HvoOp::alloc_folio:
+    case HvoOp::sysctl:
+    case HvoOp::alloc_lru:
+    case HvoOp::free_lru:
+    case HvoOp::walker_enter:
+    case HvoOp::walker_try_get:
+    case HvoOp::walker_leave:
+    case HvoOp::hot_add:
+    case HvoOp::take_pages:
+    case HvoOp::give_pages: return; // the pool's and the machine's own; nothing under test
     }
 }
 

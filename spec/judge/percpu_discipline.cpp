@@ -13,8 +13,9 @@ std::string vmalloc_page(Vmap v) { return "vmalloc page " + num(v.value); }
 PercpuJudge::PercpuJudge(const World& before, const Op& op)
     : op_(op), was_booted_(before.pcpu().booted), nr_chunks_(before.pcpu().chunks.nr_live()),
       nr_populated_(before.pcpu().nr_populated), nr_mapped_(before.machine().tally.vmalloc),
-      nr_empty_(before.pcpu().nr_empty_pop_pages), area_(before.pcpu().areas[op.folio]),
-      slot_(before.pcpu().slots[op.folio % max_chunks]) {
+      nr_empty_(before.pcpu().nr_empty_pop_pages),
+      area_(fields_of(op.kind) & f_area ? before.pcpu().areas[op.area()] : pcpu::Area{}),
+      slot_(fields_of(op.kind) & f_chunk ? before.pcpu().slots[op.chunk()] : pcpu::no_chunk) {
     if (slot_ != pcpu::no_chunk)
         nr_chunk_populated_ = static_cast<u64>(before.pcpu().chunks[slot_].nr_populated);
 }
@@ -22,20 +23,16 @@ PercpuJudge::PercpuJudge(const World& before, const Op& op)
 void PercpuJudge::before(Monitor& out, const Machine& m, const Event& e) {
     if (m.is_locked(Lock::spin) && e.kind != EventKind::memset_zero)
         out.fail(Inv::nothing_sleeps_under_a_spinlock, &e, "the lock is held");
-    switch (e.kind) {
-    case EventKind::alloc_pages_node:
+    if (e.kind == EventKind::alloc_pages_node) {
         ++nr_page_allocs_;
         if (e.ok && is_percpu(op_.kind)) asked_[e.pfn.value] = e.nid.value;
-        return;
-    case EventKind::vmalloc_pte: return judge_vmalloc_pte(out, m, e);
-    case EventKind::pcpu_get_vm_areas:
+    }
+    if (e.kind == EventKind::vmalloc_pte) judge_vmalloc_pte(out, m, e);
+    if (e.kind == EventKind::pcpu_get_vm_areas)
         if (const auto stale = m.vmalloc().first_stale_in_use(); e.ok && stale)
             out.fail(Inv::no_address_is_reserved_while_a_tlb_may_hold_its_translation, &e,
                      "a CPU may still translate " + vmalloc_page(*stale));
-        return;
-    case EventKind::memset_zero: zeroed_.push_back({e.n, static_cast<u64>(e.delta)}); return;
-    default: return; // where and when is all there is to judge
-    }
+    if (e.kind == EventKind::memset_zero) zeroed_.push_back({e.address(), e.nr_bytes()});
 }
 
 void PercpuJudge::judge_vmalloc_pte(Monitor& out, const Machine& m, const Event& e) {

@@ -19,20 +19,20 @@ bool is_refused(const pcpu::Sizes& s, u64 bytes, u64 align) {
 } // namespace
 
 void PercpuJudge::judge_outcome(Monitor& out, const World& w, const Ran& ran) {
-    switch (op_.kind) {
-    case OpKind::pcpu_boot: return judge_boot(out, w, ran);
-    case OpKind::pcpu_alloc:
-    case OpKind::module_load: return judge_alloc(out, w, ran);
-    case OpKind::pcpu_free:
-    case OpKind::module_unload: return judge_free(out, w, ran);
-    case OpKind::pcpu_balance: return judge_balance(out, w);
-    case OpKind::pcpu_lookup: return judge_lookup(out, w, ran);
-    case OpKind::vm_create:
-    case OpKind::vm_populate:
-    case OpKind::vm_depopulate:
-    case OpKind::vm_destroy:
-    case OpKind::vm_should_reclaim: return judge_chunk_operation(out, w, ran);
-    default: return require_as_before(out, w, "a CPU came or went"); // cpu_online: no other is left
+    switch (percpu_op(op_.kind)) {
+    case PercpuOp::pcpu_boot: return judge_boot(out, w, ran);
+    case PercpuOp::pcpu_alloc:
+    case PercpuOp::module_load: return judge_alloc(out, w, ran);
+    case PercpuOp::pcpu_free:
+    case PercpuOp::module_unload: return judge_free(out, w, ran);
+    case PercpuOp::pcpu_balance: return judge_balance(out, w);
+    case PercpuOp::pcpu_lookup: return judge_lookup(out, w, ran);
+    case PercpuOp::vm_create:
+    case PercpuOp::vm_populate:
+    case PercpuOp::vm_depopulate:
+    case PercpuOp::vm_destroy:
+    case PercpuOp::vm_should_reclaim: return judge_chunk_operation(out, w, ran);
+    case PercpuOp::cpu_online: return require_as_before(out, w, "a CPU came or went");
     }
 }
 
@@ -71,10 +71,10 @@ void PercpuJudge::judge_boot(Monitor& out, const World& w, const Ran& ran) {
 
 void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
     const Pcpu& p = w.pcpu();
-    const pcpu::Area& a = p.areas[op_.folio];
+    const pcpu::Area& a = p.areas[op_.area()];
     const bool module = op_.kind == OpKind::module_load;
     const u64 align = module ? std::min(op_.align, p.page_bytes()) : op_.align;
-    const bool atomic = !module && op_.on, refused = is_refused(p.sizes, op_.bytes, align);
+    const bool atomic = !module && op_.is_atomic(), refused = is_refused(p.sizes, op_.bytes, align);
     if (atomic && (nr_page_allocs_ || p.chunks.nr_live() != nr_chunks_ || !changed_.empty()))
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
                  "an atomic allocation populated pages or made a chunk");
@@ -98,10 +98,10 @@ void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
 void PercpuJudge::judge_own(Monitor& out, const World& w) {
     const bool module = op_.kind == OpKind::module_load;
     if (op_.kind != OpKind::pcpu_alloc && !module) return;
-    if (!module && op_.on && (nr_page_allocs_ || !changed_.empty()))
+    if (!module && op_.is_atomic() && (nr_page_allocs_ || !changed_.empty()))
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
                  "an atomic allocation populated pages");
-    const pcpu::Area& a = w.pcpu().areas[op_.folio];
+    const pcpu::Area& a = w.pcpu().areas[op_.area()];
     if (a.live) judge_area(out, w, a, module ? std::min(op_.align, w.pcpu().page_bytes()) : op_.align);
 }
 
@@ -135,7 +135,7 @@ void PercpuJudge::judge_area(Monitor& out, const World& w, const pcpu::Area& a, 
 }
 
 void PercpuJudge::judge_free(Monitor& out, const World& w, const Ran& ran) {
-    if (op_.kind == OpKind::pcpu_free && op_.on)
+    if (op_.kind == OpKind::pcpu_free && op_.is_again())
         return require_as_before(out, w, "freeing it again was refused");
     if (ran.outcome.err != Errno::ok)
         return out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
@@ -160,7 +160,8 @@ void PercpuJudge::judge_balance(Monitor& out, const World& w) {
 
 void PercpuJudge::judge_lookup(Monitor& out, const World& w, const Ran& ran) {
     const Pcpu& p = w.pcpu();
-    const u64 addr = p.chunk_addr(p.chunks[area_.chunk], op_.nid, 0) + static_cast<u64>(area_.off) + op_.page;
+    const u64 addr =
+        p.chunk_addr(p.chunks[area_.chunk], op_.cpu(), 0) + static_cast<u64>(area_.off) + op_.page;
     u64 phys = addr;
     if (Pcpu::is_vmalloc_addr(addr)) {
         const Pte pte = w.machine().vmalloc().pte(Vmap{(addr - vmalloc_start) / p.page_bytes()});

@@ -34,7 +34,7 @@ bool not_in(const Event& e) {
 }
 template <Lock lock>
 bool of(const Event& e) {
-    return e.n == static_cast<u64>(lock);
+    return e.which() == lock;
 }
 
 inline constexpr std::array lost_events{
@@ -50,9 +50,9 @@ inline constexpr std::array lost_events{
     LostEvent{Sabotage::no_copy, EventKind::copy_page},
     LostEvent{Sabotage::no_reset, EventKind::reset_struct_pages},
     LostEvent{Sabotage::no_flag, EventKind::store,
-              [](const Event& e) { return e.n == static_cast<u64>(StoreTo::optimised_flag); }},
-    LostEvent{Sabotage::no_key_inc, EventKind::static_branch, [](const Event& e) { return e.delta > 0; }},
-    LostEvent{Sabotage::no_key_dec, EventKind::static_branch, [](const Event& e) { return e.delta <= 0; }},
+              [](const Event& e) { return e.store_to() == StoreTo::optimised_flag; }},
+    LostEvent{Sabotage::no_key_inc, EventKind::static_branch, [](const Event& e) { return e.change() > 0; }},
+    LostEvent{Sabotage::no_key_dec, EventKind::static_branch, [](const Event& e) { return e.change() <= 0; }},
     LostEvent{Sabotage::no_memmap_accounting, EventKind::memmap_pages_add},
     LostEvent{Sabotage::no_memmap_accounting, EventKind::memmap_boot_pages_add},
     LostEvent{Sabotage::no_page_table_lock, EventKind::lock, of<Lock::page_table>},

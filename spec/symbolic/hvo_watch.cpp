@@ -53,22 +53,42 @@ void HvoWatch::before(const HvoMachine& m, const Event& e) {
     case EventKind::set_pte_at: return judge_set_pte(m, e);
     case EventKind::store: return judge_store(m, e);
     case EventKind::warn: return require(yes(m, false), Inv::no_kernel_warning, e);
-    default: return; // judged after, or nothing to judge
+    case EventKind::split_page:
+    case EventKind::pte_alloc_one_kernel:
+    case EventKind::pte_free_kernel:
+    case EventKind::smp_wmb:
+    case EventKind::copy_page:
+    case EventKind::reset_struct_pages:
+    case EventKind::flush_tlb_kernel_range:
+    case EventKind::flush_tlb_all:
+    case EventKind::synchronize_rcu:
+    case EventKind::static_branch:
+    case EventKind::memmap_pages_add:
+    case EventKind::memmap_boot_pages_add:
+    case EventKind::lock:
+    case EventKind::unlock:
+    case EventKind::flush_tlb_vmalloc:
+    case EventKind::flush_cache_vmap:
+    case EventKind::flush_cache_vunmap:
+    case EventKind::pcpu_free_vm_areas:
+    case EventKind::kzalloc:
+    case EventKind::kfree:
+    case EventKind::set_page_tag:
+    case EventKind::memset_zero:
+    case EventKind::alloc_pages_node:
+    case EventKind::vmalloc_pte:
+    case EventKind::pcpu_get_vm_areas: return; // judged after, or nothing to judge
     }
 }
 
 void HvoWatch::after(const HvoMachine& m, const Event& e) {
-    switch (e.kind) {
-    case EventKind::set_pte_at:
-        if (e.is_live() && subject_of(m, e.vpage.value) >= 0) judge_remap(m, e);
-        return;
-    case EventKind::store:
-        if (static_cast<StoreTo>(e.n) == StoreTo::optimised_flag) judge_flag(m, e.vpage.value, e);
-        return;
-    case EventKind::static_branch:
+    if (e.kind == EventKind::set_pte_at && e.is_live() && subject_of(m, e.vpage->value) >= 0)
+        judge_remap(m, e);
+    if (e.kind == EventKind::store && e.store_to() == StoreTo::optimised_flag)
+        judge_flag(m, e.vpage->value, e);
+    if (e.kind == EventKind::static_branch) {
         require(m.now.key.term() >= 0, Inv::static_key_counts_optimised_folios, e);
-        return judge_compound_heads(m, e);
-    default: return;
+        judge_compound_heads(m, e);
     }
 }
 
@@ -85,18 +105,19 @@ void HvoWatch::judge_free(const HvoMachine& m, const Event& e) {
 void HvoWatch::judge_install(const HvoMachine& m, const Event& e) {
     require(yes(m, m.is_locked(Lock::page_table)), Inv::pmd_changes_under_the_page_table_lock, e);
     require(!m.is_unordered(e.pfn), Inv::table_is_ordered_before_the_pmd, e);
-    Term same = m.now.leaf[e.n];
+    Term same = m.now.leaf[e.pmd_idx()];
     const auto& entries = m.entries(e.pfn);
     for (u64 i = 0; i < entries.size(); ++i) {
         same = same && yes(m, entries[i].present() && entries[i].writable());
-        same = same && m.frame(entries[i].pfn()) == number(m.now.c, e.n * entries.size() + i, m.now.bits);
+        same = same &&
+               m.frame(entries[i].pfn()) == number(m.now.c, e.pmd_idx() * entries.size() + i, m.now.bits);
     }
     require(same, Inv::table_translates_as_the_leaf_did, e);
 }
 
 void HvoWatch::judge_set_pte(const HvoMachine& m, const Event& e) {
     if (!e.is_live()) return;
-    const u64 v = e.vpage.value;
+    const u64 v = e.vpage->value;
     const int k = subject_of(m, v);
     require(yes(m, k >= 0), Inv::only_the_folios_own_vmemmap_changes, e);
     if (k < 0) return;
@@ -104,7 +125,7 @@ void HvoWatch::judge_set_pte(const HvoMachine& m, const Event& e) {
     require(!m.now.is_self_hosted(m.now.pmd_of(v)), Inv::self_hosted_vmemmap_is_never_optimised, e);
     require(!m.is_unordered(e.pte.pfn()), Inv::contents_are_ordered_before_the_pte, e);
     require(!m.now.walker_may_write(v), Inv::no_remap_without_a_grace_period, e);
-    if (e.vpage.value == m.now.start(k))
+    if (e.vpage->value == m.now.start(k))
         return require(yes(m, e.pte.writable()), Inv::own_vmemmap_is_writable, e);
     const Term shared = m.frame(e.pte.pfn()) == m.now.frame(m.now.start(k));
     require(!shared || yes(m, !e.pte.writable()), Inv::tail_vmemmap_is_read_only, e);
@@ -127,15 +148,15 @@ Term HvoWatch::reads_well(const HvoMachine& m, u64 v, const Term& frame) const {
 }
 
 void HvoWatch::judge_remap(const HvoMachine& m, const Event& e) {
-    const u64 v = e.vpage.value;
+    const u64 v = e.vpage->value;
     require(reads_well(m, v, m.frame(e.pte.pfn())), Inv::compound_head_of_every_tail_is_its_head, e);
     if (v == m.now.start(m.now.folio_at(v))) judge_flag(m, v, e);
 }
 
 void HvoWatch::judge_store(const HvoMachine& m, const Event& e) {
-    Term writable = m.now.is_writable(e.vpage.value);
+    Term writable = m.now.is_writable(e.vpage->value);
     for (const auto& s : m.stale())
-        if (s.v == e.vpage.value) writable = writable && (!s.when || s.writable);
+        if (s.v == e.vpage->value) writable = writable && (!s.when || s.writable);
     require(writable, Inv::no_write_through_a_read_only_pte, e);
 }
 

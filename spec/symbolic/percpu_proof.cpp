@@ -29,7 +29,32 @@ public:
         case EventKind::vmalloc_pte: return judge_pte(m, e);
         case EventKind::pcpu_get_vm_areas: return judge_areas(m, e);
         case EventKind::warn: return require(m.now.c.bool_val(false), Inv::no_kernel_warning, e);
-        default: return; // nothing to judge
+        case EventKind::split_page:
+        case EventKind::pte_alloc_one_kernel:
+        case EventKind::pte_free_kernel:
+        case EventKind::smp_wmb:
+        case EventKind::copy_page:
+        case EventKind::reset_struct_pages:
+        case EventKind::flush_tlb_kernel_range:
+        case EventKind::flush_tlb_all:
+        case EventKind::synchronize_rcu:
+        case EventKind::static_branch:
+        case EventKind::memmap_pages_add:
+        case EventKind::memmap_boot_pages_add:
+        case EventKind::lock:
+        case EventKind::unlock:
+        case EventKind::flush_tlb_vmalloc:
+        case EventKind::flush_cache_vmap:
+        case EventKind::flush_cache_vunmap:
+        case EventKind::pcpu_free_vm_areas:
+        case EventKind::kzalloc:
+        case EventKind::kfree:
+        case EventKind::set_page_tag:
+        case EventKind::memset_zero:
+        case EventKind::free_bootmem_page:
+        case EventKind::set_pte_at:
+        case EventKind::pmd_populate_kernel:
+        case EventKind::store: return; // nothing to judge
         }
     }
     void after(const PercpuMachine&, const Event&) {}

@@ -53,15 +53,15 @@ public:
     }
     void set_pte(const Event& e) {
         if (!e.is_live()) return; // in a table that only its maker knows
-        write(Kind::pte, e.vpage.value);
-        write(Kind::tlb, e.vpage.value);
-        read(Kind::pmd, m_.pmd_idx(e.vpage));
+        write(Kind::pte, e.vpage->value);
+        write(Kind::tlb, e.vpage->value);
+        read(Kind::pmd, m_.pmd_idx(*e.vpage));
         for (const Kind k : {Kind::tlb_all, Kind::key, Kind::walkers}) read(k);
     }
     void store(const Event& e) {
-        if (static_cast<StoreTo>(e.n) == StoreTo::optimised_flag) write(Kind::flag, e.vpage.value);
-        for (const Kind k : {Kind::pte, Kind::tlb}) read(k, e.vpage.value);
-        for (const Kind k : {Kind::pmd, Kind::tlb_pmd}) read(k, m_.pmd_idx(e.vpage));
+        if (e.store_to() == StoreTo::optimised_flag) write(Kind::flag, e.vpage->value);
+        for (const Kind k : {Kind::pte, Kind::tlb}) read(k, e.vpage->value);
+        for (const Kind k : {Kind::pmd, Kind::tlb_pmd}) read(k, m_.pmd_idx(*e.vpage));
         read(Kind::tlb_all);
     }
 
@@ -71,9 +71,8 @@ private:
     const Subject& s_;
 };
 
-bool is_exclusive(const Event& e) { return static_cast<Lock>(e.n) != Lock::mmap_read; }
+bool is_exclusive(const Event& e) { return e.which() != Lock::mmap_read; }
 bool is_private(const Event& e) { return e.kind == EventKind::set_pte_at && !e.is_live(); }
-bool is_lock(const Event& e) { return e.kind == EventKind::lock || e.kind == EventKind::unlock; }
 
 // The functions that ask for the optimised flag before their events.
 bool reads_flags(Fn f) {
@@ -81,19 +80,18 @@ bool reads_flags(Fn f) {
            f == Fn::__hugetlb_vmemmap_optimize_folio || f == Fn::hugetlb_vmemmap_optimize_folios;
 }
 
+// HVO's code reads nothing before these.
+bool follows_without_a_look(const Event& e) {
+    using enum EventKind;
+    return is_one_of(e.kind, memmap_pages_add, memmap_boot_pages_add, free_page, free_bootmem_page,
+                     reset_struct_pages, flush_tlb_kernel_range, flush_tlb_all);
+}
+
 // Between these the percpu code only works down what it has decided: the pages of one run.
 bool is_of_a_run(const Event& e) {
-    switch (e.kind) {
-    case EventKind::alloc_pages_node:
-    case EventKind::pte_alloc_one_kernel:
-    case EventKind::vmalloc_pte:
-    case EventKind::set_page_tag:
-    case EventKind::free_page:
-    case EventKind::flush_cache_vmap:
-    case EventKind::flush_cache_vunmap:
-    case EventKind::flush_tlb_vmalloc: return true;
-    default: return false;
-    }
+    using enum EventKind;
+    return is_one_of(e.kind, alloc_pages_node, pte_alloc_one_kernel, vmalloc_pte, set_page_tag, free_page,
+                     flush_cache_vmap, flush_cache_vunmap, flush_tlb_vmalloc);
 }
 
 } // namespace
@@ -117,7 +115,7 @@ void add_effect(Footprint& out, const Machine& m, const Subject& s, const Event&
     switch (e.kind) {
     case EventKind::lock:
     case EventKind::unlock:
-        if (is_exclusive(e)) a.write(Kind::lock, e.n);
+        if (is_exclusive(e)) a.write(Kind::lock, static_cast<u64>(e.which()));
         if (is_percpu(s.op.kind)) a.write(Kind::pcpu);
         return;
     case EventKind::free_page:
@@ -128,14 +126,14 @@ void add_effect(Footprint& out, const Machine& m, const Subject& s, const Event&
     case EventKind::pte_free_kernel: return a.write(Kind::buddy);
     case EventKind::split_page: return a.own_pmds(true);
     case EventKind::pmd_populate_kernel:
-        a.write(Kind::pmd, e.n);
-        a.write(Kind::tlb_pmd, e.n);
+        a.write(Kind::pmd, e.pmd_idx());
+        a.write(Kind::tlb_pmd, e.pmd_idx());
         return a.read(Kind::tlb_all);
     case EventKind::set_pte_at: return a.set_pte(e);
     case EventKind::store: return a.store(e);
     case EventKind::copy_page: a.read(Kind::frame, e.from.value); [[fallthrough]];
     case EventKind::reset_struct_pages: return a.write(Kind::frame, e.pfn.value);
-    case EventKind::flush_tlb_kernel_range: return a.flush(e.vpage, e.n);
+    case EventKind::flush_tlb_kernel_range: return a.flush(*e.vpage, e.nr_pages());
     case EventKind::flush_tlb_all: return a.write(Kind::tlb_all);
     case EventKind::synchronize_rcu: return a.read(Kind::walkers);
     case EventKind::static_branch: return a.write(Kind::key);
@@ -170,17 +168,8 @@ void add_before(Footprint& out, const Machine& m, const Subject& s, const Event&
         if (!is_of_a_run(next)) a.write(Kind::pcpu);
         return;
     }
-    switch (next.kind) {
-    case EventKind::memmap_pages_add:
-    case EventKind::memmap_boot_pages_add:
-    case EventKind::free_page:
-    case EventKind::free_bootmem_page:
-    case EventKind::reset_struct_pages:
-    case EventKind::flush_tlb_kernel_range:
-    case EventKind::flush_tlb_all: return;
-    default: break;
-    }
-    if (is_private(next) || (is_lock(next) && !is_exclusive(next))) return;
+    if (follows_without_a_look(next)) return;
+    if (is_private(next) || (next.is_lock() && !is_exclusive(next))) return;
     a.own_pmds(false);
     if (reads_flags(next.where.fn())) a.own_flags();
 }

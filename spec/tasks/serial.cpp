@@ -98,7 +98,7 @@ std::optional<spec::Violation> SerialOrders::judge(const MachineTasks& tasks) co
     for (std::size_t t = 0; t < case_.tasks.size(); ++t)
         for (std::size_t i = 0; i < case_.tasks[t].size(); ++i) {
             const Op& op = case_.tasks[t][i];
-            if (op.kind == OpKind::pcpu_alloc && op.on &&
+            if (op.kind == OpKind::pcpu_alloc && op.is_atomic() &&
                 tasks.ran(static_cast<u32>(t))[i].outcome.err == Errno::nomem)
                 failed.insert({t, i});
         }

@@ -8,14 +8,6 @@ namespace {
 // A run may have this many steps; more is one that does not end.
 constexpr u64 max_steps = 100'000;
 
-u64 hash_of(const Event& e) {
-    u64 h = u64{static_cast<u8>(e.kind)} << 8 | u64{e.ok} << 1 | u64{e.on};
-    for (const u64 x : {e.pfn.value, e.from.value, e.ref.table.value << 16 | e.ref.idx, e.pte.raw,
-                        e.vpage.value, e.vmap.value, e.n, static_cast<u64>(e.delta)})
-        h = fold(h, x);
-    return h;
-}
-
 // Whether a stretch of addresses can be written. The direct map always can.
 bool is_mapped(const Machine& m, u64 addr, u64 bytes) {
     if (addr < vmalloc_start) return true;
@@ -85,8 +77,8 @@ bool MachineTasks::can_run(u32 task) const {
     const Task& t = *tasks_[task];
     if (t.ended || violation_) return false;
     if (!t.next) return true;
-    if (t.next->kind == EventKind::lock && static_cast<Lock>(t.next->n) != Lock::mmap_read)
-        return owner_[t.next->n] == nobody;
+    if (t.next->kind == EventKind::lock && t.next->which() != Lock::mmap_read)
+        return owner_of(t.next->which()) == nobody;
     if (t.next->kind != EventKind::synchronize_rcu) return true;
     for (u8 w = 0; w < nr_walkers; ++w)
         if (t.waits_for[w]) return false;
@@ -139,8 +131,7 @@ void MachineTasks::run_op(Task& t, const Op& op) {
 void MachineTasks::arrive(Task& t, const Event* next) {
     if (!std::exchange(t.begun, true)) return; // nothing was done yet
     if (next) add_before(touched_, state_.machine, t.subject, *next);
-    t.history =
-        hash_combine(t.history, hash_combine(next ? hash_of(*next) : 0, view_hash(world_, t.subject)));
+    t.history = hash_combine(t.history, hash_combine(next ? next->hash() : 0, view_hash(world_, t.subject)));
     t.next = next ? std::optional(*next) : std::nullopt;
     t.step = next ? t.step + 1 : 0;
     // What is inside now is waited for. What no task moves leaves by itself.
@@ -163,7 +154,7 @@ void MachineTasks::before(Task& t, const Machine& m, const Event& e) {
     add_effect(touched_, m, t.subject, e);
     if (e.kind == EventKind::synchronize_rcu) walkers_ = m.walkers;
     t.monitors.back()->before(m, e);
-    if (e.kind == EventKind::memset_zero && !is_mapped(m, e.n, static_cast<u64>(e.delta)))
+    if (e.kind == EventKind::memset_zero && !is_mapped(m, e.address(), e.nr_bytes()))
         t.monitors.back()->fail(spec::Inv::percpu_area_is_populated, &e, "a page of the area is not mapped");
 }
 
@@ -171,9 +162,11 @@ void MachineTasks::after(Task& t, const Machine& m, const Event& e) {
     if (e.kind == EventKind::synchronize_rcu)
         for (u8 w = 0; w < nr_walkers; ++w)
             if (drives(w)) state_.machine.walkers[w] = walkers_[w]; // entered since: not waited for
-    const bool exclusive = static_cast<Lock>(e.n) != Lock::mmap_read;
-    if (e.kind == EventKind::lock && exclusive) owner_[e.n] = t.id;
-    if (e.kind == EventKind::unlock && exclusive && owner_[e.n] == t.id) owner_[e.n] = nobody;
+    if (e.is_lock() && e.which() != Lock::mmap_read) {
+        u32& owner = owner_of(e.which());
+        if (e.kind == EventKind::lock) owner = t.id;
+        if (e.kind == EventKind::unlock && owner == t.id) owner = nobody;
+    }
     t.monitors.back()->after(m, e);
     t.next.reset();
 }
@@ -211,7 +204,7 @@ spec::Violation MachineTasks::stuck() const {
         who += (who.empty() ? "task " : ", task ") + std::to_string(t->id) + " waits in " +
                name(t->next->where) + "() for " + print_event(*t->next);
         if (t->next->kind == EventKind::lock)
-            who += ", which task " + std::to_string(owner_[t->next->n]) + " holds";
+            who += ", which task " + std::to_string(owner_of(t->next->which())) + " holds";
     }
     return {.inv = spec::Inv::no_task_waits_for_ever, .where = "", .event = "", .detail = who};
 }

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "model/machine/event.hpp"
+#include "spec/judge/monitor.hpp"
 #include "spec/sabotage/sabotage.hpp"
 #include "spec/tasks/fiber.hpp"
 #include "spec/tasks/footprint.hpp"
-#include "spec/judge/monitor.hpp"
 
 namespace mmodel::concurrent {
 
@@ -83,6 +83,8 @@ private:
     State& state_;
     pcpu::Pcpu& pcpu_;
     std::vector<std::unique_ptr<Task>> tasks_;
+    [[nodiscard]] u32& owner_of(Lock l) { return owner_[static_cast<u8>(l)]; }
+    [[nodiscard]] u32 owner_of(Lock l) const { return owner_[static_cast<u8>(l)]; }
     std::array<u32, 4> owner_{nobody, nobody, nobody, nobody}; // of each lock but mmap_read
     std::array<Walker, nr_walkers> walkers_{};                 // while synchronize_rcu() is applied
     u32 driven_{};                                             // walkers that a task moves, as a mask

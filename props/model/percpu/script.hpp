@@ -34,7 +34,7 @@ private:
         const std::string or_fails = e.ok ? "" : " fails";
         switch (e.kind) {
         case EventKind::kzalloc: return "kzalloc" + or_fails;
-        case EventKind::kfree: return "kfree " + std::to_string(e.n);
+        case EventKind::kfree: return "kfree " + std::to_string(e.nr_objects());
         case EventKind::alloc_pages_node:
             return "alloc " + std::to_string(e.nid.value) + (e.ok ? " " + name(e.pfn) : or_fails);
         case EventKind::pte_alloc_one_kernel: return "table" + or_fails;
@@ -48,14 +48,16 @@ private:
         case EventKind::flush_cache_vunmap: return "cache- " + pages(e);
         case EventKind::pcpu_get_vm_areas: return "reserve" + or_fails;
         case EventKind::pcpu_free_vm_areas: return "release";
-        case EventKind::memset_zero: return "zero " + std::to_string(e.delta);
+        case EventKind::memset_zero: return "zero " + std::to_string(e.nr_bytes());
         case EventKind::lock:
         case EventKind::unlock: return "";
         default: return std::string(mmodel::name(e.kind));
         }
     }
     [[nodiscard]] std::string page(Vmap v) const { return std::to_string(static_cast<i64>(v.value - base_)); }
-    [[nodiscard]] std::string pages(const Event& e) const { return page(e.vmap) + "+" + std::to_string(e.n); }
+    [[nodiscard]] std::string pages(const Event& e) const {
+        return page(e.vmap) + "+" + std::to_string(e.nr_pages());
+    }
     std::string name(Pfn p) {
         auto [it, is_new] = names_.try_emplace(p.value);
         if (is_new) it->second = std::string(1, next_++);

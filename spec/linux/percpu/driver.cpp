@@ -159,11 +159,11 @@ Held PercpuDriver::held(u8 slot) {
 
 // Before an operation that is about areas: they are as their owners left them.
 void PercpuDriver::check_contents(const Op& op) {
-    if (op.kind == OpKind::cpu_online) return check_all_contents(op.nid);
+    if (op.kind == OpKind::cpu_online) return check_all_contents(op.cpu());
     const bool one =
         op.kind == OpKind::pcpu_free || op.kind == OpKind::module_unload || op.kind == OpKind::pcpu_lookup;
-    if (!one || !pcpu_->areas[op.folio].live) return;
-    if (const auto what = contents_.changed(held(op.folio), -1))
+    if (!one || !pcpu_->areas[op.area()].live) return;
+    if (const auto what = contents_.changed(held(op.area()), -1))
         monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what);
 }
 
@@ -180,11 +180,11 @@ void PercpuDriver::check_static_data(const Op& op) {
     for_each_possible_cpu(*pcpu_, [&](int cpu) {
         const u64 unit = pcpu_->base_addr + pcpu_->layout.unit_offsets[static_cast<std::size_t>(cpu)];
         u64 same = 0;
-        for (const auto piece : pieces(unit, op.bytes)) {
+        for (const auto piece : pieces(unit, op.static_bytes())) {
             if (std::memcmp(piece.data(), static_image_.data() + same, piece.size())) break;
             same += piece.size();
         }
-        if (same != op.bytes)
+        if (same != op.static_bytes())
             monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
                            "CPU " + std::to_string(cpu) + " has no copy of the static data");
     });
@@ -194,7 +194,7 @@ void PercpuDriver::check_static_data(const Op& op) {
 void PercpuDriver::fill_contents(const Op& op, const Outcome& outcome) {
     if (outcome.disabled || outcome.err != Errno::ok) return;
     if (op.kind != OpKind::pcpu_alloc && op.kind != OpKind::module_load) return;
-    const Held h = held(op.folio);
+    const Held h = held(op.area());
     if (const auto what = AreaContents::not_zero(h))
         monitor_->fail(spec::Inv::percpu_area_is_zeroed, nullptr, *what);
     contents_.fill(h);
@@ -204,10 +204,9 @@ void PercpuDriver::fill_contents(const Op& op, const Outcome& outcome) {
 
 // At boot only the memory of units can be refused: for want of anything else the kernel panics.
 Op PercpuDriver::as_a_kernel_meets_it(Op op) const {
-    if (op.kind != OpKind::pcpu_boot || !op.on || !op.fail.any()) return op;
+    if (op.kind != OpKind::pcpu_boot || !op.is_paged() || !op.fail.any()) return op;
     const pcpu::CpuMap cpus = pcpu::cpus_of(config_);
-    const auto ai =
-        pcpu::alloc_info_for(boot_.pcpu().sizes, cpus, {op.bytes, op.page, op.to, op.align, op.on});
+    const auto ai = pcpu::alloc_info_for(boot_.pcpu().sizes, cpus, pcpu::params_of(op));
     if (!ai) return op;
     const u64 pages = ai->unit_size / Arena::page * static_cast<u64>(cpus.nr_possible());
     for (u16& n : op.fail.nth)
@@ -233,7 +232,7 @@ RealStep PercpuDriver::run(const Op& asked) {
     model_ = &model.pcpu();
     mapped_.clear();
     arrays_.clear();
-    boot_is_paged_ = op.kind == OpKind::pcpu_boot && op.on;
+    boot_is_paged_ = op.kind == OpKind::pcpu_boot && op.is_paged();
     RealStep out;
     try {
         if (is_percpu(op.kind)) {
