@@ -67,10 +67,9 @@ u64 fold_low(u64 v, u64 range) { return v < range ? v : v % std::min<u64>(range,
 // An opcode stands for itself, any other byte for one of those that the format began with.
 OpKind decode_kind(u8 byte) {
     constexpr u8 nr_first_kinds = 15;
-    static_assert(!is_percpu(all_op_kinds[nr_first_kinds - 1]) && is_percpu(all_op_kinds[nr_first_kinds]));
     for (const OpKind k : all_op_kinds)
         if (static_cast<u8>(k) == byte) return k;
-    return all_op_kinds[byte % nr_first_kinds];
+    return static_cast<OpKind>(1 + byte % nr_first_kinds);
 }
 
 u32 decode_page(const Config& c, OpKind kind, u32 v) {

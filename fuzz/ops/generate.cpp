@@ -37,6 +37,14 @@ constexpr std::array percpu_weights{
     Weight{OpKind::give_pages, 2},  Weight{OpKind::pcpu_boot, 1},
 };
 
+// An operation that is never drawn is a mistake.
+constexpr bool is_drawn(OpKind k) {
+    const auto is_k = [&](const Weight& w) { return w.kind == k; };
+    return k == OpKind::pcpu_free || std::ranges::any_of(weights, is_k) ||
+           std::ranges::any_of(percpu_weights, is_k);
+}
+static_assert(std::ranges::all_of(all_op_kinds, is_drawn));
+
 OpKind random_kind(std::span<const Weight> from, Rng& rng) {
     u64 total = 0;
     for (const Weight& w : from) total += w.weight;

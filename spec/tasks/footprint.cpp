@@ -183,19 +183,32 @@ void add_edge(Footprint& out, const Machine& m, const Subject& s) {
     a.own_pmds(false);
     a.own_flags();
     const u32 f = fields_of(s.op.kind);
-    const bool of_pool = s.op.kind == OpKind::alloc_folio || s.op.kind == OpKind::free_folio ||
-                         s.op.kind == OpKind::alloc_lru || s.op.kind == OpKind::free_lru;
-    for (u8 i = 0; i < max_folios; ++i)
-        if ((f & f_folios && s.op.folios >> i & 1) || (f & f_folio && s.op.folio == i))
-            of_pool ? a.write(Kind::slot, i) : a.read(Kind::slot, i);
-    if (of_pool || s.op.kind == OpKind::hot_add || s.op.kind == OpKind::take_pages ||
-        s.op.kind == OpKind::give_pages)
+    const auto slots = [&](bool write) {
+        for (u8 i = 0; i < max_folios; ++i)
+            if ((f & f_folios && s.op.folios >> i & 1) || (f & f_folio && s.op.folio == i))
+                write ? a.write(Kind::slot, i) : a.read(Kind::slot, i);
+    };
+    switch (hvo_op(s.op.kind)) {
+    case HvoOp::sysctl: return a.write(Kind::enabled);
+    case HvoOp::alloc_folio:
+    case HvoOp::free_folio:
+    case HvoOp::alloc_lru:
+    case HvoOp::free_lru:
+        slots(true);
         a.write(Kind::buddy);
-    if (f & f_walker) a.write(Kind::walkers);
-    if (s.op.kind == OpKind::sysctl)
-        a.write(Kind::enabled);
-    else
-        a.read(Kind::enabled);
+        break;
+    case HvoOp::hot_add:
+    case HvoOp::take_pages:
+    case HvoOp::give_pages: a.write(Kind::buddy); break;
+    case HvoOp::walker_enter:
+    case HvoOp::walker_try_get:
+    case HvoOp::walker_leave: a.write(Kind::walkers); [[fallthrough]];
+    case HvoOp::optimise:
+    case HvoOp::restore:
+    case HvoOp::optimise_list:
+    case HvoOp::restore_list: slots(false); break;
+    }
+    a.read(Kind::enabled);
 }
 
 u64 view_hash(const World& w, const Subject& s) {
