@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // What a monitor knows of the percpu allocator: the facts about chunks, areas and the vmalloc range. Part of
-// spec/judge/monitor.hpp; it judges the model and the real file alike, by events and by what the allocator's state
-// says.
+// spec/judge/monitor.hpp; it judges the model and the real file alike, by events and by what the allocator's
+// state says.
 #pragma once
 
 #include <unordered_map>
@@ -16,6 +16,9 @@ class Monitor;
 
 // Up to this many chunks, every chunk is looked at after every operation; with more, those that it touched.
 inline constexpr u64 max_chunks_judged_each_time = 256;
+
+// Pages of a unit that boot populated: what pcpu_nr_populated starts with. Needs: percpu is booted.
+[[nodiscard]] i64 nr_pages_from_boot(const pcpu::Pcpu& p);
 
 class PercpuJudge {
 public:
