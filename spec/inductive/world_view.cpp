@@ -6,6 +6,7 @@
 #include <set>
 
 #include "spec/inductive/invariant.hpp"
+#include "spec/judge/monitor.hpp"
 
 namespace mmodel::symbolic {
 namespace {
@@ -237,9 +238,7 @@ public:
         i64 nr = 0;
         for (const u64 k : chunks_)
             if (is_live(k)) nr += chunk(k).populated.count(0, static_cast<int>(nr_pages()));
-        const auto first =
-            p_.booted ? pcpu::first_chunk_areas(p_.sizes, p_.layout.ai) : pcpu::FirstChunkAreas{};
-        return p_.nr_populated == nr + static_cast<i64>(first.nr_populated);
+        return p_.nr_populated == nr + (p_.booted ? spec::nr_pages_from_boot(p_) : 0);
     }
     [[nodiscard]] bool objects_are_true() const {
         return m_.tally.objects ==

@@ -17,6 +17,9 @@ class Monitor;
 // Up to this many chunks, every chunk is looked at after every operation; with more, those that it touched.
 inline constexpr u64 max_chunks_judged_each_time = 256;
 
+// Pages of a unit that boot populated: what pcpu_nr_populated starts with. Needs: percpu is booted.
+[[nodiscard]] i64 nr_pages_from_boot(const pcpu::Pcpu& p);
+
 class PercpuJudge {
 public:
     PercpuJudge(const World& before, const Op& op);

@@ -89,6 +89,8 @@ void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
                      "a request that cannot be is not refused");
         return require_as_before(out, w, "the request was refused");
     }
+    if (ran.outcome.err != Errno::nomem)
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "a request that can be is refused");
     const bool may_fail = atomic || (module && p.reserved_chunk != pcpu::no_chunk) || ran.nr_failed_allocs;
     if (!may_fail)
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,

@@ -31,7 +31,25 @@ std::optional<int> cpu_at(const pcpu::Pcpu& p, u64 offset) {
     return found;
 }
 
+// The list of a chunk that is not isolated, by the longest free run that it says it has: list 0 has nothing
+// to give; whole units have a list of their own; runs below 16 bytes are in list 1, and whenever a run is
+// twice as long its list is the next.
+int list_of(const pcpu::Pcpu& p, const pcpu::Chunk& c) {
+    const u64 run = c.free_bytes ? u64{pcpu::min_alloc_bytes} * static_cast<u64>(c.chunk_md.contig_hint) : 0;
+    if (run == 0) return 0;
+    if (run == p.layout.unit_size) return p.layout.free_slot;
+    int list = 1;
+    for (u64 end = 16; run >= end; end *= 2) ++list;
+    return list;
+}
+
 } // namespace
+
+// Boot fills a unit from its start to where the first chunk ends.
+i64 nr_pages_from_boot(const pcpu::Pcpu& p) {
+    const pcpu::Chunk& first = p.chunks[p.first_chunk];
+    return static_cast<i64>((first.base_addr - p.base_addr) / p.page_bytes()) + first.nr_pages;
+}
 
 void PercpuJudge::judge_rest(Monitor& out, const World& w) {
     const Pcpu& p = w.pcpu();
@@ -144,7 +162,7 @@ void PercpuJudge::judge_chunk_areas(Monitor& out, const Pcpu& p, ChunkId id) {
 void PercpuJudge::judge_chunk_list(Monitor& out, const Pcpu& p, ChunkId id) {
     const int list = p.chunks.list_of(id);
     const Chunk& c = p.chunks[id];
-    const int slot = pcpu::pcpu_chunk_slot(p.layout, c);
+    const int slot = list_of(p, c);
     // A search that finds too little room in a small chunk puts it in list 0, where it stays until it
     // changes.
     const bool demoted = list == 0 && slot < pcpu::slot_fail_threshold;
@@ -162,11 +180,10 @@ void PercpuJudge::judge_chunk_list(Monitor& out, const Pcpu& p, ChunkId id) {
 void PercpuJudge::judge_totals(Monitor& out, const World& w) {
     const Pcpu& p = w.pcpu();
     const Machine& m = w.machine();
-    const pcpu::FirstChunkAreas first = pcpu::first_chunk_areas(p.sizes, p.layout.ai);
     const bool paged = Pcpu::is_vmalloc_addr(p.base_addr);
     const i64 cpus = p.nr_possible();
     const i64 first_mapped = paged ? i64{p.layout.unit_pages} * cpus : 0;
-    const i64 mapped = (p.nr_populated - static_cast<i64>(first.nr_populated)) * cpus + first_mapped;
+    const i64 mapped = (p.nr_populated - nr_pages_from_boot(p)) * cpus + first_mapped;
     if (mapped != m.tally.vmalloc)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
                  "pcpu_nr_populated " + num(p.nr_populated) + " stands for " + num(mapped) +
