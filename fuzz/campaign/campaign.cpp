@@ -22,7 +22,8 @@ constexpr u32 max_swept_whole = 64; // allocations of an operation
 class Campaign {
 public:
     Campaign(const Unit& unit, const Options& options)
-        : unit_(unit), options_(options), plan_(plan_for(unit.tree.name)), report_{.tree = unit.tree} {}
+        : unit_(unit), options_(options), plan_(plan_for(unit.tree.name)),
+          report_{.tree = unit.tree, .backend = unit.backend, .no_mmu = unit.no_mmu} {}
 
     std::expected<Report, Problem> run() {
         if (auto p = sweep()) return finish(*p);

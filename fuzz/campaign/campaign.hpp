@@ -29,6 +29,8 @@ struct Report {
     u64 operations{}, events{}, sequences{};
     double seconds{};
     std::vector<Finding> findings{};
+    Backend backend{};     // who answered what the file read and wrote
+    std::string no_mmu{};  // why it was not the software MMU that was asked for
     std::string trouble{}; // the campaign ended early, and why; what was found until then is kept
 };
 

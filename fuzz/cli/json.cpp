@@ -239,6 +239,7 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
               {"operations", r.operations},
               {"events", r.events},
               {"seconds", r.seconds},
+              {"backend", r.backend == bench::Backend::mmu ? "mmu" : "mmap"},
               {"verdict", r.findings.empty() ? "holds" : "violates"}});
     Json violations = Json::array();
     for (const bench::Finding& f : r.findings) {
@@ -246,6 +247,7 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
         violations.back()["seen"] = f.seen;
     }
     j["violations"] = std::move(violations);
+    if (!r.no_mmu.empty()) j["no_mmu"] = r.no_mmu;
     return j;
 }
 

@@ -23,6 +23,15 @@ fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::F
     return fs::path(o.keep) / fmt::format("{}-{}{}.trace", r.tree.version, file, name_of(f.violation));
 }
 
+// Who answered what the file read and wrote.
+std::string memory_words(bench::Backend b) {
+    switch (b) {
+    case bench::Backend::mmu: return "the software MMU";
+    case bench::Backend::mmap: return "the host's page tables";
+    }
+    return "";
+}
+
 void print_head(const bench::Report& r, const LinuxOptions& o) {
     const auto print = [](std::string_view label, std::string_view text) {
         fmt::print("{}", labelled(label, text, 9));
@@ -32,6 +41,7 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
         print("shape", fmt::format("{} calls; list calls: {}; nr_memmap_pages: {}", r.tree.shape,
                                    r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no"));
     if (!r.tree.defines.empty()) print("shims", fmt::format("{}", fmt::join(r.tree.defines, " ")));
+    print("memory", memory_words(r.backend) + (r.no_mmu.empty() ? "" : ": " + r.no_mmu));
     print("ran", fmt::format("{}, {} ({}), {} ({}) in {:.1f} s", plural(r.sequences, "sequence"),
                              plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
                              plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds));
@@ -84,7 +94,7 @@ std::expected<std::string, Failure> file_meant(std::string_view asked) {
 }
 
 int check_file(const LinuxOptions& o, const bench::Tree& tree, double seconds) {
-    const auto r = check_tree(o.tree, seconds, o.seed, tree.name);
+    const auto r = check_tree(o.tree, seconds, o.seed, tree.name, o.backend);
     if (!r) {
         if (o.json && !r.error().usage) print_json(cannot_build_json(o.tree, tree.version, tree.file));
         return complain(r.error());

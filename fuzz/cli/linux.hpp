@@ -13,6 +13,7 @@ struct LinuxOptions {
     double seconds{10};
     u64 seed{1};
     bool json{};
+    bench::Backend backend{bench::default_backend};
 };
 int check_linux(const LinuxOptions& o);
 

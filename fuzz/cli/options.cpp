@@ -2,6 +2,8 @@
 // The options of run, replay and linux; those of explore are in explore.cpp.
 #include "fuzz/cli/options.hpp"
 
+#include <map>
+
 #include "spec/linux/host/cage.hpp"
 
 namespace mmodel::cli {
@@ -39,6 +41,23 @@ void add_run(CLI::App& app, RunOptions& o) {
     sub->footer(std::string("Example:\n  mmodel run --seconds 30 --tree ~/src/linux\n\n") + exit_statuses);
 }
 
+namespace {
+
+CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend) {
+    const std::map<std::string, bench::Backend> names{{"mmu", bench::Backend::mmu},
+                                                      {"mmap", bench::Backend::mmap}};
+    return sub
+        .add_option(
+            "--backend", backend,
+            "Who answers what the file reads and writes: mmu, a software MMU that the compiler's thread "
+            "instrumentation asks, or mmap, the host's own page tables")
+        ->transform(CLI::CheckedTransformer(names, CLI::ignore_case).description(""))
+        ->default_str(bench::default_backend == bench::Backend::mmu ? "mmu" : "mmap")
+        ->type_name("NAME");
+}
+
+} // namespace
+
 void add_replay(CLI::App& app, ReplayOptions& o) {
     CLI::App* sub = app.add_subcommand("replay", "Run a trace or a fuzzer's crash file and show each step");
     sub->description(
@@ -67,6 +86,7 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
         ->needs(minimize);
     auto* tree = sub->add_option("--tree", o.tree, "Run on this kernel tree's own file instead of the model")
                      ->type_name("DIR");
+    add_backend(*sub, o.backend)->needs(tree);
     sub->add_flag("--bytes", o.raw_bytes, "FILE is fuzz bytes, even without their header");
     minimize->excludes(json)->excludes(step)->excludes(dot)->excludes(events);
     dot->excludes(json)->excludes(events);
@@ -118,6 +138,7 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     sub->add_option("--keep", o.keep,
                     "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
         ->type_name("DIR");
+    add_backend(*sub, o.backend);
     sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
     sub->footer(""); // or the command's own would follow
     sub->footer([] {

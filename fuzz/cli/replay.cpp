@@ -146,12 +146,13 @@ int minimize(const Input& in, const ReplayOptions& o, const bench::Unit* unit) {
 // The tree's files, each compiled when the first trace needs it.
 class Units {
 public:
-    Units(std::string dir, const WorkDir& work) : dir_(std::move(dir)), work_(work) {}
+    Units(std::string dir, const WorkDir& work, bench::Backend backend)
+        : dir_(std::move(dir)), work_(work), backend_(backend) {}
     std::expected<const bench::Unit*, bench::Problem> unit_for(const Trace& t) {
         const bool percpu = std::ranges::any_of(t.ops, [](const Op& op) { return is_percpu(op.kind); });
         auto& unit = percpu ? percpu_ : hvo_;
         if (!unit) {
-            auto built = build_tree(dir_, work_, percpu ? "percpu" : "hugetlb_vmemmap");
+            auto built = build_tree(dir_, work_, percpu ? "percpu" : "hugetlb_vmemmap", backend_);
             if (!built) return std::unexpected(built.error());
             unit = std::move(*built);
         }
@@ -162,6 +163,7 @@ public:
 private:
     std::string dir_;
     const WorkDir& work_;
+    bench::Backend backend_;
     std::optional<bench::Unit> hvo_, percpu_;
 };
 
@@ -212,7 +214,7 @@ int replay(const ReplayOptions& o) {
     if (!o.out.empty())
         if (const auto why = why_not_writable(o.out)) return complain(Failure{*why, exit_environment});
     WorkDir work;
-    Units units(o.tree, work);
+    Units units(o.tree, work, o.backend);
     const auto screen = o.dot ? dot_screen(o) : o.json ? json_screen() : text_screen(o);
     std::array<u64, 4> by_status{};
     int worst = exit_holds;

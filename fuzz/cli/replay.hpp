@@ -4,6 +4,7 @@
 
 #include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/show.hpp"
+#include "spec/linux/host/bench.hpp"
 
 namespace mmodel::cli {
 
@@ -13,6 +14,7 @@ struct ReplayOptions {
     std::optional<u64> step{};
     std::string out{};
     std::string tree{};
+    bench::Backend backend{bench::default_backend}; // of a tree
 };
 int replay(const ReplayOptions& o);
 

@@ -56,21 +56,21 @@ void say_cage_gaps() {
 } // namespace
 
 std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const WorkDir& work,
-                                                      std::string_view file) {
+                                                      std::string_view file, bench::Backend backend) {
     const auto whole = open_tree(dir);
     if (!whole) return std::unexpected(whole.error());
     const auto tree = whole->judged_by(file);
     if (!tree) return std::unexpected(tree.error());
     if (work.path().empty()) return std::unexpected(bench::Problem{work.why_not()});
     say_cage_gaps();
-    return bench::compile(*tree, work.path());
+    return bench::compile(*tree, work.path(), {}, {}, backend);
 }
 
 // The compiled file is gone again when this returns.
 std::expected<bench::Report, bench::Problem> check_tree(const fs::path& dir, double seconds, u64 seed,
-                                                        std::string_view file) {
+                                                        std::string_view file, bench::Backend backend) {
     const WorkDir work;
-    const auto unit = build_tree(dir, work, file);
+    const auto unit = build_tree(dir, work, file, backend);
     if (!unit) return std::unexpected(unit.error());
     Progress progress;
     const auto tell = [&](const std::string& text) {

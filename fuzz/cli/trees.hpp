@@ -31,11 +31,12 @@ private:
 [[nodiscard]] std::expected<bench::Tree, bench::Problem> open_tree(const std::filesystem::path& dir);
 // Opens a tree and compiles one of its files.
 [[nodiscard]] std::expected<bench::Unit, bench::Problem>
-build_tree(const std::filesystem::path& dir, const WorkDir& work, std::string_view file = "hugetlb_vmemmap");
+build_tree(const std::filesystem::path& dir, const WorkDir& work, std::string_view file = "hugetlb_vmemmap",
+           bench::Backend backend = bench::default_backend);
 // Opens, compiles and runs a campaign on a tree's file, with progress on a terminal.
 [[nodiscard]] std::expected<bench::Report, bench::Problem>
 check_tree(const std::filesystem::path& dir, double seconds, u64 seed,
-           std::string_view file = "hugetlb_vmemmap");
+           std::string_view file = "hugetlb_vmemmap", bench::Backend backend = bench::default_backend);
 // The trees of $MMODEL_TREES, else of build/trees.
 [[nodiscard]] std::vector<std::filesystem::path> default_trees();
 

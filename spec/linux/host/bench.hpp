@@ -73,7 +73,7 @@ struct Unit {
     bool poison{}; // the software MMU finds accesses that go around it (slow; for tests)
 };
 
-inline constexpr Backend default_backend = Backend::mmap;
+inline constexpr Backend default_backend = Backend::mmu;
 
 // What a compiler may use: what it includes is a tree's, and may have no end.
 struct CompileLimits {

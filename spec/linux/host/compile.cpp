@@ -211,8 +211,8 @@ const std::vector<std::vector<std::string>> instrumentations{
     {"-fsanitize=thread", "-fno-sanitize-link-runtime", "-mllvm", "-tsan-instrument-func-entry-exit=0",
      "-mllvm", "-tsan-instrument-read-before-write=1", "-mllvm", "-tsan-distinguish-volatile=1"},
     {"-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", "--param",
-     "tsan-distinguish-volatile=1", "-nodefaultlibs", "-lc"},
-    {"-fsanitize=thread", "-nodefaultlibs", "-lc"}};
+     "tsan-distinguish-volatile=1", "-nodefaultlibs", "-lc", "-lgcc"},
+    {"-fsanitize=thread", "-nodefaultlibs", "-lc", "-lgcc"}};
 
 // Nothing: the compiler cannot.
 std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std::string>& cc,
