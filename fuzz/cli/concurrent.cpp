@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/table.hpp"
 #include "fuzz/cli/wrap.hpp"
 #include "fuzz/ops/trace_case.hpp"
 
@@ -77,18 +78,27 @@ Json json_of(const ConcurrentOptions& o, const Named& n, const concurrent::Explo
             {"violations", std::move(violations)}};
 }
 
-void print_head() {
-    fmt::print("{:<22} {:>8} {:>10} {:>10} {:>12} {:>8}  {:<16} {}\n", "scenario", "variants", "schedules",
-               "pruned", "events", "seconds", "reach", "verdict");
+Table table_of_scenarios() {
+    return Table({{"scenario", 22, Column::Side::left},
+                  {"variants", 8},
+                  {"schedules", 9},
+                  {"pruned", 9},
+                  {"events", 11},
+                  {"seconds", 7},
+                  {"reach", 14, Column::Side::left},
+                  {"verdict", 0, Column::Side::left}},
+                 columns());
 }
 
 void print_row(const ConcurrentOptions& o, const Named& n, const concurrent::Explored& r) {
     const std::string reach = o.random     ? "at random"
                               : r.complete ? fmt::format("{} preemptions", o.preemptions)
                                            : "cut";
-    fmt::print("{:<22} {:>8} {:>10} {:>10} {:>12} {:>8.2f}  {:<16} {}\n", n.name, r.variants,
-               grouped(r.schedules), grouped(r.pruned), grouped(r.steps), r.seconds, reach,
-               r.found.empty() ? "holds" : fmt::format("violates {}", name_of(r.found.front().violation)));
+    fmt::print("{}", table_of_scenarios().row(
+                         {n.name, grouped(r.variants), grouped(r.schedules), grouped(r.pruned),
+                          grouped(r.steps), fmt::format("{:.2f}", r.seconds), reach,
+                          r.found.empty() ? "holds"
+                                          : fmt::format("violates {}", name_of(r.found.front().violation))}));
     std::fflush(stdout);
 }
 
@@ -105,7 +115,7 @@ void print_found(const Named& n, const concurrent::Found& f) {
 }
 
 int list(const std::vector<Named>& all) {
-    for (const Named& n : all) fmt::print("{:<22} {}\n", n.name, n.sentence);
+    for (const Named& n : all) print_wrapped(fmt::format("{:<22} {}", n.name, n.sentence), 23);
     return exit_holds;
 }
 
@@ -128,7 +138,7 @@ int explore_concurrent(const ConcurrentOptions& o) {
                 fmt::format("there is no sabotage '{}'; see spec/sabotage/sabotage.tsv", o.sabotage)});
         options.sabotage = *sabotage;
     }
-    if (!o.json) print_head();
+    if (!o.json) fmt::print("{}", table_of_scenarios().head());
     const auto start = Clock::now();
     std::vector<std::pair<const Named*, concurrent::Found>> found;
     int status = exit_holds;

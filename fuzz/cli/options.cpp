@@ -75,7 +75,8 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
         sub->add_option("--step", o.step, "Also show the whole world after operation N (the first is 0)")
             ->check(whole_number());
     auto* dot = sub->add_flag("--dot", o.dot,
-                              "Draw the vmemmap after the last operation (or --step N) for Graphviz: dashed "
+                              "Draw page tables, pages and frames, folios and chunks after the last "
+                              "operation (or --step N) for Graphviz: dashed "
                               "is read-only, red is stale");
     auto* events =
         sub->add_flag("--events", o.events, "Show every event, not just the last before a violation");

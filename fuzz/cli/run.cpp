@@ -11,7 +11,9 @@
 
 #include "fuzz/cli/explore.hpp"
 #include "fuzz/cli/linux.hpp"
+#include "fuzz/cli/table.hpp"
 #include "fuzz/cli/trees.hpp"
+#include "fuzz/cli/wrap.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -321,27 +323,21 @@ void print_results(const Job& job) {
 } // namespace
 
 void print_table(const std::vector<Part>& parts) {
-    constexpr std::size_t max_what = table_width / 2;
+    const auto cells_of = [](const Row& r) {
+        return Table::Cells{"  " + r.what, r.cells[0], r.cells[1], r.cells[2], r.cells[3], r.verdict};
+    };
     for (const Part& p : parts) {
-        std::size_t first = p.name.size();
-        std::array<std::size_t, 4> width{};
-        const auto widen = [&](const auto& cells) {
-            for (std::size_t i = 0; i < width.size(); ++i) width[i] = std::max(width[i], cells[i].size());
-        };
-        widen(p.heads);
+        Table table({{p.name, 0, Column::Side::left},
+                     {p.heads[0]},
+                     {p.heads[1]},
+                     {p.heads[2]},
+                     {p.heads[3]},
+                     {"verdict", 0, Column::Side::left}},
+                    columns());
+        for (const Row& r : p.rows) table.widen_for(cells_of(r));
+        fmt::print("{}", table.head());
         for (const Row& r : p.rows) {
-            widen(r.cells);
-            if (r.what.size() + 2 <= max_what) first = std::max(first, r.what.size() + 2);
-        }
-        const auto print = [&](std::string_view what, const auto& cells, std::string_view verdict) {
-            if (what.size() > first) fmt::print("{}\n", std::exchange(what, ""));
-            fmt::print("{:<{}}", what, first);
-            for (std::size_t i = 0; i < width.size(); ++i) fmt::print("  {:>{}}", cells[i], width[i]);
-            fmt::print("  {}\n", verdict);
-        };
-        print(p.name, p.heads, "verdict");
-        for (const Row& r : p.rows) {
-            print("  " + r.what, r.cells, r.verdict);
+            fmt::print("{}", table.row(cells_of(r)));
             for (const std::string& l : r.beneath) fmt::print("      {}\n", l);
         }
     }

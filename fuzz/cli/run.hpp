@@ -42,8 +42,8 @@ struct Part {
     std::array<std::string, 4> heads;
     std::vector<Row> rows{};
 };
-// No line is longer than this, but those of a path or a geometry that is longer than half of it.
-inline constexpr std::size_t table_width = 120;
+// At most 120 columns where nobody says how many there are, but for a path or a geometry longer than half of
+// that.
 void print_table(const std::vector<Part>& parts);
 
 // What `run` gathers, part by part. Everything said at the end comes from here.

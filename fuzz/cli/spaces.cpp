@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/table.hpp"
 #include "fuzz/cli/wrap.hpp"
 #include "spec/explore/explore.hpp"
 
@@ -53,14 +54,21 @@ std::expected<std::vector<Space>, Failure> chosen(const SpacesOptions& o) {
 }
 
 int list_spaces() {
+    const Table table({{"space", 18, Column::Side::left},
+                       {"ops"},
+                       {"pages"},
+                       {"TLBs"},
+                       {"walkers"},
+                       {"what is in it", 0, Column::Side::left}},
+                      columns());
     const std::size_t nr_default = explore::default_spaces().size();
-    fmt::print("{:<18} {:>5} {:>5} {:>4} {:>7}  {}\n", "space", "ops", "pages", "TLBs", "walkers",
-               "what is in it");
+    fmt::print("{}", table.head());
     const std::vector<Space> all = all_spaces();
     for (std::size_t i = 0; i < all.size(); ++i) {
+        const Space& s = all[i];
         if (i == nr_default) fmt::print("only by name, minutes and gigabytes:\n");
-        fmt::print("{:<18} {:>5} {:>5} {:>4} {:>7}  {}\n", all[i].name, all[i].alphabet.size(),
-                   all[i].pages.size(), all[i].nr_tlbs, all[i].walkers.size(), all[i].sentence);
+        fmt::print("{}", table.row({s.name, grouped(s.alphabet.size()), grouped(s.pages.size()),
+                                    grouped(s.nr_tlbs), grouped(s.walkers.size()), s.sentence}));
     }
     return exit_holds;
 }
@@ -101,18 +109,29 @@ void print_finding(const Space& s, const Finding& f, const Setting& setting) {
                this_command(), s.name, broken, tlbs);
 }
 
-void print_head() {
-    fmt::print("{:<18} {:>7} {:>9} {:>11} {:>13} {:>5}  {:<9} {:>11} {:>5}  {}\n", "space", "worlds",
-               "events", "states", "transitions", "depth", "reach", "states/s", "B/st", "verdict");
+Table table_of_spaces() {
+    return Table({{"space", 18, Column::Side::left},
+                  {"worlds", 7},
+                  {"events", 9},
+                  {"states", 11},
+                  {"transitions", 13},
+                  {"depth", 5},
+                  {"reach", 9, Column::Side::left},
+                  {"states/s", 10},
+                  {"B/st", 4},
+                  {"verdict", 0, Column::Side::left}},
+                 columns());
 }
 
 void print_line(const Space& s, const Explored& e) {
     const double search = std::max(1e-3, e.seconds - e.graph_seconds);
-    fmt::print("{:<18} {:>7} {:>9} {:>11} {:>13} {:>5}  {:<9} {:>11} {:>5.0f}  {}\n", s.name,
-               grouped(e.rests), grouped(e.events), grouped(e.states), grouped(e.transitions), e.depth,
-               e.complete ? "complete" : e.cut_by,
-               grouped(static_cast<u64>(static_cast<double>(e.states) / search)), e.bytes_per_state,
-               e.found.empty() ? "holds" : fmt::format("violates {}", e.found.size()));
+    fmt::print("{}",
+               table_of_spaces().row(
+                   {s.name, grouped(e.rests), grouped(e.events), grouped(e.states), grouped(e.transitions),
+                    fmt::format("{}", e.depth), e.complete ? "complete" : e.cut_by,
+                    grouped(static_cast<u64>(static_cast<double>(e.states) / search)),
+                    fmt::format("{:.0f}", e.bytes_per_state),
+                    e.found.empty() ? "holds" : fmt::format("violates {}", e.found.size())}));
     std::fflush(stdout);
 }
 
@@ -205,7 +224,7 @@ int explore_spaces(const SpacesOptions& o) {
                       .interrupted = interrupted};
     int status = exit_holds;
     std::vector<std::pair<const Space*, Explored>> broken;
-    if (!o.json) print_head();
+    if (!o.json) fmt::print("{}", table_of_spaces().head());
     for (Space& s : *spaces) {
         if (interrupted()) break;
         if (o.tlbs) s.nr_tlbs = static_cast<u8>(o.tlbs);

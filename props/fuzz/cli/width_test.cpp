@@ -77,3 +77,18 @@ TEST_CASE("alike events are one line with their count, and the event of the viol
                    "vmemmap_split_pmd()\n"));
     CHECK(has(out, ">      537  free_bootmem_page(pfn 263)  in free_vmemmap_page()\n"));
 }
+
+TEST_CASE("tables fit the terminal's width, and their commands and sentences are whole") {
+    for (const Args& args : std::vector<Args>{{"explore", "--list"},
+                                              {"explore", "--space", "hvo-walker", "--sabotage", "no_rcu"},
+                                              {"explore", "--concurrent", "--list"},
+                                              {"explore", "--concurrent", "--scenario", "two_splitters"},
+                                              {"run", "--no-linux", "--seconds", "0.2"}})
+        for (const char* width : {"80", "120"}) {
+            const std::string out = at_width(args, width).out;
+            INFO(out);
+            CHECK(longest_line(out) <= std::stoul(width));
+        }
+    const Args list{"explore", "--list"};
+    CHECK(words_of(at_width(list, "60").out) == words_of(run_mmodel(list).out));
+}
