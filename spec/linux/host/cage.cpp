@@ -22,13 +22,13 @@
 namespace mmodel::bench {
 namespace {
 
-// Address sanitizer reserves terabytes.
+// Address sanitizer reserves terabytes and calls the system for purposes of its own.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool limits_address_space = false;
+constexpr bool is_sanitized = true;
 #elif defined(__has_feature)
-constexpr bool limits_address_space = !__has_feature(address_sanitizer);
+constexpr bool is_sanitized = __has_feature(address_sanitizer);
 #else
-constexpr bool limits_address_space = true;
+constexpr bool is_sanitized = false;
 #endif
 
 #if defined(__x86_64__)
@@ -177,7 +177,8 @@ void leave_parent(pid_t parent, const std::vector<int>& keep) {
     std::vector<int> high;             // copies above all places that are taken below
     for (const int fd : keep) high.push_back(fcntl(fd, F_DUPFD, 3 + static_cast<int>(keep.size())));
     const int nothing = open("/dev/null", O_RDWR);
-    for (int fd = 0; fd < 3; ++fd) nothing < 0 ? close(fd) : dup2(nothing, fd);
+    const int nr_closed = is_sanitized ? 2 : 3; // a sanitizer says on standard error what it has found
+    for (int fd = 0; fd < nr_closed; ++fd) nothing < 0 ? close(fd) : dup2(nothing, fd);
     int next = 3;
     for (const int fd : high) dup2(fd, next++);
     if (close_range(static_cast<unsigned>(next), ~0u, 0) == 0) return;
@@ -190,13 +191,13 @@ void limit(const Limits& limits) {
     set_limit(RLIMIT_STACK, 8 << 20);
     set_limit(RLIMIT_FSIZE, limits.file_bytes);
     if (limits.cpu_seconds) set_limit(RLIMIT_CPU, limits.cpu_seconds);
-    if (limits_address_space) set_limit(RLIMIT_AS, address_space_now() + limits.address_space);
+    if (!is_sanitized) set_limit(RLIMIT_AS, address_space_now() + limits.address_space);
 }
 
 bool filter_system_calls(Phase phase) {
     std::vector<sock_filter> filter = filter_of(phase);
     const sock_fprog program{.len = static_cast<unsigned short>(filter.size()), .filter = filter.data()};
-    return this_machine && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+    return this_machine && !is_sanitized && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
@@ -222,21 +223,16 @@ int reap(pid_t pid, int patience_ms, bool& killed) {
 }
 
 const std::vector<std::string>& cage_gaps() {
-    static const std::vector<std::string> gaps = [] {
-        std::vector<std::string> out;
+    static const std::vector<std::string> gaps = []() -> std::vector<std::string> {
+        const std::string harm = "a tree's code can start processes, end others and write files";
+        if (is_sanitized) return {"neither system calls nor memory are limited (address sanitizer): " + harm};
         std::fflush(nullptr);
         const pid_t pid = fork();
         if (pid == 0) probe();
         bool killed = false;
         const int status = pid < 0 ? 0 : reap(pid, 2000, killed);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != filter_works)
-            out.emplace_back(
-                "system calls are not filtered (no seccomp here): a tree's code can start processes, "
-                "end others and write files");
-        if (!limits_address_space)
-            out.emplace_back(
-                "address space is not limited (address sanitizer): a tree's code can use up memory");
-        return out;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == filter_works) return {};
+        return {"system calls are not filtered (no seccomp here): " + harm};
     }();
     return gaps;
 }
