@@ -15,6 +15,7 @@
 #include "props/skip.hpp"
 #include "props/spec/linux/work_dir.hpp"
 #include "spec/linux/host/load.hpp"
+#include "spec/linux/host/runner.hpp"
 
 using namespace mmodel;
 using bench::Backend;
@@ -76,12 +77,13 @@ Run run(const bench::Unit& unit, const Config& c, const std::vector<Op>& ops) {
     return result;
 }
 
-bench::Unit compiled(const fs::path& dir, const char* file, Backend backend, bool poison = false) {
+bench::Unit compiled(const fs::path& dir, const char* file, Backend backend, bool poison = false,
+                     const std::vector<std::string>& breaks = {}) {
     const auto whole = bench::open_tree(dir);
     REQUIRE(whole.has_value());
     const auto tree = whole->judged_by(file);
     REQUIRE(tree.has_value());
-    auto unit = bench::compile(*tree, test_work_dir(), {}, {}, backend);
+    auto unit = bench::compile(*tree, test_work_dir(), breaks, {}, backend);
     INFO((unit ? "" : unit.error().what));
     REQUIRE(unit.has_value());
     INFO(unit->no_mmu);
@@ -89,6 +91,8 @@ bench::Unit compiled(const fs::path& dir, const char* file, Backend backend, boo
     unit->poison = poison;
     return *unit;
 }
+
+const fs::path stand_in = fs::path(MMODEL_FIXTURES_DIR) / "reuse_page";
 
 struct Case {
     fs::path dir;
@@ -99,7 +103,7 @@ struct Case {
 
 const fs::path trees = MMODEL_TREES_DIR;
 const Case cases[] = {
-    {fs::path(MMODEL_FIXTURES_DIR) / "reuse_page", "hugetlb_vmemmap", "x86-64 memory=128M", Subsystem::hvo},
+    {stand_in, "hugetlb_vmemmap", "x86-64 memory=128M", Subsystem::hvo},
     {trees / "linux-6.1", "hugetlb_vmemmap", "x86-64 nodes=2 memory=128M", Subsystem::hvo},
     {trees / "linux-6.12", "hugetlb_vmemmap", "x86-64 memory=128M", Subsystem::hvo},
     {trees / "linux-6.1", "percpu", "x86-64 memory=128M cpus=0*4 vmalloc=1G", Subsystem::percpu},
@@ -125,6 +129,7 @@ std::size_t compare(const Case& c, const std::vector<bench::Unit>& units, u64 nr
     for (u64 seed = 0; seed < nr_sequences; ++seed) {
         const auto ops = random_ops(*parsed, mix, seed, length);
         const Run first = run(units[0], *parsed, ops);
+        REQUIRE(!(first.failed || first.crashed));
         for (const bench::Unit& unit : std::span(units).subspan(1)) {
             const Run other = run(unit, *parsed, ops);
             INFO(c.dir << ", " << c.file << ", seed " << seed << (unit.poison ? ", poisoned" : ""));
@@ -150,4 +155,32 @@ TEST_CASE("both backends leave the same bytes, page tables and outcomes, and not
     const bench::Unit mmu = compiled(c.dir, c.file, Backend::mmu);
     const bench::Unit poisoned = compiled(c.dir, c.file, Backend::mmu, true);
     CHECK(compare(c, {mmap, mmu, poisoned}, 4) > 250);
+}
+
+#if defined(__x86_64__)
+TEST_CASE("inline assembly that changes a struct page is found by poisoned scratch memory") {
+    const Config config = *parse_config("x86-64");
+    const std::vector<Op> ops{{.kind = OpKind::alloc_folio}, {.kind = OpKind::optimise}};
+    const auto unit = [&](bool poison) {
+        return compiled(stand_in, "hugetlb_vmemmap", Backend::mmu, poison, {"GO_AROUND"});
+    };
+    CHECK(run(unit(false), config, ops).seen[1].violated == -1);
+    const Run found = run(unit(true), config, ops);
+    CHECK(found.seen[1].violated == static_cast<int>(spec::Inv::kernel_code_touches_only_what_is_mapped));
+    CHECK(std::string(found.why.data()).find("that the compiler did not announce") != std::string::npos);
+}
+#endif
+
+TEST_CASE("a wrong access is named by function, line, address and the frame behind it") {
+    const bench::Unit unit = compiled(stand_in, "hugetlb_vmemmap", Backend::mmu, false, {"WRITE_TAIL"});
+    const std::vector<Op> ops{{.kind = OpKind::alloc_folio}, {.kind = OpKind::optimise}};
+    const auto r = bench::Runner(unit, *parse_config("x86-64")).run(ops);
+    REQUIRE(r.has_value());
+    REQUIRE_FALSE(r->violations.empty());
+    const spec::Violation& v = r->violations.back();
+    INFO(v.where << ": " << v.detail);
+    CHECK(v.inv == spec::Inv::no_write_through_a_read_only_pte);
+    CHECK(v.where == "optimize_one");
+    for (const char* part : {"hugetlb_vmemmap.c:", "a write of 8 bytes at page ", "read-only, to pfn "})
+        CHECK(v.detail.find(part) != std::string::npos);
 }

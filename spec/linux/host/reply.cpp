@@ -51,7 +51,7 @@ std::string Text::get() const {
 }
 
 void Reply::begin() {
-    ops_done = ops_enabled = nr_seen = 0;
+    ops_done = ops_enabled = nr_seen = code = 0;
     progress = {};
     for (Text* t : {&host_error, &fault_where, &fault_what}) t->set("");
     fault_in_read_only_vmemmap = 0;
@@ -64,6 +64,7 @@ void Reply::add(const RealStep& step) {
                        r.outcome.value,    r.nr_events,
                        r.nr_allocs,        r.nr_failed_allocs};
     ops_enabled += !r.outcome.disabled;
+    code = step.violations.size() <= max_seen ? step.code : 0;
     for (const spec::Violation& v : step.violations) {
         if (nr_seen == max_seen) break;
         WireViolation& to = seen[nr_seen++];
@@ -80,7 +81,8 @@ std::optional<Told> read_reply(const Reply& r, u64 request, u64 nr_ops, bool com
     Told t{.op_idx = r.progress.op_idx,
            .op_events = r.progress.nr_events,
            .nr_events = r.progress.nr_events_total,
-           .ops_enabled = enabled};
+           .ops_enabled = enabled,
+           .code = nr_seen ? r.code : 0};
     if (done > nr_ops || enabled > done || nr_seen > Reply::max_seen || t.op_events > most_events ||
         t.nr_events > most_events * nr_ops || t.op_idx >= std::max<u64>(nr_ops, 1))
         return std::nullopt;

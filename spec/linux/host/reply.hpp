@@ -48,6 +48,7 @@ struct Reply {
     u64 nr; // of the request that has been answered
     Progress progress;
     u64 ops_done, ops_enabled, nr_seen;
+    u64 code; // see RealStep
     std::array<WireViolation, max_seen> seen;
     Text host_error;
     Text fault_where, fault_what;
@@ -66,6 +67,7 @@ struct Told {
     u64 ops_enabled{};
     std::vector<Ran> ran{};
     std::vector<spec::Violation> violations{};
+    u64 code{}; // see RealStep
 };
 // `complete`: the request was answered. Nothing when the reply makes no sense.
 [[nodiscard]] std::optional<Told> read_reply(const Reply& r, u64 request, u64 nr_ops, bool complete);

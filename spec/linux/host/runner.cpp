@@ -154,8 +154,7 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
 }
 
 // What a child leaves that has seen a violation or is gone.
-std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& told, Wait how,
-                                                   Ended end) const {
+std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& told, Wait how, Ended end) {
     if (how == Wait::died && WIFEXITED(end.status) && WEXITSTATUS(end.status) == host_status)
         if (const std::string what = reply_->host_error.get(); !what.empty())
             return std::unexpected(Problem{what});
@@ -172,11 +171,22 @@ std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& to
     }
     r.nr_ops = told->ops_enabled, r.nr_events = told->nr_events, r.op_idx = told->op_idx;
     r.ran = told->ran, r.violations = told->violations;
+    if (told->code) name_access(r.violations.back(), told->code);
     if (how == Wait::answered) return r;
     r.nr_events += told->op_events;
     r.violations.push_back(judge_end(how, end));
     r.violations.back().event_idx = told->op_events;
     return r;
+}
+
+void Runner::name_access(spec::Violation& v, u64 code) {
+    auto found = lines_.find(code);
+    if (found == lines_.end()) // the access stands before what follows it
+        found = lines_.emplace(code, find_source_line(unit_.object, code - 1, default_shim_dir())).first;
+    if (!found->second) return;
+    const SourceLine& at = *found->second;
+    v.where = at.function;
+    v.detail = at.file + ":" + at.line + ": " + v.detail;
 }
 
 // What it means that a child has ended so.

@@ -5,9 +5,11 @@
 
 #include <expected>
 #include <functional>
+#include <map>
 
 #include "spec/linux/host/bench.hpp"
 #include "spec/linux/host/reply.hpp"
+#include "spec/linux/host/source_line.hpp"
 
 namespace mmodel::bench {
 
@@ -42,7 +44,9 @@ private:
     [[nodiscard]] Wait wait_for_answer();
     [[nodiscard]] double cpu_seconds() const;
     [[nodiscard]] std::expected<RealResult, Problem> collect(const std::optional<Told>& told, Wait how,
-                                                             Ended end) const;
+                                                             Ended end);
+    // Says of a wrong access which function and line made it.
+    void name_access(spec::Violation& v, u64 code);
     [[nodiscard]] spec::Violation judge_end(Wait how, Ended end) const;
 
     Unit unit_;
@@ -51,6 +55,7 @@ private:
     std::function<bool()> stop_;
     Request* request_{};
     Reply* reply_{};
+    std::map<u64, std::optional<SourceLine>> lines_; // by code
     int pid_{-1}, to_child_{-1}, from_child_{-1};
 };
 
