@@ -42,14 +42,16 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path, default=HERE.parent / "build/release/bin", help="where mmodel and mmodel_prove are")
     args = parser.parse_args()
     if not (args.bin / "mmodel").exists(): parser.error("there is no mmodel in '%s'; --bin says where it is" % args.bin)
-    failed = False
+    failed, not_run, nr = False, 0, 0
     print("%-34s  %-38s %8s  %s" % ("formal layer", "by", "seconds", "verdict"), flush=True)
     for name, what, commands in layers(args.bin.resolve()):
         start = time.monotonic()
+        if sys.stdout.isatty(): print("  %-32s  %-38s           running" % (name, what), end="\r", flush=True)
         with tempfile.TemporaryDirectory(prefix="mmodel-layer-") as work: verdict, words = run(commands, work)
-        failed |= verdict == "fails"
+        failed, not_run, nr = failed or verdict == "fails", not_run + (verdict == "not run"), nr + 1
         print("  %-32s  %-38s %8.1f  %s" % (name, what, time.monotonic() - start, verdict), flush=True)
         if words: print("      " + words, flush=True)
+    if not_run: print("\n%d of %d layers were not run for want of the tools named above; ./dev test installs them" % (not_run, nr))
     return 1 if failed else 0
 
 

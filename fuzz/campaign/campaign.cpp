@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 
@@ -19,32 +21,75 @@ constexpr u64 max_hangs = 4; // each costs seconds
 constexpr double max_shrink_seconds = 20;
 constexpr u32 max_swept_whole = 64; // allocations of an operation
 
-class Campaign {
-public:
-    Campaign(const Unit& unit, const Options& options)
-        : unit_(unit), options_(options), plan_(plan_for(unit.tree.name)),
-          report_{.tree = unit.tree, .backend = unit.backend, .no_mmu = unit.no_mmu} {}
+// Every position of few. Of a gigantic folio, whose every operation is long, the new head, the first PMD
+// splits, some later, and the last. Of many percpu pages the first and the last (objects come first, page
+// tables last) and some between.
+u32 next_position(u32 a, u32 nr, bool gigantic) {
+    if (gigantic) return a < 3 ? a + 1 : a + 1 < nr ? std::min(a * 16, nr - 1) : nr;
+    constexpr u32 first = 7, last = 4;
+    if (nr <= max_swept_whole || a < first || a + last >= nr) return a + 1;
+    return std::min(a + nr / 4, nr - last);
+}
 
-    std::expected<Report, Problem> run() {
-        if (auto p = sweep()) return finish(*p);
-        if (is_enough()) return finish(std::nullopt);
-        const auto& configs = plan_.random_configs;
-        for (u64 i = 0; seconds() < options_.seconds; ++i) {
-            const Config c = *parse_config(configs[i % configs.size()]);
-            Mix mix = plan_.mix;
-            mix.gigantic_percent = i % 16 == 0 ? 50u : 2u;
-            const u64 seed = options_.seed * 1'000'003 + i;
-            if (auto p = try_sequence(c, random_ops(c, mix, seed, plan_.random_length))) return finish(*p);
-            if (is_enough()) break;
-        }
-        return finish(std::nullopt);
+// The allocations to fail in a scenario's last operation, which made so many of them when none failed.
+std::deque<Faults> faults_of(const Scenario& s, u32 nr_allocs) {
+    const bool gigantic = s.ops.front().kind == OpKind::alloc_folio && s.ops.front().size == 1;
+    const bool pairs = !gigantic && nr_allocs <= max_swept_whole;
+    std::deque<Faults> out;
+    for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs, gigantic))
+        for (u32 b = a; b < std::min(nr_allocs, pairs ? a + 3 : a + 1); ++b)
+            out.push_back({.nth = {static_cast<u16>(a), b == a ? no_fault : static_cast<u16>(b)}});
+    return out;
+}
+
+} // namespace
+
+class Campaign::Impl {
+public:
+    Impl(const Unit& unit, Options options)
+        : unit_(unit), options_(std::move(options)), plan_(plan_for(unit.tree.name)),
+          report_{.tree = unit.tree,
+                  .to_sweep = plan_.scenarios.size(),
+                  .backend = unit.backend,
+                  .no_mmu = unit.no_mmu} {}
+
+    void sweep(double seconds) {
+        timed(seconds, [&] { sweep_on(); });
+    }
+
+    void draw(double seconds) {
+        timed(seconds, [&] {
+            sweep_on();
+            for (; goes_on(); ++drawn_) {
+                const auto& configs = plan_.random_configs;
+                const Config c = *parse_config(configs[drawn_ % configs.size()]);
+                Mix mix = plan_.mix;
+                mix.gigantic_percent = drawn_ % 16 == 0 ? 50u : 2u;
+                const u64 seed = options_.seed * 1'000'003 + drawn_;
+                (void)try_sequence(c, random_ops(c, mix, seed, plan_.random_length));
+            }
+        });
+    }
+
+    // What was found so far is kept whatever ends the campaign; with nothing done at all the problem is the
+    // answer.
+    [[nodiscard]] std::expected<Report, Problem> report() const {
+        if (problem_ && !report_.sequences) return std::unexpected(*problem_);
+        Report out = report_;
+        if (problem_) out.trouble = problem_->what;
+        return out;
     }
 
 private:
-    using Trouble = std::optional<Problem>;
-
     [[nodiscard]] double seconds() const {
         return std::chrono::duration<double>(Clock::now() - start_).count();
+    }
+
+    void timed(double limit, const auto& work) {
+        start_ = Clock::now();
+        limit_ = limit;
+        work();
+        report_.seconds += seconds();
     }
 
     [[nodiscard]] bool is_enough() const {
@@ -54,14 +99,8 @@ private:
     }
 
     [[nodiscard]] bool stopped() const { return options_.stop && options_.stop(); }
-
-    // What was found so far is kept whatever ends the campaign; with nothing done at all the problem is the
-    // answer.
-    std::expected<Report, Problem> finish(const Trouble& trouble) {
-        if (trouble && !report_.sequences) return std::unexpected(*trouble);
-        if (trouble) report_.trouble = trouble->what;
-        report_.seconds = seconds();
-        return std::move(report_);
+    [[nodiscard]] bool goes_on() const {
+        return !problem_ && !is_enough() && (seconds() < limit_ || !report_.sequences);
     }
 
     Runner& runner(const Config& c) {
@@ -70,43 +109,39 @@ private:
         return *r;
     }
 
-    Trouble sweep() {
-        for (const Scenario& s : plan_.scenarios) {
-            const Config c = *parse_config(s.config);
-            RealResult clean;
-            if (auto p = try_sequence(c, s.ops, &clean)) return p;
-            if (is_enough()) return std::nullopt;
-            const u32 nr_allocs = clean.ran.size() == s.ops.size() ? clean.ran.back().nr_allocs : 12;
-            const bool gigantic = s.ops.front().kind == OpKind::alloc_folio && s.ops.front().size == 1;
-            const bool pairs = !gigantic && nr_allocs <= max_swept_whole;
-            for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs, gigantic)) {
-                for (u32 b = a; b < std::min(nr_allocs, pairs ? a + 3 : a + 1); ++b) {
-                    std::vector<Op> ops = s.ops;
-                    ops.back().fail.nth = {static_cast<u16>(a), b == a ? no_fault : static_cast<u16>(b)};
-                    ops.back() = canonical(ops.back());
-                    if (auto p = try_sequence(c, ops)) return p;
-                    if (is_enough()) return std::nullopt;
-                }
-            }
+    void sweep_on() {
+        while (report_.swept < report_.to_sweep && goes_on() && sweep(plan_.scenarios[report_.swept]))
+            ++report_.swept;
+    }
+
+    // From where it was left; whether it is done.
+    bool sweep(const Scenario& s) {
+        const Config c = *parse_config(s.config);
+        if (!faults_) {
+            const auto clean = try_sequence(c, s.ops);
+            if (!clean) return false;
+            const bool ran = clean->ran.size() == s.ops.size();
+            faults_ = faults_of(s, ran ? clean->ran.back().nr_allocs : 12);
         }
-        return std::nullopt;
+        for (; !faults_->empty() && goes_on(); faults_->pop_front()) {
+            std::vector<Op> ops = s.ops;
+            ops.back().fail = faults_->front();
+            ops.back() = canonical(ops.back());
+            (void)try_sequence(c, ops);
+        }
+        const bool done = faults_->empty();
+        if (done) faults_.reset();
+        return done;
     }
 
-    // Every position of few. Of a gigantic folio, whose every operation is long, the new head, the first PMD
-    // splits, some later, and the last. Of many percpu pages the first and the last (objects come first, page
-    // tables last) and some between.
-    static u32 next_position(u32 a, u32 nr, bool gigantic) {
-        if (gigantic) return a < 3 ? a + 1 : a + 1 < nr ? std::min(a * 16, nr - 1) : nr;
-        constexpr u32 first = 7, last = 4;
-        if (nr <= max_swept_whole || a < first || a + last >= nr) return a + 1;
-        return std::min(a + nr / 4, nr - last);
-    }
-
-    Trouble try_sequence(const Config& c, const std::vector<Op>& ops, RealResult* result = nullptr) {
-        if (stopped()) return Problem{"interrupted"};
-        if (gave_up_) return Problem{"operations hang again and again; the campaign was given up"};
+    // What it did; nothing where it could not be run.
+    std::optional<RealResult> try_sequence(const Config& c, const std::vector<Op>& ops) {
+        if (stopped()) problem_ = Problem{"interrupted"};
+        if (gave_up_) problem_ = Problem{"operations hang again and again; the campaign was given up"};
+        if (problem_) return std::nullopt;
         auto r = runner(c).run(ops);
-        if (!r) return r.error();
+        if (!r) problem_ = r.error();
+        if (!r) return std::nullopt;
         ++report_.sequences;
         report_.operations += r->nr_ops;
         report_.events += r->nr_events;
@@ -115,8 +150,7 @@ private:
             options_.progress(std::to_string(report_.sequences) + " sequences, " +
                               std::to_string(report_.operations) + " operations, " +
                               std::to_string(report_.findings.size()) + " invariants violated");
-        if (result) *result = std::move(*r);
-        return std::nullopt;
+        return std::move(*r);
     }
 
     void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx) {
@@ -134,6 +168,8 @@ private:
         spec::Violation shown = v;
         const auto shows_it = [&](const Trace& candidate) {
             if (stopped()) return false;
+            if (options_.progress)
+                options_.progress("cutting down what violates " + std::string(spec::fact(v.inv).name));
             const auto r = runner(candidate.config).run(candidate.ops);
             if (!r) return false;
             const auto same =
@@ -154,18 +190,32 @@ private:
     }
 
     const Unit& unit_;
-    const Options& options_;
+    const Options options_;
     const Plan plan_;
     Report report_;
+    std::optional<Problem> problem_{};
+    std::optional<std::deque<Faults>> faults_{}; // of the scenario that is swept, those that are left
+    u64 drawn_{};
     std::map<std::string, std::unique_ptr<Runner>> runners_;
-    Clock::time_point start_{Clock::now()};
+    Clock::time_point start_{}; // of this stretch
+    double limit_{};
     bool gave_up_{};
 };
 
-} // namespace
+Campaign::Campaign(const Unit& unit, Options options)
+    : impl_(std::make_unique<Impl>(unit, std::move(options))) {}
+Campaign::~Campaign() = default;
+Campaign::Campaign(Campaign&&) noexcept = default;
+void Campaign::sweep(double seconds) { impl_->sweep(seconds); }
+void Campaign::draw(double seconds) { impl_->draw(seconds); }
+std::expected<Report, Problem> Campaign::report() const { return impl_->report(); }
 
 std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options) {
-    return Campaign(unit, options).run();
+    Campaign c(unit, options);
+    c.sweep(std::numeric_limits<double>::infinity());
+    const auto swept = c.report();
+    if (swept && swept->seconds < options.seconds) c.draw(options.seconds - swept->seconds);
+    return c.report();
 }
 
 } // namespace mmodel::bench

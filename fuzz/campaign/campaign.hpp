@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "spec/linux/host/bench.hpp"
 
@@ -27,15 +28,38 @@ struct Options {
 struct Report {
     Tree tree;
     u64 operations{}, events{}, sequences{};
+    u64 swept{}, to_sweep{}; // scenarios; the sweeps are whole when there are as many
     double seconds{};
     std::vector<Finding> findings{};
     Backend backend{};     // who answered what the file read and wrote
     std::string no_mmu{};  // why it was not the software MMU that was asked for
     std::string trouble{}; // the campaign ended early, and why; what was found until then is kept
+
+    [[nodiscard]] bool is_whole() const { return trouble.empty() && swept == to_sweep; }
 };
 
-// Fault sweeps over every operation first, then random sequences until the time is over; goes on past what it
-// has found.
+// A campaign in stretches, each of which goes on where the last one ended. Goes on past what it has found;
+// after trouble, nothing more is run.
+class Campaign {
+public:
+    // Options::seconds is not asked.
+    Campaign(const Unit& unit, Options options);
+    ~Campaign();
+    Campaign(Campaign&&) noexcept;
+
+    // Fault sweeps over every operation, for so many seconds or until they are whole; at least one sequence.
+    void sweep(double seconds);
+    // Random sequences; what is left of the sweeps goes first.
+    void draw(double seconds);
+    // What there is so far. A Problem where it kept every sequence from running.
+    [[nodiscard]] std::expected<Report, Problem> report() const;
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// Fault sweeps first, whole, then random sequences until the time is over.
 [[nodiscard]] std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options);
 
 } // namespace mmodel::bench

@@ -170,6 +170,23 @@ std::expected<Input, Failure> load_text(const std::string& path, std::string_vie
                    text, lines_before);
 }
 
+// The value of a finding's line "key: value", above its first empty line.
+std::string_view head_value(std::string_view text, std::string_view key) {
+    for (std::string_view head = text.substr(0, text.find("\n\n")); !head.empty();) {
+        const auto end = std::min(head.find('\n'), head.size());
+        const auto line = head.substr(0, end);
+        if (line.starts_with(key) && line.substr(key.size()).starts_with(": "))
+            return line.substr(key.size() + 2, line.find_last_not_of(" \r") - key.size() - 1);
+        head.remove_prefix(std::min(end + 1, head.size()));
+    }
+    return {};
+}
+
+std::string about(std::string_view text) {
+    const auto file = head_value(text, "file"), version = head_value(text, "version");
+    return file.empty() || version.empty() ? "" : fmt::format("{} of Linux {}", file, version);
+}
+
 } // namespace
 
 std::expected<Input, Failure> load(const std::string& path, bool raw_bytes) {
@@ -178,8 +195,11 @@ std::expected<Input, Failure> load(const std::string& path, bool raw_bytes) {
     const std::span bytes(reinterpret_cast<const u8*>(text->data()), text->size());
     if (raw_bytes || looks_like_bytes(bytes)) return load_bytes(path, bytes, raw_bytes);
     if (!text->starts_with(trace_start))
-        if (const auto fenced = fenced_trace(*text))
-            return load_text(path, fenced->second, fenced->first, "finding");
+        if (const auto fenced = fenced_trace(*text)) {
+            auto in = load_text(path, fenced->second, fenced->first, "finding");
+            if (in) in->about = about(*text);
+            return in;
+        }
     return load_text(path, *text, 0, "text trace");
 }
 

@@ -21,9 +21,10 @@ struct Failure {
 };
 
 struct Input {
-    std::string name;   // as given
-    std::string format; // "text trace", "fuzz bytes", ...
-    std::string note{}; // what was ignored, if anything
+    std::string name;    // as given
+    std::string format;  // "text trace", "fuzz bytes", ...
+    std::string note{};  // what was ignored, if anything
+    std::string about{}; // of a finding: "mm/hugetlb_vmemmap.c of Linux 6.12.117", which it is about
     Trace trace{};
     Sabotage sabotage{};
     std::optional<spec::Inv> expect{}; // the invariant that must break

@@ -39,7 +39,13 @@ int minimize(const Input& in, const ReplayOptions& o, const concurrent::Case& c,
     if (!r.violation)
         return complain(
             Failure{fmt::format("{}: nothing to minimise: no invariant is broken", in.name), exit_usage});
-    const concurrent::Found f = concurrent::shrink({*r.violation, c, r.schedule}, interrupted);
+    Progress progress;
+    const auto stop = [&] {
+        progress.show("minimising");
+        return interrupted();
+    };
+    const concurrent::Found f = concurrent::shrink({*r.violation, c, r.schedule}, stop);
+    progress.end();
     Trace t = mmodel::trace_of(f.what, f.schedule);
     t.expect = name_of(f.violation);
     if (o.out.empty()) return fmt::print("{}", print_trace(t)), exit_holds;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // mmodel explore --concurrent: schedules of concurrent operations, scenario by scenario.
-#include <chrono>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -11,8 +11,6 @@
 
 namespace mmodel::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 struct Named {
     std::string name, sentence;
@@ -46,6 +44,15 @@ std::string_view kind_of(const concurrent::Found& f) {
     return f.what.tasks.empty() ? "even one operation after the other" : "at the same time";
 }
 
+Standing standing(const concurrent::Explored& r) {
+    Standing v{.violated = r.found.size()};
+    if (r.complete) return v;
+    v.reach = r.schedules ? Reach::in_part : Reach::nothing;
+    v.reached = plural(r.schedules, "schedule");
+    v.why = interrupted() ? "interrupted" : "time was up";
+    return v;
+}
+
 Json json_of(const ConcurrentOptions& o, const Named& n, const concurrent::Explored& r) {
     Json violations = Json::array();
     for (const concurrent::Found& f : r.found) {
@@ -58,24 +65,25 @@ Json json_of(const ConcurrentOptions& o, const Named& n, const concurrent::Explo
                               {"slices", f.schedule.size()},
                               {"trace", print_trace(t)}});
     }
-    return {{"kind", "concurrent"},
-            {"scenario", n.name},
-            {"geometry", print_config(n.what.config)},
-            {"tasks", n.what.tasks.size()},
-            {"variants", r.variants},
-            {"schedules", r.schedules},
-            {"pruned", r.pruned},
-            {"events", r.steps},
-            {"endings", r.endings.size()},
-            {"complete", r.complete && !o.random},
-            {"preemptions", o.preemptions},
-            {"random", o.random},
-            {"seed", o.seed},
-            {"reduction", !o.no_reduction},
-            {"sabotage", o.sabotage},
-            {"seconds", r.seconds},
-            {"verdict", r.found.empty() ? "holds" : "violates"},
-            {"violations", std::move(violations)}};
+    Json j{{"kind", "concurrent"},
+           {"scenario", n.name},
+           {"geometry", print_config(n.what.config)},
+           {"tasks", n.what.tasks.size()},
+           {"variants", r.variants},
+           {"schedules", r.schedules},
+           {"pruned", r.pruned},
+           {"events", r.steps},
+           {"endings", r.endings.size()},
+           {"preemptions", o.preemptions},
+           {"random", o.random},
+           {"seed", o.seed},
+           {"reduction", !o.no_reduction},
+           {"sabotage", o.sabotage},
+           {"seconds", r.seconds},
+           {"violations", std::move(violations)}};
+    standing(r).put(j);
+    j["complete"] = r.complete && !o.random;
+    return j;
 }
 
 Table table_of_scenarios() {
@@ -97,7 +105,7 @@ void print_row(const ConcurrentOptions& o, const Named& n, const concurrent::Exp
     fmt::print("{}", table_of_scenarios().row(
                          {n.name, grouped(r.variants), grouped(r.schedules), grouped(r.pruned),
                           grouped(r.steps), fmt::format("{:.2f}", r.seconds), reach,
-                          r.found.empty() ? "holds"
+                          r.found.empty() ? standing(r).text()
                                           : fmt::format("violates {}", name_of(r.found.front().violation))}));
     std::fflush(stdout);
 }
@@ -139,35 +147,37 @@ int explore_concurrent(const ConcurrentOptions& o) {
         options.sabotage = *sabotage;
     }
     if (!o.json) fmt::print("{}", table_of_scenarios().head());
-    const auto start = Clock::now();
+    const Budget budget(o.seconds);
+    Tally tally;
     std::vector<std::pair<const Named*, concurrent::Found>> found;
-    int status = exit_holds;
     for (std::size_t i = 0; i < all->size() && !interrupted(); ++i) {
         const Named& n = (*all)[i];
         Progress progress;
         options.progress = [&](u64 schedules) {
             progress.show(n.name + ": " + plural(schedules, "schedule"));
         };
-        if (o.seconds > 0) // what one scenario leaves, the next ones have
-            options.seconds =
-                std::max(0.001, (o.seconds - std::chrono::duration<double>(Clock::now() - start).count()) /
-                                    static_cast<double>(all->size() - i));
+        options.seconds = budget.is_limited() ? std::max(0.001, budget.share(all->size() - i)) : 0;
         concurrent::Explored r = concurrent::explore(n.what, options);
-        for (concurrent::Found& f : r.found) f = concurrent::shrink(std::move(f), interrupted);
-        if (!r.found.empty()) status = exit_violation;
+        const auto shrinks = [&] {
+            progress.show(n.name + ": cutting down what was found");
+            return interrupted();
+        };
+        for (concurrent::Found& f : r.found) f = concurrent::shrink(std::move(f), shrinks);
+        progress.end();
+        tally.add(standing(r));
         if (o.json)
             print_json(json_of(o, n, r));
         else
             print_row(o, n, r);
         for (concurrent::Found& f : r.found) found.emplace_back(&n, std::move(f));
     }
-    if (o.json) return status;
+    if (o.json) return tally.status();
     for (const auto& [n, f] : found) print_found(*n, f);
     if (o.random)
         fmt::print("\nseed {}: {} schedules a scenario and choice of failing allocations\n", o.seed,
                    o.random);
     if (interrupted()) fmt::print("\ninterrupted: what is above is whole, the rest was not run\n");
-    return status;
+    return tally.status();
 }
 
 } // namespace mmodel::cli

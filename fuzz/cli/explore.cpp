@@ -64,42 +64,34 @@ void add_spaces(CLI::App& sub, SpacesOptions& o, CLI::Option* concurrent) {
 void add_explore(CLI::App& app, ExploreOptions& o) {
     CLI::App* sub =
         app.add_subcommand("explore", "Every state, or (--concurrent) every interleaving of operations");
-    sub->description(
+    describe(
+        sub,
         "Runs the model's own code in every state that tiny machines can reach: every operation, every "
-        "choice of free frames, every\n"
-        "allocation failing (and each two), under the whole specification; between any two events "
-        "CPUs fill and drop\n"
-        "translations, PFN walkers enter, write and leave. One line a space: worlds at rest and "
-        "events of the machine's part,\n"
-        "states and transitions of the whole, steps to the farthest state, and 'complete' or what "
-        "ended it; a violation is\n"
-        "shown by the shortest way there. What is interrupted starts from boot when it is run "
-        "again.\n\n"
-        "With --concurrent: operations of the model run at the same time on one machine, "
-        "switched at events, as the\n"
-        "scenarios of spec/tasks say: every schedule with few preemptions, without failing "
-        "allocations and with\n"
-        "each of them failing. One line a scenario; what breaks is shown as the shortest "
-        "schedule, one column a task.");
+        "choice of free frames, every allocation failing (and each two), under the whole specification; "
+        "between any two events CPUs fill and drop translations, PFN walkers enter, write and leave. One "
+        "line a space: worlds at rest and events of the machine's part, states and transitions of the whole, "
+        "steps to the farthest state, and 'complete' or what ended it; a violation is shown by the shortest "
+        "way there. What is interrupted starts from boot when it is run again.\n\n"
+        "With --concurrent: operations of the model run at the same time on one machine, switched at events, "
+        "as the scenarios of spec/tasks say: every schedule with few preemptions, without failing "
+        "allocations and with each of them failing. One line a scenario; what breaks is shown as the "
+        "shortest schedule, one column a task.");
     CLI::Option* concurrent =
         sub->add_flag("--concurrent", o.concurrent, "Schedules of concurrent operations");
     add_tasks(*sub, o.tasks, concurrent);
     add_spaces(*sub, o.spaces, concurrent);
     sub->add_option("--sabotage", o.tasks.sabotage, "Break the model in this way")->type_name("NAME");
-    sub->add_option("--seconds", o.tasks.seconds, "How long: a space, or all scenarios together; 0: no limit")
+    sub->add_option("--seconds", o.tasks.seconds, "How long, all together; 0: no limit")
         ->check(seconds_range())
         ->capture_default_str();
     sub->add_flag("--list", o.tasks.list, "Say what there is, and run nothing");
     sub->add_flag("--json", o.tasks.json, "One JSON object a line");
-    sub->footer(
-        std::string("Examples:\n"
-                    "  mmodel explore\n"
-                    "  mmodel explore --space hvo-walker --sabotage no_rcu\n"
-                    "  mmodel explore --space hvo-three-tlbs --megabytes 8000\n"
-                    "  mmodel explore --concurrent\n"
-                    "  mmodel explore --concurrent --scenario two_splitters --sabotage no_pmd_recheck\n"
-                    "  mmodel explore --concurrent --random 10000 --seed 7\n\n") +
-        exit_statuses);
+    sub->footer(footer("  mmodel explore\n"
+                       "  mmodel explore --space hvo-walker --sabotage no_rcu\n"
+                       "  mmodel explore --space hvo-three-tlbs --megabytes 8000\n"
+                       "  mmodel explore --concurrent\n"
+                       "  mmodel explore --concurrent --scenario two_splitters --sabotage no_pmd_recheck\n"
+                       "  mmodel explore --concurrent --random 10000 --seed 7\n"));
 }
 
 int explore(const ExploreOptions& o) {

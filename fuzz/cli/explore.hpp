@@ -4,6 +4,7 @@
 
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/replay.hpp"
+#include "fuzz/cli/verdict.hpp"
 #include "spec/explore/explore.hpp"
 #include "spec/tasks/campaign.hpp"
 
@@ -13,7 +14,7 @@ namespace mmodel::cli {
 struct SpacesOptions {
     std::vector<std::string> spaces{}; // by name; none: those that close in a minute
     bool json{};
-    double seconds{}; // 0: no limit
+    double seconds{}; // of all spaces together; 0: no limit
     u64 states{};     // 0: no limit
     u64 megabytes{};  // 0: three quarters of the memory there is
     bool no_symmetry{};
@@ -27,6 +28,7 @@ struct SpacesOptions {
 
 // One space on all CPUs, for as long as it is given; for `mmodel run`.
 [[nodiscard]] explore::Explored explore_for(const explore::Space& s, double seconds, Progress& progress);
+[[nodiscard]] Standing standing_of(const explore::Explored& e);
 // {"kind":"explore","space":...}
 [[nodiscard]] Json explored_json(const explore::Space& s, const explore::Explored& e,
                                  const std::string& sabotage = {});

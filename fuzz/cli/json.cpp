@@ -6,6 +6,7 @@
 
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/replay.hpp"
+#include "fuzz/cli/trees.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -239,8 +240,8 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
               {"operations", r.operations},
               {"events", r.events},
               {"seconds", r.seconds},
-              {"backend", r.backend == bench::Backend::mmu ? "mmu" : "mmap"},
-              {"verdict", r.findings.empty() ? "holds" : "violates"}});
+              {"backend", r.backend == bench::Backend::mmu ? "mmu" : "mmap"}});
+    standing_of(r).put(j);
     Json violations = Json::array();
     for (const bench::Finding& f : r.findings) {
         violations.push_back(violation_json(f.violation, trace_of(f), tree));

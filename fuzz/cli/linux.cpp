@@ -45,9 +45,9 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
     print("ran", fmt::format("{}, {} ({}), {} ({}) in {:.1f} s", plural(r.sequences, "sequence"),
                              plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
                              plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds));
-    const std::string verdict =
-        r.findings.empty() ? "holds" : "violates " + plural(r.findings.size(), "invariant");
-    print("verdict", r.sequences ? verdict : "none: nothing ran");
+    const Standing v = standing_of(r);
+    print("verdict", v.violated ? "violates " + plural(v.violated, "invariant") : v.text());
+    if (v.reach != Reach::whole) print("reach", fmt::format("{}, then {}", v.reached, v.why));
 }
 
 void print_findings(const bench::Report& r, const LinuxOptions& o) {
@@ -93,24 +93,42 @@ std::expected<std::string, Failure> file_meant(std::string_view asked) {
         asked, fmt::join(known_files, ", "))});
 }
 
-int check_file(const LinuxOptions& o, const bench::Tree& tree, double seconds) {
-    const auto r = check_tree(o.tree, seconds, o.seed, tree.name, o.backend);
-    if (!r) {
-        if (o.json && !r.error().usage) print_json(cannot_build_json(o.tree, tree.version, tree.file));
-        return complain(r.error());
-    }
-    const int kept = o.keep.empty() ? exit_holds : keep_traces(*r, o);
+// What is said of one file; the exit status for it.
+int show(const LinuxOptions& o, const bench::Report& r) {
+    const int kept = o.keep.empty() ? exit_holds : keep_traces(r, o);
     if (!o.json) {
-        print_head(*r, o);
-        print_findings(*r, o);
-    } else if (r->sequences) {
-        print_json(report_json(*r, o.tree));
+        print_head(r, o);
+        print_findings(r, o);
+    } else if (r.sequences) {
+        print_json(report_json(r, o.tree));
     }
-    const int status = std::max<int>(kept, r->findings.empty() ? exit_holds : exit_violation);
-    if (r->trouble.empty()) return status;
-    const int early = complain(Failure{
-        fmt::format("Linux {}: the run ended early: {}", tree.version, r->trouble), exit_environment});
-    return r->findings.empty() ? early : status; // what was found stays found
+    if (r.trouble.empty()) return kept;
+    return worse(kept,
+                 complain(Failure{fmt::format("Linux {}: the run ended early: {}", r.tree.version, r.trouble),
+                                  exit_environment}));
+}
+
+int check_files(const LinuxOptions& o, std::vector<bench::Tree> files) {
+    const Budget budget(o.sweeps ? 0 : o.seconds);
+    TreeChecks checks(std::move(files), o.seed, o.backend);
+    checks.sweep(budget);
+    Turns turns(budget, o.sweeps ? 0 : checks.size());
+    while (const auto turn = checks.goes_on() ? turns.next() : std::nullopt)
+        checks.draw(turn->part, turn->seconds);
+    checks.end_progress();
+    Tally tally;
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+        if (i && !o.json) fmt::print("\n");
+        if (const auto r = checks.report(i)) {
+            tally.add(standing_of(*r));
+            tally.worsen(show(o, *r));
+        } else {
+            if (o.json && !r.error().usage)
+                print_json(cannot_build_json(o.tree, checks.tree(i).version, checks.tree(i).file));
+            tally.worsen(complain(r.error()));
+        }
+    }
+    return tally.status();
 }
 
 } // namespace
@@ -130,13 +148,7 @@ int check_linux(const LinuxOptions& o) {
     if (chosen.empty()) return complain(tree->judged_by(*file).error());
     if (!o.keep.empty())
         if (const auto why = why_not_a_place(o.keep)) return complain(Failure{*why, exit_environment});
-    int worst = exit_holds;
-    for (const bench::Tree& one : chosen) {
-        if (interrupted()) break;
-        if (&one != &chosen.front() && !o.json) fmt::print("\n");
-        worst = std::max(worst, check_file(o, one, o.seconds / static_cast<double>(chosen.size())));
-    }
-    return worst;
+    return check_files(o, std::move(chosen));
 }
 
 } // namespace mmodel::cli

@@ -9,11 +9,12 @@ namespace mmodel::cli {
 
 struct LinuxOptions {
     std::string tree{}, file{},
-        keep{}; // file: one of bench::KernelFile's names; empty: all that the tree has
-    double seconds{10};
+        keep{};         // file: one of bench::KernelFile's names; empty: all that the tree has
+    double seconds{10}; // 0: no limit
     u64 seed{1};
     bool json{};
     bench::Backend backend{bench::default_backend};
+    bool sweeps{}; // no limit, but only the sweeps
 };
 int check_linux(const LinuxOptions& o);
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // The command `mmodel`: what it understands. Each subcommand has a file of its name.
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <new>
+#include <sstream>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/options.hpp"
+#include "fuzz/cli/wrap.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -18,18 +22,32 @@ struct Options {
     ReplayOptions replay;
     LinuxOptions linux_tree;
     ExploreOptions explore;
+    ListOptions list;
+    std::string help_topic;
 };
+
+constexpr const char* trace_topic = "trace"; // of help, beside the subcommands
+
+void add_help(CLI::App& app, std::string& topic) {
+    CLI::App* sub = app.add_subcommand("help", "Help on a subcommand, or on `trace`: how traces are written");
+    sub->add_option("TOPIC", topic, "A subcommand, or trace; without it, this command's own help")
+        ->type_name("");
+}
 
 void set_up(CLI::App& app, Options& o) {
     app.set_version_flag("--version", std::string("mmodel ") + MMODEL_VERSION, "Print the version and exit");
     app.set_help_flag("-h,--help", "Print this help and exit");
     app.require_subcommand(1);
-    app.footer(std::string("Each of them has --help.\n\nStart with:\n  mmodel run\n\n") + exit_statuses);
+    app.footer(std::string("Each of them has --help. `mmodel help trace` says how traces are written.\n\n"
+                           "Start with:\n  mmodel run\n\n") +
+               exit_statuses + "\n" + environment);
     o.run.findings = MMODEL_FINDINGS_DIR;
     add_run(app, o.run);
     add_explore(app, o.explore);
     add_replay(app, o.replay);
     add_linux(app, o.linux_tree);
+    add_list(app, o.list);
+    add_help(app, o.help_topic);
     for (CLI::App* sub : app.get_subcommands({})) sub->set_help_flag("-h,--help", "Print this help and exit");
 }
 
@@ -50,14 +68,57 @@ std::string operands_of(const CLI::App& sub) {
     return out;
 }
 
+std::string commands_of(const CLI::App& app) {
+    std::string out;
+    for (const CLI::App* sub : app.get_subcommands({})) out += (out.empty() ? "" : ", ") + sub->get_name();
+    return out;
+}
+
+// Before anything is parsed, or `mmodel nonsense --help` would be help.
+bool is_known(const CLI::App& app, std::string_view first) {
+    if (first == "-h" || first == "--help" || first == "--version") return true;
+    return std::ranges::any_of(app.get_subcommands({}),
+                               [&](const CLI::App* s) { return s->get_name() == first; });
+}
+
+int unknown(const CLI::App& app, std::string_view first) {
+    return complain(Failure{fmt::format("unknown command or option '{}'; commands: {}; try '{} --help'",
+                                        first, commands_of(app), program)});
+}
+
+// Fits the terminal. What an option means is indented as it begins.
+int print_help(CLI::App& app) {
+    constexpr std::size_t in_a_pipe = 100;
+    for (CLI::App* sub : app.get_subcommands({})) sub->description(first_paragraph(sub->get_description()));
+    const CLI::App* parent = app.get_parent(); // app.help() would be that of a subcommand that was parsed
+    const std::string prefix = parent ? parent->get_name() : "";
+    std::istringstream lines(app.get_formatter()->make_help(
+        &app, prefix.empty() ? app.get_name() : prefix + " " + app.get_name(), CLI::AppFormatMode::Normal));
+    for (std::string line; std::getline(lines, line);) {
+        const auto word = std::min(line.find_first_not_of(' '), line.size());
+        const auto gap = word ? line.find("  ", word) : line.npos;
+        const auto hang = gap == line.npos ? word : line.find_first_not_of(' ', gap);
+        fmt::print("{}\n", wrapped(line, hang == line.npos ? word : hang, columns() ? columns() : in_a_pipe));
+    }
+    return exit_holds;
+}
+
+int help(CLI::App& app, const std::string& topic) {
+    if (topic == trace_topic) return print_grammar(), exit_holds;
+    const auto subs = app.get_subcommands({});
+    const auto sub = std::ranges::find(subs, topic, [](const CLI::App* s) { return s->get_name(); });
+    if (!topic.empty() && sub == subs.end())
+        return complain(Failure{fmt::format("there is no help on '{}'; there is on {}, {}", topic,
+                                            commands_of(app), trace_topic)});
+    return print_help(topic.empty() ? app : **sub);
+}
+
 // Help and version go to standard output and are no error; the rest is one message.
-int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view first) {
-    if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(e);
+int explain(CLI::App& app, const CLI::ParseError& e, std::string_view first) {
     const auto used = app.get_subcommands();
-    if (used.empty())
-        return complain(Failure{fmt::format(
-            "unknown command or option '{}'; commands: run, explore, replay, linux; try '{} --help'", first,
-            program)});
+    if (dynamic_cast<const CLI::CallForHelp*>(&e)) return print_help(used.empty() ? app : *used.front());
+    if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(e);
+    if (used.empty()) return unknown(app, first);
     const CLI::App& sub = *used.front();
     // What is missing matters less than an option that does not exist, which may have been meant for it.
     const auto extras = sub.remaining();
@@ -70,24 +131,26 @@ int explain(const CLI::App& app, const CLI::ParseError& e, std::string_view firs
                                         sub.get_name(), operands_of(sub), program, sub.get_name())});
 }
 
-int dispatch(const CLI::App& app, const Options& o) {
+int dispatch(CLI::App& app, const Options& o) {
     catch_interrupt();
     std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like a full disk
     if (app.got_subcommand("run")) return run(o.run);
     if (app.got_subcommand("explore")) return explore(o.explore);
     if (app.got_subcommand("replay")) return replay(o.replay);
+    if (app.got_subcommand("list")) return list(o.list);
+    if (app.got_subcommand("help")) return help(app, o.help_topic);
     return check_linux(o.linux_tree);
 }
 
 int main_of(int argc, char** argv) {
     if (argc > 0) program = argv[0];
     CLI::App app{"mmodel: an executable, formally checked model of Linux's HugeTLB vmemmap optimization, and "
-                 "a bench that holds a kernel\n"
-                 "tree's own file to the same specification.",
+                 "a bench that holds a kernel tree's own file to the same specification.",
                  "mmodel"};
     Options o;
     set_up(app, o);
-    if (argc < 2) return fmt::print("{}", app.help()), end(exit_usage);
+    if (argc < 2) return print_help(app), end(exit_usage);
+    if (!is_known(app, argv[1])) return end(unknown(app, argv[1]));
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
@@ -100,13 +163,16 @@ int main_of(int argc, char** argv) {
 } // namespace mmodel::cli
 
 int main(int argc, char** argv) {
+    using namespace mmodel::cli;
+    std::signal(SIGPIPE, SIG_DFL); // whoever reads us may have enough: then this ends, without a word
     try {
-        return mmodel::cli::main_of(argc, argv);
+        return main_of(argc, argv);
     } catch (const std::bad_alloc&) {
-        return mmodel::cli::complain(
-            mmodel::cli::Failure{"stopped: no memory left", mmodel::cli::exit_environment});
+        return complain(Failure{"stopped: no memory left", exit_environment});
+    } catch (const std::system_error& e) {
+        if (e.code().value() == EPIPE) end_of_pipe();
+        return complain(Failure{std::string("stopped: ") + e.what(), exit_environment});
     } catch (const std::exception& e) {
-        return mmodel::cli::complain(
-            mmodel::cli::Failure{std::string("stopped: ") + e.what(), mmodel::cli::exit_environment});
+        return complain(Failure{std::string("stopped: ") + e.what(), exit_environment});
     }
 }

@@ -2,7 +2,11 @@
 // The options of run, replay and linux; those of explore are in explore.cpp.
 #include "fuzz/cli/options.hpp"
 
+#include <algorithm>
 #include <map>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "spec/linux/host/cage.hpp"
 
@@ -11,18 +15,16 @@ namespace mmodel::cli {
 void add_run(CLI::App& app, RunOptions& o) {
     CLI::App* sub = app.add_subcommand(
         "run", "The main job: check the model, then every kernel tree; one table and a verdict");
-    sub->description("Checks the model in full on tiny machines (every world that a small set of operations "
-                     "and every allocation\n"
-                     "failure can reach), then at random on real ones, then each kernel tree's own "
-                     "mm/hugetlb_vmemmap.c, all under\n"
-                     "one specification. Ends in one table and, for each finding, five lines: the invariant, "
-                     "where it broke, what\n"
-                     "was found, the shortest trace, the command that shows it again. A tree whose findings "
-                     "are exactly those\n"
-                     "recorded for its version in spec/linux/findings counts as holding. In the table, reach "
-                     "is all states, or every\n"
-                     "sequence of so many steps, and in parentheses what ended it.");
-    sub->add_option("--seconds", o.seconds, "How long, all parts together")
+    describe(
+        sub,
+        "Checks the model in full on tiny machines (every world that a small set of operations and every "
+        "allocation failure can reach), then at random on real ones, then each kernel tree's own files, all "
+        "under one specification. Ends in one table and, for each finding, five lines: the invariant, where "
+        "it broke, what was found, the shortest trace, the command that shows it again. A tree whose "
+        "findings are exactly those recorded for its version in spec/linux/findings counts as holding. In "
+        "the table, reach is all states, or every sequence of so many steps; what was not reached in full is "
+        "incomplete, and why.");
+    sub->add_option("--seconds", o.seconds, "How long, all parts together; 0: no limit, until Ctrl-C")
         ->check(seconds_range())
         ->capture_default_str();
     sub->add_option("--seed", o.seed, "Seed of the random parts; the same seed, the same sequences")
@@ -38,7 +40,7 @@ void add_run(CLI::App& app, RunOptions& o) {
         ->type_name("DIR")
         ->capture_default_str();
     sub->add_flag("--json", o.json, "One JSON object a line");
-    sub->footer(std::string("Example:\n  mmodel run --seconds 30 --tree ~/src/linux\n\n") + exit_statuses);
+    sub->footer(footer("  mmodel run --seconds 30 --tree ~/src/linux\n"));
 }
 
 namespace {
@@ -60,15 +62,12 @@ CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend) {
 
 void add_replay(CLI::App& app, ReplayOptions& o) {
     CLI::App* sub = app.add_subcommand("replay", "Run a trace or a fuzzer's crash file and show each step");
-    sub->description(
-        "Runs each FILE from boot: a text trace ('mmodel trace 1' ...), a fuzz byte file, or a finding of\n"
-        "spec/linux/findings; told apart by their contents. '-' is standard input. Shows one line an "
-        "operation: what it\n"
-        "returned, its events, and below it what it changed (vmemmap PTEs by range, frames, counters). Stops "
-        "at the\n"
-        "first violation, '>>>', and names the invariant, the event, the kernel function and what was "
-        "found.\n"
-        "If the trace says 'expect inv_...', just that violation is what must happen.");
+    describe(sub, "Runs each FILE from boot: a text trace ('mmodel trace 1' ...), a fuzz byte file, or a "
+                  "finding of spec/linux/findings; told apart by their contents. '-' is standard input. "
+                  "Shows one line an operation: what it returned, its events, and below it what it "
+                  "changed (vmemmap PTEs by range, frames, counters). Stops at the first violation, "
+                  "'>>>', and names the invariant, the event, the kernel function and what was found. If "
+                  "the trace says 'expect inv_...', just that violation is what must happen.");
     sub->add_option("FILE", o.files, "Traces, fuzz byte files, findings")->required()->type_name("");
     auto* json = sub->add_flag("--json", o.json, "One JSON object a line: trace, op, op, ..., verdict");
     auto* step =
@@ -92,13 +91,11 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
     minimize->excludes(json)->excludes(step)->excludes(dot)->excludes(events);
     dot->excludes(json)->excludes(events);
     tree->excludes(step)->excludes(dot)->excludes(events);
-    sub->footer(std::string("Examples:\n"
-                            "  mmodel replay crash-1f2e\n"
-                            "  mmodel replay corpus/hvo/*.trace\n"
-                            "  mmodel replay crash-1f2e --minimize -o corpus/hvo/name.trace\n"
-                            "  mmodel replay case.trace --dot | dot -Tsvg > case.svg\n\n") +
-                exit_statuses +
-                "--minimize exits 0 once the shorter trace is written, 2 if nothing was broken.\n");
+    sub->footer(footer("  mmodel replay crash-1f2e\n"
+                       "  mmodel replay corpus/hvo/*.trace\n"
+                       "  mmodel replay crash-1f2e --minimize -o corpus/hvo/name.trace\n"
+                       "  mmodel replay case.trace --dot | dot -Tsvg > case.svg\n") +
+                "\n--minimize exits 0 once the shorter trace is written, 2 if nothing was broken.\n");
 }
 
 namespace {
@@ -106,7 +103,7 @@ namespace {
 // Asked for by --help only: it takes a child that tries.
 std::string what_protects() {
     std::string out = "A tree's code and the compiler run in children with limits on memory, files and time; "
-                      "the code may not\n"
+                      "the code may not "
                       "start processes, send signals or open files. What this host lacks of that:";
     for (const std::string& gap : bench::cage_gaps()) out += "\n  " + gap;
     return out + (bench::cage_gaps().empty() ? " nothing.\n\n" : "\n\n");
@@ -116,23 +113,24 @@ std::string what_protects() {
 
 void add_linux(CLI::App& app, LinuxOptions& o) {
     CLI::App* sub = app.add_subcommand("linux", "Check one kernel tree's own file");
-    sub->description(
-        "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, unchanged, "
-        "against "
-        "the shims and\n"
-        "drives them with sweeps of failing allocations and random sequences under the specification; percpu "
-        "is compared\n"
-        "with the model, too, operation by operation. DIR may be a whole kernel tree or hold just Makefile "
-        "and the needed\n"
-        "files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
+    describe(sub, "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, "
+                  "unchanged, against the shims and drives them with sweeps of failing allocations and "
+                  "random sequences under the specification; percpu is compared with the model, too, "
+                  "operation by operation. DIR may be a whole kernel tree or hold just Makefile and the "
+                  "needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
     sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
     sub->add_option("--file", o.file,
                     "Which file: hugetlb_vmemmap (or hvo), percpu-vm or percpu, or how one's name begins. "
                     "Default: each that the tree has")
         ->type_name("NAME");
-    sub->add_option("--seconds", o.seconds, "How long to run, all files together; the sweeps come first")
-        ->check(seconds_range())
-        ->capture_default_str();
+    auto* seconds =
+        sub->add_option("--seconds", o.seconds,
+                        "How long, all files together; 0: no limit, until Ctrl-C. The sweeps come first")
+            ->check(seconds_range())
+            ->capture_default_str();
+    sub->add_flag("--sweeps", o.sweeps,
+                  "The sweeps, to their end, and nothing at random: the same on each machine")
+        ->excludes(seconds);
     sub->add_option("--seed", o.seed, "Seed of the random sequences")
         ->check(whole_number())
         ->capture_default_str();
@@ -143,9 +141,27 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
     sub->footer(""); // or the command's own would follow
     sub->footer([] {
-        return "Example:\n  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n\n" +
-               what_protects() + exit_statuses;
+        return footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n", what_protects());
     });
+}
+
+void add_list(CLI::App& app, ListOptions& o) {
+    CLI::App* sub = app.add_subcommand(
+        "list", "What there is, with a sentence each: invariants, operations, sabotages, ...");
+    sub->add_option("WHAT", o.what, fmt::format("One of: {}", fmt::join(list_names(), ", ")))
+        ->required()
+        ->type_name("")
+        ->check(CLI::Validator(
+            [](std::string& text) {
+                const bool known = std::ranges::find(list_names(), text) != list_names().end();
+                return known ? std::string()
+                             : fmt::format("'{}' cannot be listed; there are {}", text,
+                                           fmt::join(list_names(), ", "));
+            },
+            ""));
+    sub->add_flag("--json", o.json, "One JSON object a line");
+    sub->footer(footer("  mmodel list invariants\n"
+                       "  mmodel list sabotages --json\n"));
 }
 
 } // namespace mmodel::cli

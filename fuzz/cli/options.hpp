@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/help.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/run.hpp"
 #include "model/machine/geometry.hpp"
@@ -16,10 +17,31 @@ namespace mmodel::cli {
 
 inline constexpr const char* exit_statuses =
     "Exit status:\n"
-    "  0  holds: no violation, or just those that were expected\n"
+    "  0  holds: no violation, or just those that were expected; what was not reached is said to be "
+    "incomplete\n"
     "  1  a violation was found (or an expected one was not)\n"
     "  2  the command line makes no sense, or an input cannot be decoded\n"
-    "  3  something is missing: a compiler, a kernel tree, room to write\n";
+    "  3  something is missing: a compiler, a kernel tree, room to write; or nothing ran\n";
+
+inline constexpr const char* environment =
+    "Environment:\n"
+    "  MMODEL_CC     the C compiler for kernel files; else clang-19, clang, gcc or cc\n"
+    "  PATH          where it is looked for\n"
+    "  MMODEL_SHIMS  the directory of the shim headers; else that of the sources\n"
+    "  MMODEL_TREES  the kernel trees that run checks, DIR:DIR...; else build/trees/*\n"
+    "  TMPDIR        where kernel files are compiled; else /tmp\n"
+    "  COLUMNS       how long lines may be; else as the terminal is, and in a pipe any\n";
+
+// Its own help says more than the list of all subcommands; first_paragraph() of its description is for that.
+inline void describe(CLI::App* sub, const std::string& more) {
+    sub->description(sub->get_description() + "\n\n" + more);
+}
+inline std::string first_paragraph(const std::string& text) { return text.substr(0, text.find("\n\n")); }
+
+// What a subcommand's help ends with.
+inline std::string footer(const std::string& examples, const std::string& more = {}) {
+    return "Examples:\n" + examples + "\n" + more + exit_statuses + "\n" + environment;
+}
 
 inline CLI::Validator seconds_range() {
     return CLI::Validator(
@@ -39,6 +61,7 @@ inline CLI::Validator whole_number() {
 void add_run(CLI::App& app, RunOptions& o);
 void add_replay(CLI::App& app, ReplayOptions& o);
 void add_linux(CLI::App& app, LinuxOptions& o);
+void add_list(CLI::App& app, ListOptions& o);
 void add_explore(CLI::App& app, ExploreOptions& o);
 
 } // namespace mmodel::cli

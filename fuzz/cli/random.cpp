@@ -14,10 +14,11 @@ namespace {
 constexpr std::size_t sequence_length = 60;
 
 // The shortest trace that breaks the same invariant, and what is then found.
-Broken shrunk(const Config& c, std::vector<Op> ops, spec::Violation violation) {
+Broken shrunk(const Config& c, std::vector<Op> ops, spec::Violation violation, Progress& progress) {
     Broken out{.violation = std::move(violation), .trace = {.config = c, .ops = std::move(ops)}};
     const auto still_fails = [&](const Trace& t) {
         if (interrupted()) return false;
+        progress.show("cutting down what violates " + std::string(name_of(out.violation)));
         auto r = spec::check_sequence(t.config, t.ops);
         return r.violation && r.violation->inv == out.violation.inv;
     };
@@ -37,12 +38,13 @@ Mix mix_for(const Config& c, u64 i) {
     return mix;
 }
 
-void note(RandomResult& out, const Config& c, std::vector<Op> ops, spec::SequenceResult r) {
+void note(RandomResult& out, const Config& c, std::vector<Op> ops, spec::SequenceResult r,
+          Progress& progress) {
     const auto known =
         std::ranges::find(out.broken, r.violation->inv, [](const Broken& b) { return b.violation.inv; });
     if (known != out.broken.end()) return void(++known->seen);
     ops.resize(r.op_idx + 1);
-    out.broken.push_back(shrunk(c, std::move(ops), std::move(*r.violation)));
+    out.broken.push_back(shrunk(c, std::move(ops), std::move(*r.violation), progress));
 }
 
 } // namespace
@@ -56,21 +58,22 @@ const std::vector<Config>& random_configs() {
     return all;
 }
 
-RandomResult check_at_random(const Config& c, double seconds, u64 seed, Progress& progress) {
+void check_at_random(const Config& c, double seconds, u64 seed, RandomResult& out) {
     using Clock = std::chrono::steady_clock;
     const auto start = Clock::now();
-    RandomResult out;
-    for (u64 i = 0; !interrupted() && (out.seconds < seconds || i == 0); ++i) {
+    const double before = out.seconds;
+    Progress progress;
+    while (!interrupted() && (out.seconds - before < seconds || out.sequences == 0)) {
+        const u64 i = out.sequences;
         const std::vector<Op> ops = random_ops(c, mix_for(c, i), seed * 1'000'003 + i, sequence_length);
         spec::SequenceResult r = spec::check_sequence(c, ops);
         ++out.sequences;
         out.ops += r.nr_ops;
         out.events += r.nr_events;
-        if (r.violation) note(out, c, ops, std::move(r));
-        out.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        if (r.violation) note(out, c, ops, std::move(r), progress);
+        out.seconds = before + std::chrono::duration<double>(Clock::now() - start).count();
         progress.show("model at random, " + print_config(c) + ": " + plural(out.ops, "operation"));
     }
-    return out;
 }
 
 } // namespace mmodel::cli

@@ -139,6 +139,7 @@ int minimize(const Input& in, const ReplayOptions& o, const bench::Unit* unit) {
     };
     Trace small =
         shrink(in.trace, still_fails, &stats, unit ? max_kernel_evaluations : default_shrink_evaluations);
+    progress.end();
     small.expect = spec::fact(*inv).name;
     return write_minimum(small, o, stats, in.trace.ops.size());
 }
@@ -152,6 +153,8 @@ public:
         const bool percpu = std::ranges::any_of(t.ops, [](const Op& op) { return is_percpu(op.kind); });
         auto& unit = percpu ? percpu_ : hvo_;
         if (!unit) {
+            Progress progress;
+            progress.show("compiling the tree's file");
             auto built = build_tree(dir_, work_, percpu ? "percpu" : "hugetlb_vmemmap", backend_);
             if (!built) return std::unexpected(built.error());
             unit = std::move(*built);
@@ -170,6 +173,10 @@ private:
 int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Screen& screen) {
     const auto in = load(file, o.raw_bytes);
     if (!in) return complain(in.error());
+    if (!in->about.empty() && !units.are_wanted())
+        return complain(Failure{fmt::format("{}: this finding is about {}, not about the model; name a tree "
+                                            "that has it with --tree DIR",
+                                            in->name, in->about)});
     if (!in->trace.tasks.nr_ops.empty()) return replay_tasks(*in, o);
     const bench::Unit* unit = nullptr;
     if (units.are_wanted()) {
@@ -222,7 +229,7 @@ int replay(const ReplayOptions& o) {
         if (interrupted()) break;
         const int status = replay_one(file, o, units, *screen);
         ++by_status[static_cast<std::size_t>(status)];
-        worst = std::max(worst, status);
+        worst = worse(worst, status);
     }
     if (o.files.size() > 1 && !o.dot) print_summary(o, by_status);
     return worst;

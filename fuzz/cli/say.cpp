@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
@@ -92,8 +93,17 @@ std::optional<std::string> why_not_a_place(const std::filesystem::path& dir) {
 
 void print_json(const Json& j) { fmt::print("{}\n", j.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
+// A signal that nobody handles says it best; where it is blocked, its status does.
+void end_of_pipe() {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+    std::_Exit(128 + SIGPIPE);
+}
+
 int end(int status) {
-    if (!flush_output())
+    const bool written = flush_output();
+    if (output_errno == EPIPE) end_of_pipe();
+    if (!written)
         return complain(Failure{fmt::format("cannot write the output{}{}", output_errno ? ": " : "",
                                             output_errno ? std::strerror(output_errno) : ""),
                                 exit_environment});

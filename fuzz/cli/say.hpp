@@ -38,8 +38,10 @@ void print_json(const Json& j);
 // The same of files in a directory, which is made if it is not there.
 [[nodiscard]] std::optional<std::string> why_not_a_place(const std::filesystem::path& dir);
 
-// The status to exit with. If there was a Ctrl-C, ends as one does, so that a shell sees it.
+// The status to exit with. If there was a Ctrl-C, ends as one does, so that a shell sees it; if nobody reads
+// what was written, as a broken pipe does.
 int end(int status);
+[[noreturn]] void end_of_pipe();
 
 // ---- words and numbers
 

@@ -126,12 +126,11 @@ Table table_of_spaces() {
 void print_line(const Space& s, const Explored& e) {
     const double search = std::max(1e-3, e.seconds - e.graph_seconds);
     fmt::print("{}",
-               table_of_spaces().row(
-                   {s.name, grouped(e.rests), grouped(e.events), grouped(e.states), grouped(e.transitions),
-                    fmt::format("{}", e.depth), e.complete ? "complete" : e.cut_by,
-                    grouped(static_cast<u64>(static_cast<double>(e.states) / search)),
-                    fmt::format("{:.0f}", e.bytes_per_state),
-                    e.found.empty() ? "holds" : fmt::format("violates {}", e.found.size())}));
+               table_of_spaces().row({s.name, grouped(e.rests), grouped(e.events), grouped(e.states),
+                                      grouped(e.transitions), fmt::format("{}", e.depth),
+                                      e.complete ? "complete" : e.cut_by,
+                                      grouped(static_cast<u64>(static_cast<double>(e.states) / search)),
+                                      fmt::format("{:.0f}", e.bytes_per_state), standing_of(e).text()}));
     std::fflush(stdout);
 }
 
@@ -166,6 +165,16 @@ Explored explore_one(const Space& s, const Setting& setting, Progress& progress)
 
 } // namespace
 
+Standing standing_of(const Explored& e) {
+    Standing v{.violated = e.found.size()};
+    if (e.complete) return v;
+    v.reach = e.runs ? Reach::in_part : Reach::nothing;
+    v.reached = fmt::format("{} and {}, {} deep", plural(e.rests, "world"), plural(e.states, "state"),
+                            plural(e.depth, "step"));
+    v.why = ended_by(e.cut_by);
+    return v;
+}
+
 Json explored_json(const Space& s, const Explored& e, const std::string& sabotage) {
     Json violations = Json::array();
     for (const Finding& f : e.found) {
@@ -193,6 +202,7 @@ Json explored_json(const Space& s, const Explored& e, const std::string& sabotag
              {"events", e.events},
              {"states_without_cpu_symmetry", e.unfolded}};
     if (!e.complete) out["cut_by"] = e.cut_by;
+    standing_of(e).put(out);
     return out;
 }
 
@@ -217,20 +227,22 @@ int explore_spaces(const SpacesOptions& o) {
                 "there is no sabotage '{}'; spec/sabotage/sabotage.tsv has them all", o.sabotage)});
         setting.sabotage = *known;
     }
-    setting.limits = {.seconds = o.seconds > 0 ? o.seconds : 1e9,
-                      .states = o.states ? o.states : ~u64{0},
+    setting.limits = {.states = o.states ? o.states : ~u64{0},
                       .bytes = o.megabytes ? o.megabytes << 20 : most_bytes(),
                       .jobs = o.jobs ? static_cast<unsigned>(o.jobs) : nr_cpus(),
                       .interrupted = interrupted};
-    int status = exit_holds;
+    const Budget budget(o.seconds);
+    Tally tally;
     std::vector<std::pair<const Space*, Explored>> broken;
     if (!o.json) fmt::print("{}", table_of_spaces().head());
-    for (Space& s : *spaces) {
-        if (interrupted()) break;
+    for (std::size_t i = 0; i < spaces->size() && !interrupted(); ++i) {
+        Space& s = (*spaces)[i];
         if (o.tlbs) s.nr_tlbs = static_cast<u8>(o.tlbs);
+        setting.limits.seconds = budget.share(spaces->size() - i);
         Progress progress;
         Explored e = explore_one(s, setting, progress);
-        if (!e.found.empty()) status = exit_violation;
+        progress.end();
+        tally.add(standing_of(e));
         if (o.json)
             print_json(explored_json(s, e, o.sabotage));
         else
@@ -241,7 +253,7 @@ int explore_spaces(const SpacesOptions& o) {
         for (std::size_t i = 0; !o.json && i < e.found.size(); ++i) print_finding(*s, e.found[i], setting);
     if (interrupted())
         say("interrupted: a space that was not complete starts from boot when it is run again");
-    return status;
+    return tally.status();
 }
 
 } // namespace mmodel::cli

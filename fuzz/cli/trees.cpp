@@ -53,6 +53,14 @@ void say_cage_gaps() {
     for (const std::string& gap : bench::cage_gaps()) say("caution: " + gap);
 }
 
+// Into a directory of its tree's: two trees may be of one version.
+std::expected<bench::Unit, bench::Problem> compile_tree(const bench::Tree& tree, const WorkDir& work,
+                                                        bench::Backend backend) {
+    if (work.path().empty()) return std::unexpected(bench::Problem{work.why_not()});
+    say_cage_gaps();
+    return bench::compile(tree, work.path() / std::to_string(fs::hash_value(tree.dir)), {}, {}, backend);
+}
+
 } // namespace
 
 std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const WorkDir& work,
@@ -61,22 +69,55 @@ std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const
     if (!whole) return std::unexpected(whole.error());
     const auto tree = whole->judged_by(file);
     if (!tree) return std::unexpected(tree.error());
-    if (work.path().empty()) return std::unexpected(bench::Problem{work.why_not()});
-    say_cage_gaps();
-    return bench::compile(*tree, work.path(), {}, {}, backend);
+    return compile_tree(*tree, work, backend);
 }
 
-// The compiled file is gone again when this returns.
-std::expected<bench::Report, bench::Problem> check_tree(const fs::path& dir, double seconds, u64 seed,
-                                                        std::string_view file, bench::Backend backend) {
-    const WorkDir work;
-    const auto unit = build_tree(dir, work, file, backend);
-    if (!unit) return std::unexpected(unit.error());
-    Progress progress;
-    const auto tell = [&](const std::string& text) {
-        progress.show(fmt::format("Linux {}, {}: {}", unit->tree.version, file, text));
-    };
-    return bench::run_tree(*unit, {.seconds = seconds, .seed = seed, .progress = tell, .stop = interrupted});
+// ---- files, checked
+
+TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend backend) {
+    for (bench::Tree& t : files) {
+        if (interrupted()) return;
+        progress_.show(fmt::format("Linux {}, {}: compiling", t.version, t.name));
+        files_.push_back(std::make_unique<File>(std::move(t), compile_tree(t, work_, backend)));
+        File& f = *files_.back();
+        if (!f.unit) continue;
+        const auto tell = [this, &f](const std::string& text) {
+            progress_.show(fmt::format("Linux {}, {}: {}", f.tree.version, f.tree.name, text));
+        };
+        f.campaign.emplace(*f.unit, bench::Options{.seed = seed, .progress = tell, .stop = interrupted});
+    }
+}
+
+void TreeChecks::sweep(const Budget& budget) {
+    for (std::size_t i = 0; i < files_.size() && !interrupted(); ++i)
+        if (auto& c = files_[i]->campaign) c->sweep(budget.share(files_.size() - i));
+}
+
+void TreeChecks::draw(std::size_t i, double seconds) {
+    if (auto& c = files_[i]->campaign) c->draw(seconds);
+}
+
+bool TreeChecks::goes_on() const {
+    return std::ranges::any_of(files_, [](const auto& f) {
+        if (!f->campaign) return false;
+        const auto r = f->campaign->report();
+        return r && r->trouble.empty();
+    });
+}
+
+std::expected<bench::Report, bench::Problem> TreeChecks::report(std::size_t i) const {
+    const File& f = *files_[i];
+    if (!f.unit) return std::unexpected(f.unit.error());
+    return f.campaign->report();
+}
+
+Standing standing_of(const bench::Report& r) {
+    Standing v{.violated = r.findings.size()};
+    if (r.is_whole()) return v;
+    v.reach = r.sequences ? Reach::in_part : Reach::nothing;
+    v.reached = fmt::format("{} of {} swept", r.swept, plural(r.to_sweep, "scenario"));
+    v.why = !r.trouble.empty() ? r.trouble : interrupted() ? "interrupted" : "time was up";
+    return v;
 }
 
 std::vector<fs::path> default_trees() {

@@ -4,11 +4,15 @@
 
 #include <expected>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "fuzz/campaign/campaign.hpp"
+#include "fuzz/cli/long_work.hpp"
+#include "fuzz/cli/verdict.hpp"
 
 namespace mmodel::cli {
 
@@ -33,10 +37,38 @@ private:
 [[nodiscard]] std::expected<bench::Unit, bench::Problem>
 build_tree(const std::filesystem::path& dir, const WorkDir& work, std::string_view file = "hugetlb_vmemmap",
            bench::Backend backend = bench::default_backend);
-// Opens, compiles and runs a campaign on a tree's file, with progress on a terminal.
-[[nodiscard]] std::expected<bench::Report, bench::Problem>
-check_tree(const std::filesystem::path& dir, double seconds, u64 seed,
-           std::string_view file = "hugetlb_vmemmap", bench::Backend backend = bench::default_backend);
+
+// Files of kernel trees, checked side by side: each swept, then each drawn for in turns.
+class TreeChecks {
+public:
+    // Compiles each; says what cannot be. `tree`: judged by the file.
+    TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend backend = bench::default_backend);
+
+    [[nodiscard]] std::size_t size() const { return files_.size(); }
+    void sweep(const Budget& budget);
+    void draw(std::size_t i, double seconds);
+    // Whether another draw() can do anything.
+    [[nodiscard]] bool goes_on() const;
+    [[nodiscard]] const bench::Tree& tree(std::size_t i) const { return files_[i]->tree; }
+    // Takes the line of the progress away, before something is printed.
+    void end_progress() { progress_.end(); }
+    // What there is so far.
+    [[nodiscard]] std::expected<bench::Report, bench::Problem> report(std::size_t i) const;
+
+private:
+    struct File {
+        bench::Tree tree;
+        std::expected<bench::Unit, bench::Problem> unit;
+        std::optional<bench::Campaign> campaign{};
+    };
+    WorkDir work_;
+    Progress progress_;
+    std::vector<std::unique_ptr<File>> files_;
+};
+
+// Of a report: whether it held, how far it came.
+[[nodiscard]] Standing standing_of(const bench::Report& r);
+
 // The trees of $MMODEL_TREES, else of build/trees.
 [[nodiscard]] std::vector<std::filesystem::path> default_trees();
 

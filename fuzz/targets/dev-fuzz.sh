@@ -7,7 +7,7 @@ usage() {
     cat <<'END'
 usage: dev-fuzz.sh NAME [--seconds N] [--jobs N] [--engine libfuzzer|afl] [--asan]
   NAME      hvo, percpu, mixed (both on one machine), or canary (hvo with a planted bug: it must end with 1)
-  --seconds how long to fuzz; default 60. Building and merging come on top
+  --seconds how long to fuzz; default 60; 0: no limit, until Ctrl-C. Building and merging come on top
   --jobs    processes that fuzz side by side; default 1
   --asan    under the address and undefined behaviour sanitizers, at about half the speed (libfuzzer)
 Seeds are the traces of corpus/. Inputs worth keeping stay in build/fuzz/corpus/NAME, findings in build/fuzz/artifacts:
@@ -18,15 +18,15 @@ END
 }
 say() { echo "fuzz: $*"; }
 die() { local rc=$1; shift; echo "fuzz: $*" >&2; exit "$rc"; }
-whole() { [[ $2 =~ ^[1-9][0-9]{0,7}$ ]] || die 2 "$1: wanted a number from 1, not '$2'"; }
+whole() { [[ $2 =~ ^(0|[1-9][0-9]{0,7})$ && $2 -ge $3 ]] || die 2 "$1: wanted a number from $3, not '$2'"; }
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 name="" seconds=60 jobs=1 engine=libfuzzer preset=fuzz
 while [[ $# -gt 0 ]]; do
     case $1 in
     --seconds | --jobs | --engine) [[ $# -ge 2 ]] || die 2 "$1 wants a value" ;;&
-    --seconds) whole "$1" "$2"; seconds=$2; shift ;;
-    --jobs) whole "$1" "$2"; jobs=$2; shift ;;
+    --seconds) whole "$1" "$2" 0; seconds=$2; shift ;;
+    --jobs) whole "$1" "$2" 1; jobs=$2; shift ;;
     --engine) engine=$2; shift ;;
     --asan) preset=fuzz-asan ;;
     -h | --help) usage; exit 0 ;;
@@ -106,7 +106,10 @@ note_crash() {   # LOG DIR EXIT_CODE
 
 # ---- engines. Each runs until $deadline, past what it finds.
 
+# Without a limit, ten years.
+[[ $seconds -gt 0 ]] && limit="$seconds s" || limit="no limit, until Ctrl-C"
 left() { echo $((deadline - $(date +%s))); }
+left_in_words() { [[ $seconds -gt 0 ]] && echo "$(left) s left" || echo "$(($(date +%s) - start)) s"; }
 
 libfuzzer_worker() {   # N
     local dir=$state/$1 run=0 crashes=0 rc log pid
@@ -171,7 +174,7 @@ status() {
 }
 progress() {
     while sleep 1; do
-        printf '\r\033[Kfuzz: %s, %d s left, %s, %d found' "$name" "$(left)" "$(status)" "$(sort -u "$state/found" | wc -l)"
+        printf '\r\033[Kfuzz: %s, %s, %s, %d found' "$name" "$(left_in_words)" "$(status)" "$(sort -u "$state/found" | wc -l)"
     done
 }
 
@@ -180,8 +183,8 @@ progress() {
 nr_files() { find "$1" -type f | wc -l; }
 nr_before=$(nr_files "$corpus")
 start=$(date +%s)
-deadline=$((start + seconds))
-say "$name under $engine for $seconds s, $jobs at a time$([[ -z ${MMODEL_ALLOW-} ]] || echo ", allowed: $MMODEL_ALLOW")"
+deadline=$((start + (seconds > 0 ? seconds : 315360000)))
+say "$name under $engine, $limit, $jobs at a time$([[ -z ${MMODEL_ALLOW-} ]] || echo ", allowed: $MMODEL_ALLOW")"
 workers=()
 # Interrupted, the run is over sooner, and what it found is kept all the same.
 stopped="" progress_pid=""

@@ -50,6 +50,7 @@ private:
     u32 rest_of(World w, u32 from, const Op& op);
     void assert_inductive_invariant(const World& w, u32 rest);
     void expand(u32 rest);
+    [[nodiscard]] bool is_over();
     void try_operation(u32 rest, u16 op_idx);
     u64 run(u32 rest, u16 op_idx);
     void follow(u64 outcome, const Machine& m, const Mays& mays, const Event& e);
@@ -313,11 +314,20 @@ void Builder::finish_run(u32 rest, World w, const Op& op, const Ran& ran) {
                           .remaps = std::move(moved)});
 }
 
+// Asked between runs, since a node at rest may take minutes; and it tells.
+bool Builder::is_over() {
+    constexpr u64 look_after = 16; // runs
+    if (g_.nr_runs % look_after) return !g_.cut_by.empty();
+    if (limits_.progress) limits_.progress(g_.rests.size(), g_.nodes.size());
+    if (limits_.stop && limits_.stop()) g_.cut_by = "time";
+    return !g_.cut_by.empty();
+}
+
 // Every decision that can be taken differently from where the script ends, depth first.
 void Builder::try_operation(u32 rest, u16 op_idx) {
     const std::size_t budget = space_.pairs ? 2 : 1;
     std::vector<std::vector<Decision>> todo{{}};
-    while (!todo.empty()) {
+    while (!todo.empty() && !is_over()) {
         script_ = std::move(todo.back());
         todo.pop_back();
         const std::vector<Decision> script = script_;
@@ -343,7 +353,8 @@ void Builder::try_operation(u32 rest, u16 op_idx) {
 
 void Builder::expand(u32 rest) {
     const bool goes_on = !options_.goes_on || options_.goes_on(worlds_[rest]->own());
-    for (u16 op = 0; goes_on && op < space_.alphabet.size(); ++op) try_operation(rest, op);
+    for (u16 op = 0; goes_on && op < space_.alphabet.size() && g_.cut_by.empty(); ++op)
+        try_operation(rest, op);
     worlds_[rest].reset();
 }
 
@@ -388,7 +399,6 @@ Graph Builder::build() {
         if (g_.nodes.size() >= limits_.nodes) g_.cut_by = "nodes";
         if (options_.stop_at_first && !g_.broken.empty()) g_.cut_by = "violation";
         if (limits_.stop && limits_.stop()) g_.cut_by = "time";
-        if (limits_.progress) limits_.progress(g_.rests.size(), g_.nodes.size());
     }
     g_.complete = next == g_.rests.size() && g_.cut_by.empty();
     flatten();

@@ -19,6 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr u64 claim = 256;             // states that a thread takes from the frontier at once
+constexpr u64 look_after = 16;         // claims, a few milliseconds
 constexpr std::size_t batch_size = 64; // successors whose places are fetched before the first is looked at
 
 // Levels of the search, each expanded by all threads together. Between two stretches of a level one thread
@@ -47,6 +48,7 @@ private:
     void expand(Worker& w);
     void expand_state(Worker& w, u64 s);
     void flush(Worker& w);
+    void look_up();
     void grow(unsigned id);
     [[nodiscard]] unsigned first_bits(u64 expected) const;
     void next_level();
@@ -65,6 +67,7 @@ private:
     std::vector<std::vector<u64>> level_; // the frontier: what each worker found last
     std::vector<u64> level_start_;        // where each of those begins in it, and where it ends
     std::atomic<u64> claimed_{}, nr_states_{};
+    std::atomic<bool> enough_{}; // no thread takes more of this level
     Phase phase_{Phase::expand};
     Searched out_;
     std::array<u64, 4> wrong_{};
@@ -127,6 +130,7 @@ void Search::decide() {
         table_ = std::move(larger_);
         phase_ = Phase::expand;
     }
+    enough_ = false;
     out_.peak_bytes = std::max(out_.peak_bytes, bytes_now());
     if (limits_.progress) limits_.progress(nr_states_, level_start_.back());
     if (is_over()) return void(phase_ = Phase::done);
@@ -185,9 +189,18 @@ void Search::expand_state(Worker& w, u64 s) {
     if (w.batch.size() >= batch_size) flush(w);
 }
 
+// In the middle of a level, which may take minutes: one thread asks whether to stop, and tells.
+void Search::look_up() {
+    if (limits_.progress) limits_.progress(nr_states_, level_start_.back());
+    if (limits_.stop && limits_.stop()) enough_ = true;
+}
+
 void Search::expand(Worker& w) {
     const u64 limit = table_->limit() - margin_;
-    while (nr_states_.load(std::memory_order_relaxed) <= limit) {
+    const bool looks = &w == &workers_.front();
+    for (u64 n = 1; nr_states_.load(std::memory_order_relaxed) <= limit; ++n) {
+        if (looks && n % look_after == 0) look_up();
+        if (enough_.load(std::memory_order_relaxed)) return;
         const u64 start = claimed_.fetch_add(claim);
         if (start >= level_start_.back()) return;
         for (unsigned id = 0; id < jobs_; ++id) {

@@ -8,8 +8,8 @@
 
 #include "fuzz/ops/bytes.hpp"
 #include "fuzz/ops/trace.hpp"
-#include "props/fuzz/cli/command.hpp"
 #include "props/environment.hpp"
+#include "props/fuzz/cli/command.hpp"
 
 using namespace mmodel;
 using namespace mmodel::test;
@@ -32,7 +32,18 @@ std::vector<std::string> seeds() {
             if (const auto bytes = encode(*trace)) out.emplace_back(bytes->begin(), bytes->end());
         }
     }
-    for (const auto& entry : fs::directory_iterator(MMODEL_FINDINGS_DIR)) out.push_back(slurp(entry.path()));
+    // The trace of a finding, with its prose as comments, is run on the model, which does not break as the
+    // kernel's file does.
+    for (const auto& entry : fs::directory_iterator(MMODEL_FINDINGS_DIR)) {
+        const std::string text = slurp(entry.path());
+        out.push_back(text);
+        const auto trace = text.find("mmodel trace 1\n");
+        if (trace == std::string::npos) continue;
+        std::string prose = text.substr(0, trace);
+        for (auto at = prose.find('\n'); at != std::string::npos; at = prose.find('\n', at + 3))
+            prose.replace(at, 1, "\n# ");
+        out.push_back(text.substr(trace, text.find("```", trace) - trace) + "# " + prose);
+    }
     return out;
 }
 

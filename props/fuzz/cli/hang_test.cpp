@@ -9,8 +9,8 @@ using namespace mmodel::test;
 
 TEST_CASE("a tree whose file hangs exits 1 with that finding, and says that the campaign was given up") {
     const TempDir dir;
-    const Said s = run_mmodel(
-        {"linux", "--tree", stand_in(dir, "#define MMODEL_BREAK_HANG"), "--seconds", "0"}, {.patience = 100});
+    const Said s = run_mmodel({"linux", "--tree", stand_in(dir, "#define MMODEL_BREAK_HANG"), "--sweeps"},
+                              {.patience = 100});
     INFO(s.out + s.err);
     CHECK(s.status == 1);
     CHECK(has(s.out, "\ninv_every_operation_ends: "));

@@ -96,7 +96,7 @@ TEST_CASE("a file is named by how its name begins, or hvo") {
     const TempDir dir;
     const std::string tree = stand_in(dir);
     for (const char* name : {"hvo", "huge", "hugetlb_vmemmap"})
-        CHECK(run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--file", name}).status == 1);
+        CHECK(run_mmodel({"linux", "--tree", tree, "--sweeps", "--file", name}).status == 1);
     check_refused({"linux", "--tree", tree, "--file", "percpu-"}, 2, "has no 'percpu-vm'");
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("a tree whose file would end the command and start processes exits 1 w
                 "#pragma GCC visibility push(default)\nint kill(int, int), getppid(void), fork(void);\n"
                 "#pragma GCC visibility pop\n__attribute__((constructor)) static void at_load(void) { ") +
                 code + "; }");
-        const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0"});
+        const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps"});
         INFO(s.out + s.err);
         CHECK(s.status == 1);
         CHECK((has(s.out, std::string("the file calls the system, as no kernel code does: ") + call) ||
@@ -120,7 +120,7 @@ TEST_CASE("a tree whose file would end the command and start processes exits 1 w
 TEST_CASE("a tree whose file faults exits 1, is shown in five lines, and its kept trace shows it again") {
     const TempDir dir;
     const std::string tree = stand_in(dir, wild), kept = (dir.path() / "kept").string();
-    const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--keep", kept});
+    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--keep", kept});
     INFO(s.out + s.err);
     CHECK(s.status == 1);
     CHECK(s.err.empty());
@@ -139,8 +139,8 @@ TEST_CASE(
     const std::string tree = stand_in(dir, "#define MMODEL_BREAK_BUG");
     const std::string kept = (dir.path() / "kept").string();
     fs::create_directories(kept + "/6.8.0-inv_no_bug.trace"); // in the way
-    const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--json", "--keep", kept});
-    CHECK(s.status == 3);
+    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--json", "--keep", kept});
+    CHECK(s.status == 1); // what was found beats what could not be written
     CHECK(has(s.err, "cannot write '" + kept + "/6.8.0-inv_no_bug.trace'"));
     CHECK(has(s.err, "\nmmodel trace 1\n"));
     const auto lines = json_lines(s.out);
@@ -161,7 +161,7 @@ TEST_CASE(
 TEST_CASE("a finding at an event says as JSON which event, of which function, and what was found") {
     const TempDir dir;
     const std::string tree = stand_in(dir, "#define MMODEL_BREAK_DOUBLE_FREE");
-    const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "0", "--json"});
+    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--json"});
     const auto lines = json_lines(s.out);
     const Json& found = lines.at(0)["violations"];
     const auto v =
@@ -229,6 +229,32 @@ TEST_CASE(
     check_table(s.out);
     CHECK(has(s.out, "\n  Linux 6.8.0, mm/hugetlb_vmemmap.c "));
     CHECK(has(s.out, "  not as recorded\n      violates inv_kernel_code_touches_only_what_is_mapped\n"));
+}
+
+TEST_CASE("0 seconds is no limit: a tree is checked until Ctrl-C") {
+    const TempDir dir;
+    const fs::path tmp = dir.path() / "tmp";
+    fs::create_directory(tmp);
+    Running command({"linux", "--tree", stand_in(dir), "--seconds", "0"},
+                    {.env = {{"TMPDIR", tmp.string()}}});
+    REQUIRE(compiled(tmp));
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    command.signal(SIGINT);
+    const Said s = command.wait();
+    INFO(s.out + s.err);
+    CHECK(s.status == 130);
+    CHECK(s.seconds > 3);
+    CHECK_FALSE(has(s.out, "ran      0 sequences"));
+}
+
+TEST_CASE("a violation in one tree beats another tree that does not compile: the main job exits 1") {
+    const TempDir bad, unbuilt;
+    const Said s = run_mmodel({"run", "--seconds", "1", "--tree", stand_in(bad, wild), "--tree",
+                               stand_in(unbuilt, "#error not for us")});
+    INFO(s.out + s.err);
+    CHECK(s.status == 1);
+    CHECK(has(s.out, "  cannot build\n"));
+    CHECK(has(s.out, "  not as recorded\n"));
 }
 
 TEST_CASE("Ctrl-C while a tree is checked prints what was found, leaves nothing behind and ends as a shell "

@@ -27,7 +27,7 @@ TEST_CASE("no arguments: help on standard output and exit status 2") {
     const Said s = run_mmodel({});
     CHECK(s.status == 2);
     CHECK(s.err.empty());
-    for (const char* part : {"run", "replay", "linux", "explore", "Exit status:", "--help"})
+    for (const char* part : {"run", "replay", "linux", "explore", "list", "help", "Exit status:", "--help"})
         CHECK(has(s.out, part));
 }
 
@@ -38,7 +38,9 @@ TEST_CASE("help of the command and of each subcommand goes to standard output, l
                                               {"run", "--help"},
                                               {"replay", "--help"},
                                               {"linux", "--help"},
-                                              {"explore", "--help"}}) {
+                                              {"explore", "--help"},
+                                              {"list", "--help"},
+                                              {"help", "--help"}}) {
         const Said s = run_mmodel(args);
         INFO(args.front());
         CHECK(s.status == 0);
@@ -60,6 +62,11 @@ TEST_CASE("the version is one line") {
 TEST_CASE("what makes no sense on the command line is named and exits 2") {
     check_usage_error({"--nope"}, "--nope");
     check_usage_error({"walk"}, "walk");
+    check_usage_error({"walk", "--help"}, "walk");
+    check_usage_error({"--nope", "--help"}, "--nope");
+    check_usage_error({"help", "walk"}, "there is on run, explore, replay, linux, list, help, trace");
+    check_usage_error({"list"}, "WHAT");
+    check_usage_error({"list", "walks"}, "there are invariants, operations, ");
     check_usage_error({"run", "--nope"}, "--nope");
     check_usage_error({"replay", "x", "--nope"}, "--nope");
     check_usage_error({"replay", "--nope"}, "replay has no option '--nope'; it has --json ");

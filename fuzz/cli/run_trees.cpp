@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel run: the kernel trees, against what is recorded of them.
+#include "fuzz/cli/run.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "fuzz/cli/linux.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string tree_text(const std::string& version, const std::string& file) {
+    return fmt::format("Linux {}, {}", version, file);
+}
+
+std::string verdict_on(const Comparison& c) {
+    if (!c.is_as_recorded()) return "not as recorded";
+    return c.confirmed.empty() ? "holds"
+                               : fmt::format("as recorded: {}", plural(c.confirmed.size(), "finding"));
+}
+
+std::vector<std::string> names(const Comparison& c) {
+    std::vector<std::string> out;
+    for (const spec::Inv inv : c.unrecorded) out.push_back(fmt::format("violates {}", spec::fact(inv).name));
+    for (const Record& r : c.not_found)
+        out.push_back(fmt::format("no longer found: {}", spec::fact(r.inv).name));
+    return out;
+}
+
+// A record can be replayed as it is; for anything else the command holds the trace.
+std::string command_for(const bench::Finding& f, const Comparison& c, const fs::path& tree) {
+    const auto r = std::ranges::find(c.confirmed, f.violation.inv, &Record::inv);
+    if (r == c.confirmed.end()) return replay_command(trace_of(f), tree);
+    return replay_command(r->path, tree);
+}
+
+Json recorded_json(const bench::Report& r, const Comparison& c) {
+    Json missing = Json::array(), fresh = Json::array();
+    for (const Record& m : c.not_found) missing.push_back(spec::fact(m.inv).name);
+    for (const spec::Inv inv : c.unrecorded) fresh.push_back(spec::fact(inv).name);
+    return {{"kind", "recorded"},  {"tree", r.tree.dir.string()},       {"version", r.tree.version},
+            {"file", r.tree.file}, {"confirmed", c.confirmed.size()},   {"no_longer_found", missing},
+            {"new", fresh},        {"as_recorded", c.is_as_recorded()}, {"complete", r.is_whole()}};
+}
+
+void report(Job& job, const std::vector<Record>& records, const bench::Report& r) {
+    const fs::path& tree = r.tree.dir;
+    std::vector<spec::Inv> found;
+    for (const bench::Finding& f : r.findings) found.push_back(f.violation.inv);
+    Comparison c = compare(records, r.tree, found);
+    if (!r.is_whole()) c.not_found.clear(); // a run that ended early could not find everything
+    const std::string subject = tree_text(r.tree.version, r.tree.file);
+    for (const bench::Finding& f : r.findings)
+        job.findings.push_back(five_lines({f.violation, subject, trace_of(f), command_for(f, c, tree)}));
+    Standing v = standing_of(r);
+    v.violated = c.unrecorded.size() + c.not_found.size();
+    job.tally.add(v);
+    if (!r.trouble.empty())
+        job.tally.worsen(complain(
+            Failure{fmt::format("{}: the run ended early: {}", subject, r.trouble), exit_environment}));
+    if (job.options.json) {
+        if (r.sequences) print_json(report_json(r, tree));
+        return print_json(recorded_json(r, c));
+    }
+    Row row{
+        subject,
+        {grouped(r.sequences), grouped(r.operations), grouped(r.events), per_second(r.operations, r.seconds)},
+        r.is_whole() ? verdict_on(c)
+        : v.violated ? "not as recorded"
+                     : v.text(),
+        names(c)};
+    if (!r.is_whole() && r.sequences)
+        row.beneath.push_back(fmt::format("{}; until then: {}", v.reached, verdict_on(c)));
+    job.add_row(std::move(row));
+}
+
+void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, const std::string& file,
+                    const bench::Problem& p) {
+    job.tally.worsen(complain(p));
+    if (job.options.json) return print_json(cannot_build_json(tree, version, file));
+    job.add_row({version.empty() ? fmt::format("kernel tree {}", tree.string()) : tree_text(version, file),
+                 {"-", "-", "-", "-"},
+                 "cannot build"});
+}
+
+// A file that the shims do not know is left out, and that is said.
+void report_refused(Job& job, const bench::Tree& t, const bench::KernelFile& f) {
+    if (job.options.json)
+        return print_json({{"kind", "refused"},
+                           {"tree", t.dir.string()},
+                           {"version", t.version},
+                           {"file", f.path},
+                           {"why", f.refusal}});
+    job.add_row({tree_text(t.version, f.path), {"-", "-", "-", "-"}, "not run", {f.refusal}});
+}
+
+} // namespace
+
+std::expected<TreeRun, Failure> TreeRun::prepare(const RunOptions& o) {
+    TreeRun out;
+    auto records = read_findings(o.findings);
+    if (!records) return std::unexpected(Failure{records.error()});
+    out.records_ = std::move(*records);
+    for (const std::string& dir : o.trees) {
+        out.trees_.push_back({dir, open_tree(dir)});
+        if (const auto& t = out.trees_.back().tree; !t && t.error().usage)
+            return std::unexpected(Failure{t.error().what});
+    }
+    if (o.trees.empty() && !o.no_linux)
+        for (const fs::path& dir : default_trees()) out.trees_.push_back({dir, open_tree(dir)});
+    return out;
+}
+
+void TreeRun::begin(const RunOptions& o) {
+    std::vector<bench::Tree> files;
+    for (const Opened& t : trees_) {
+        if (!t.tree) continue;
+        for (const bench::KernelFile& f : t.tree->files)
+            if (auto one = t.tree->judged_by(f.name)) files.push_back(std::move(*one));
+    }
+    checks_ = std::make_unique<TreeChecks>(std::move(files), o.seed);
+}
+
+void TreeRun::report(Job& job) {
+    checks_->end_progress();
+    for (const Opened& t : trees_)
+        if (!t.tree) report_unbuilt(job, t.dir, "", "mm/hugetlb_vmemmap.c", t.tree.error());
+    for (std::size_t i = 0; i < checks_->size(); ++i) {
+        const bench::Tree& t = checks_->tree(i);
+        if (const auto r = checks_->report(i))
+            cli::report(job, records_, *r);
+        else
+            report_unbuilt(job, t.dir, t.version, t.file, r.error());
+    }
+    for (const Opened& t : trees_)
+        for (std::size_t i = 0; t.tree && i < t.tree->files.size(); ++i)
+            if (const bench::KernelFile& f = t.tree->files[i]; !f.refusal.empty())
+                report_refused(job, *t.tree, f);
+    if (!trees_.empty()) return;
+    job.add_row({"none found", {"-", "-", "-", "-"}, "-"});
+    job.tally.worsen(
+        complain(Failure{"no kernel tree was found; name one with --tree DIR or MMODEL_TREES, or "
+                         "leave them out with --no-linux",
+                         exit_environment}));
+}
+
+} // namespace mmodel::cli
