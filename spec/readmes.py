@@ -69,8 +69,8 @@ def wrong_command(line, helps):
         options = [re.match(r"--[\w-]+", o).group(0) for o in rest if re.match(r"--[a-z]", o)]
         if w in ("mmodel", "build/release/bin/mmodel"):
             if not rest or not re.match(r"^[a-z]+$", rest[0]) or rest[0] == "trace": continue   # "mmodel trace 1" begins a trace
-            if rest[0] not in helps.subcommands() and rest[0] != "help": return "mmodel has no '%s'" % rest[0]
-            text = helps.mmodel(rest[0]) if rest[0] != "help" else helps.mmodel()
+            if rest[0] not in helps.subcommands(): return "mmodel has no '%s'" % rest[0]
+            text = helps.mmodel(rest[0])
             return next(("mmodel %s has no %s" % (rest[0], o) for o in options if not helps.has(text, o)), None)
         if w == "./dev":
             if not rest or not re.match(r"^[a-z]", rest[0]) or rest[0] == "help": continue
