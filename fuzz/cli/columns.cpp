@@ -14,8 +14,6 @@
 namespace mmodel::cli {
 namespace {
 
-constexpr std::size_t width_in_a_pipe = 120;
-
 std::string text_of(const concurrent::Case& c, const concurrent::Done& d) {
     if (d.event) return print_event(*d.event);
     return "begins " + print_op(c.config.geometry, c.tasks[d.task][d.op_idx]);

@@ -184,7 +184,8 @@ void print_results(const Job& job) {
     for (const Broken& b : job.broken)
         fmt::print("\n{}", five_lines({b.violation, "the model", b.trace, replay_command(b.trace)}));
     for (const std::string& f : job.findings) fmt::print("\n{}", f);
-    fmt::print("\n{}{}\n", interrupted() ? "interrupted; until then: " : "", verdict);
+    fmt::print("\n");
+    print_wrapped((interrupted() ? "interrupted; until then: " : "") + verdict, 2);
 }
 
 } // namespace
@@ -200,7 +201,7 @@ void print_table(const std::vector<Part>& parts) {
                      {p.heads[2]},
                      {p.heads[3]},
                      {"verdict", 0, Column::Side::left}},
-                    columns());
+                    columns() ? columns() : width_in_a_pipe);
         for (const Row& r : p.rows) table.widen_for(cells_of(r));
         fmt::print("{}", table.head());
         for (const Row& r : p.rows) {

@@ -12,6 +12,9 @@ namespace mmodel::cli {
 // lines are as long as they are.
 [[nodiscard]] std::size_t columns();
 
+// ... but for columns of tasks and for tables, which are laid out for this width.
+inline constexpr std::size_t width_in_a_pipe = 120;
+
 // The line, broken between words where it would be longer than `width` (0: never); what follows a break is
 // indented by `hang`. A word is never cut, and spaces inside a line stay as they are. No line ends at the
 // end.

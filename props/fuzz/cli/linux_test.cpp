@@ -189,7 +189,7 @@ TEST_CASE(
     };
     const std::string tree = fs::relative(stand_in(dir, wild), dir.path()).string();
     const Said s = shell("cd " + dir.path().string() + " && $(readlink -f " MMODEL_BIN ") linux --tree " +
-                         tree + " --seconds 0 --keep kept");
+                         tree + " --sweeps --keep kept");
     INFO(s.out + s.err);
     const auto at = s.out.find("  again  ");
     REQUIRE(at != s.out.npos);

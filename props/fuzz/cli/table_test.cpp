@@ -34,7 +34,7 @@ TEST_CASE("numbers stand to the right, words to the left, and no line ends in sp
 }
 
 TEST_CASE(
-    "a column is as wide as its widest cell; a first cell that is longer than half a line has its own") {
+    "a column is as wide as its widest cell, and a first cell that is longer than half a line has its own") {
     Table t = of_width(60);
     t.widen_for({"a-longer-name", "123,456,789,012", "5", "holds"});
     CHECK(t.row({"x", "1", "2", "holds"}) == "x                            1          2  holds\n");

@@ -67,7 +67,7 @@ TEST_CASE("a space that is cut short is incomplete, by time and by memory") {
     }
 }
 
-TEST_CASE("--seconds is the total of what a command does") {
+TEST_CASE("the option --seconds is the total of what a command does") {
     for (const Args& args : std::vector<Args>{{"explore", "--seconds", "1"},
                                               {"explore", "--concurrent", "--seconds", "1"},
                                               {"run", "--no-linux", "--seconds", "1"}}) {
