@@ -183,7 +183,29 @@ public:
             if (e.ok) note_page(m, e);
             lacks_page_ |= !e.ok && e.where == Fn::pcpu_alloc_pages;
             break;
-        default: break;
+        case EventKind::split_page:
+        case EventKind::pte_free_kernel:
+        case EventKind::set_pte_at:
+        case EventKind::pmd_populate_kernel:
+        case EventKind::smp_wmb:
+        case EventKind::copy_page:
+        case EventKind::reset_struct_pages:
+        case EventKind::store:
+        case EventKind::flush_tlb_kernel_range:
+        case EventKind::flush_tlb_all:
+        case EventKind::synchronize_rcu:
+        case EventKind::static_branch:
+        case EventKind::memmap_pages_add:
+        case EventKind::memmap_boot_pages_add:
+        case EventKind::lock:
+        case EventKind::unlock:
+        case EventKind::warn:
+        case EventKind::flush_cache_vmap:
+        case EventKind::flush_cache_vunmap:
+        case EventKind::pcpu_free_vm_areas:
+        case EventKind::kfree:
+        case EventKind::set_page_tag:
+        case EventKind::memset_zero: break;
         }
     }
 

@@ -225,14 +225,22 @@ std::vector<std::string> lines(const Geometry& g, const PercpuChange& c) {
 }
 
 std::string percpu_result(const Outcome& o, OpKind kind) {
-    switch (kind) {
-    case OpKind::pcpu_alloc:
-    case OpKind::module_load: return fmt::format("= {}:{:#x}", o.value >> 32, o.value & 0xffffffff);
-    case OpKind::pcpu_lookup: return o.value == ~u64{0} ? "= not mapped" : fmt::format("= {:#x}", o.value);
-    case OpKind::vm_create: return fmt::format("= chunk {}", o.value);
-    case OpKind::vm_should_reclaim: return o.value ? "= yes" : "= no";
-    default: return name(o.err);
+    switch (percpu_op(kind)) {
+    case PercpuOp::pcpu_alloc:
+    case PercpuOp::module_load: return fmt::format("= {}:{:#x}", o.value >> 32, o.value & 0xffffffff);
+    case PercpuOp::pcpu_lookup: return o.value == ~u64{0} ? "= not mapped" : fmt::format("= {:#x}", o.value);
+    case PercpuOp::vm_create: return fmt::format("= chunk {}", o.value);
+    case PercpuOp::vm_should_reclaim: return o.value ? "= yes" : "= no";
+    case PercpuOp::pcpu_boot:
+    case PercpuOp::pcpu_free:
+    case PercpuOp::pcpu_balance:
+    case PercpuOp::module_unload:
+    case PercpuOp::cpu_online:
+    case PercpuOp::vm_populate:
+    case PercpuOp::vm_depopulate:
+    case PercpuOp::vm_destroy: return name(o.err);
     }
+    return {};
 }
 
 std::string line(const Geometry& g, const UnitRange& r) {

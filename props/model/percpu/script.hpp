@@ -51,8 +51,24 @@ private:
         case EventKind::memset_zero: return "zero " + std::to_string(e.nr_bytes());
         case EventKind::lock:
         case EventKind::unlock: return "";
-        default: return std::string(mmodel::name(e.kind));
+        case EventKind::free_bootmem_page:
+        case EventKind::split_page:
+        case EventKind::pte_free_kernel:
+        case EventKind::set_pte_at:
+        case EventKind::pmd_populate_kernel:
+        case EventKind::smp_wmb:
+        case EventKind::copy_page:
+        case EventKind::reset_struct_pages:
+        case EventKind::store:
+        case EventKind::flush_tlb_kernel_range:
+        case EventKind::flush_tlb_all:
+        case EventKind::synchronize_rcu:
+        case EventKind::static_branch:
+        case EventKind::memmap_pages_add:
+        case EventKind::memmap_boot_pages_add:
+        case EventKind::warn: return std::string(mmodel::name(e.kind));
         }
+        return {};
     }
     [[nodiscard]] std::string page(Vmap v) const { return std::to_string(static_cast<i64>(v.value - base_)); }
     [[nodiscard]] std::string pages(const Event& e) const {
