@@ -7,12 +7,12 @@
 #include <string>
 
 #include "fuzz/ops/trace.hpp"
-#include "spec/sabotage/sabotage.hpp"
 #include "spec/judge/invariant.hpp"
+#include "spec/sabotage/sabotage.hpp"
 
 namespace mmodel::cli {
 
-// A contract. Of several, the largest is the worst.
+// A contract. Of several, 2 beats 1 beats 3 beats 0.
 enum Exit : int { exit_holds = 0, exit_violation = 1, exit_usage = 2, exit_environment = 3 };
 
 struct Failure {
