@@ -1,49 +1,126 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The real files under the specification, in a child as a campaign runs them: operations a second on one
-// core. HVO on 2 MiB folios; percpu areas that need no page, compared with the model as they come.
+// The real files under the specification, in children as a campaign runs them. Each benchmark runs one
+// sequence in turns on both backends and, between, the bare model, and counts each child's own CPU time: on a
+// busy machine the rates are worth little, their ratios a lot.
 #include <benchmark/benchmark.h>
 
+#include <ctime>
 #include <filesystem>
 
+#include "model/step.hpp"
 #include "spec/linux/host/runner.hpp"
 
 using namespace mmodel;
 
 namespace {
 
-void real_file(benchmark::State& state, const char* dir, bool restores, bench::Backend backend, u8 size = 0) {
-    const auto tree = bench::open_tree(dir);
-    if (!tree) return state.SkipWithError(tree.error().what.c_str());
-    const auto unit =
-        bench::compile(*tree, std::filesystem::temp_directory_path() / "mmodel-bench", {}, {}, backend);
-    if (unit && unit->backend != backend) return state.SkipWithError(unit->no_mmu.c_str());
-    if (!unit) return state.SkipWithError(unit.error().what.c_str());
-    std::vector<Op> ops;
-    // A tree whose restore violates the specification is measured with optimise alone, a folio after the
-    // other.
-    for (u8 i = 0; i < max_folios && !restores; ++i) ops.push_back({.kind = OpKind::alloc_folio, .folio = i});
-    for (u8 i = 0; i < max_folios && !restores; ++i) ops.push_back({.kind = OpKind::optimise, .folio = i});
-    if (restores) ops.push_back({.kind = OpKind::alloc_folio, .size = size});
-    for (int i = 0; i < (size ? 10 : 500) && restores; ++i)
-        ops.insert(ops.end(), {{.kind = OpKind::optimise}, {.kind = OpKind::restore}});
-    bench::Runner runner(*unit, *parse_config("x86-64"));
-    u64 n = 0;
-    for (auto _ : state) {
-        const auto r = runner.run(ops);
-        if (!r || !r->violations.empty()) return state.SkipWithError("the run was not clean");
-        n += r->nr_ops;
-    }
-    state.counters["operations"] = benchmark::Counter(static_cast<double>(n), benchmark::Counter::kIsRate);
+using Problems = std::optional<std::string>;
+constexpr const char* trees = MMODEL_TREES_DIR;
+
+double thread_seconds() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-void percpu_areas(benchmark::State& state, const char* dir, bench::Backend backend) {
+// How much was done in how much CPU time.
+struct Work {
+    double done{}, seconds{};
+    [[nodiscard]] double rate() const { return done / seconds; }
+};
+
+// The events of the bare model optimising and restoring 2 MiB: how fast this machine is just now.
+class Bare {
+public:
+    Bare() { (void)advance(world_, {.kind = OpKind::alloc_folio}, nobody_); }
+    void run() {
+        const double began = thread_seconds();
+        for (int i = 0; i < 500; ++i)
+            for (const OpKind kind : {OpKind::optimise, OpKind::restore})
+                work.done += static_cast<double>(advance(world_, {.kind = kind}, nobody_).nr_events);
+        work.seconds += thread_seconds() - began;
+    }
+    Work work{};
+
+private:
+    World world_{*parse_config("x86-64")};
+    NoWatch nobody_{};
+};
+
+// A tree's file with one of the backends, in a child.
+class Side {
+public:
+    Side(const bench::Tree& tree, bench::Backend backend) {
+        const auto dir = std::filesystem::temp_directory_path() / "mmodel-bench";
+        const auto unit = bench::compile(tree, dir, {}, {}, backend);
+        if (!unit)
+            trouble = unit.error().what;
+        else if (unit->backend != backend)
+            trouble = unit->no_mmu;
+        else
+            runner_ = std::make_unique<bench::Runner>(*unit, *parse_config("x86-64"));
+    }
+    void run(std::span<const Op> ops) {
+        const double began = runner_->cpu_seconds();
+        const auto r = runner_->run(ops);
+        if (!r)
+            trouble = r.error().what;
+        else if (!r->violations.empty())
+            trouble = "the run was not clean: " + r->violations[0].detail;
+        else
+            work.done += static_cast<double>(r->nr_ops), work.seconds += runner_->cpu_seconds() - began;
+    }
+    Work work{};
+    Problems trouble{};
+
+private:
+    std::unique_ptr<bench::Runner> runner_;
+};
+
+void both(benchmark::State& state, const std::string& dir, const char* file, const std::vector<Op>& ops) {
     const auto whole = bench::open_tree(dir);
-    const auto tree = whole ? whole->judged_by("percpu") : whole;
+    const auto tree = whole ? whole->judged_by(file) : whole;
     if (!tree) return state.SkipWithError(tree.error().what.c_str());
-    const auto unit =
-        bench::compile(*tree, std::filesystem::temp_directory_path() / "mmodel-bench", {}, {}, backend);
-    if (unit && unit->backend != backend) return state.SkipWithError(unit->no_mmu.c_str());
-    if (!unit) return state.SkipWithError(unit.error().what.c_str());
+    Bare bare;
+    std::array sides{Side{*tree, bench::Backend::mmap}, Side{*tree, bench::Backend::mmu}};
+    auto& [mmap, mmu] = sides;
+    for (Side& s : sides) { // forks, and touches memory for the first time
+        if (!s.trouble) s.run(ops);
+        s.work = {};
+        if (s.trouble) return state.SkipWithError(s.trouble->c_str());
+    }
+    for (auto _ : state) {
+        const double before = mmu.work.seconds;
+        bare.run();
+        for (Side& s : sides) s.run(ops);
+        if (mmap.trouble || mmu.trouble) return state.SkipWithError("a later run was not clean");
+        state.SetIterationTime(mmu.work.seconds - before);
+    }
+    state.counters["mmap_op/s"] = mmap.work.rate();
+    state.counters["mmu_op/s"] = mmu.work.rate();
+    state.counters["mmu_to_mmap"] = mmu.work.rate() / mmap.work.rate();
+    state.counters["bare_ev/s"] = bare.work.rate();
+    state.counters["op_to_bare_Mev"] = mmu.work.rate() / bare.work.rate() * 1e6;
+}
+
+// Optimised and restored, again and again.
+std::vector<Op> pairs(u8 size, int n) {
+    std::vector<Op> ops{{.kind = OpKind::alloc_folio, .size = size}};
+    for (int i = 0; i < n; ++i)
+        ops.insert(ops.end(), {{.kind = OpKind::optimise}, {.kind = OpKind::restore}});
+    return ops;
+}
+
+// For a tree whose restore violates the specification: optimised, a folio after the other.
+std::vector<Op> optimise_only() {
+    std::vector<Op> ops;
+    for (const OpKind kind : {OpKind::alloc_folio, OpKind::optimise})
+        for (u8 i = 0; i < max_folios; ++i) ops.push_back({.kind = kind, .folio = i});
+    return ops;
+}
+
+// Percpu areas that need no page.
+std::vector<Op> areas() {
     std::vector<Op> ops{
         {.kind = OpKind::pcpu_boot, .page = 8192, .to = 28672, .bytes = 40960, .align = 2 << 20}};
     for (u8 i = 0; i < 3; ++i)
@@ -51,33 +128,17 @@ void percpu_areas(benchmark::State& state, const char* dir, bench::Backend backe
     for (int i = 0; i < 1000; ++i)
         ops.insert(ops.end(), {{.kind = OpKind::pcpu_alloc, .folio = 3, .bytes = 64, .align = 8},
                                {.kind = OpKind::pcpu_free, .folio = 3}});
-    bench::Runner runner(*unit, *parse_config("x86-64"));
-    u64 n = 0;
-    for (auto _ : state) {
-        const auto r = runner.run(ops);
-        if (!r || !r->violations.empty()) return state.SkipWithError("the run was not clean");
-        n += r->nr_ops;
-    }
-    state.counters["operations"] = benchmark::Counter(static_cast<double>(n), benchmark::Counter::kIsRate);
+    return ops;
 }
 
-// Both backends, side by side.
-#define BOTH(function, name, ...)                                                                            \
-    BENCHMARK_CAPTURE(function, name##_mmap, __VA_ARGS__, bench::Backend::mmap)                              \
-        ->UseRealTime()                                                                                      \
-        ->Unit(benchmark::kMillisecond);                                                                     \
-    BENCHMARK_CAPTURE(function, name##_mmu, __VA_ARGS__, bench::Backend::mmu)                                \
-        ->UseRealTime()                                                                                      \
-        ->Unit(benchmark::kMillisecond)
+#define BOTH(name, dir, file, ops)                                                                           \
+    BENCHMARK_CAPTURE(both, name, dir, file, ops)->UseManualTime()->Unit(benchmark::kMillisecond)
 
-void gigantic(benchmark::State& state, const char* dir, bool restores, bench::Backend backend) {
-    real_file(state, dir, restores, backend, 1);
-}
-
-BOTH(percpu_areas, linux_6_12, MMODEL_TREES_DIR "/linux-6.12");
-BOTH(real_file, linux_6_1, MMODEL_TREES_DIR "/linux-6.1", true);
-BOTH(real_file, linux_6_12_optimise_only, MMODEL_TREES_DIR "/linux-6.12", false);
-BOTH(real_file, stand_in, MMODEL_FIXTURES_DIR "/reuse_page", true);
-BOTH(gigantic, stand_in, MMODEL_FIXTURES_DIR "/reuse_page", true);
+BOTH(percpu_areas_6_12, trees + std::string("/linux-6.12"), "percpu", areas());
+BOTH(2M_6_1, trees + std::string("/linux-6.1"), "hugetlb_vmemmap", pairs(0, 500));
+BOTH(2M_6_12_optimise_only, trees + std::string("/linux-6.12"), "hugetlb_vmemmap", optimise_only());
+BOTH(2M_stand_in, MMODEL_FIXTURES_DIR "/reuse_page", "hugetlb_vmemmap", pairs(0, 500));
+BOTH(1G_6_1, trees + std::string("/linux-6.1"), "hugetlb_vmemmap", pairs(1, 4));
+BOTH(1G_stand_in, MMODEL_FIXTURES_DIR "/reuse_page", "hugetlb_vmemmap", pairs(1, 4));
 
 } // namespace

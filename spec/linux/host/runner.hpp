@@ -29,6 +29,8 @@ public:
     // not the kernel's; "interrupted" is one.
     [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops);
     [[nodiscard]] const Config& config() const { return config_; }
+    // What the child that there is has computed so far; 0: there is none.
+    [[nodiscard]] double cpu_seconds() const;
 
 private:
     [[nodiscard]] std::expected<void, Problem> start();
@@ -42,7 +44,6 @@ private:
     Ended end_child(int patience_ms);
     enum class Wait : u8 { answered, died, hangs, stopped };
     [[nodiscard]] Wait wait_for_answer();
-    [[nodiscard]] double cpu_seconds() const;
     [[nodiscard]] std::expected<RealResult, Problem> collect(const std::optional<Told>& told, Wait how,
                                                              Ended end);
     // Says of a wrong access which function and line made it.
