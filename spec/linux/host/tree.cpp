@@ -95,8 +95,10 @@ std::string percpu_early_kib(const Tree& t) {
 }
 
 std::vector<std::string> percpu_defines(const Tree& t, std::string_view source) {
-    std::vector<std::string> out{"-D__MM_INTERNAL_H", // the tree may have mm/internal.h: it is passed over
+    // The tree may have mm/internal.h and mm/vmalloc.h: they are passed over.
+    std::vector<std::string> out{"-D__MM_INTERNAL_H", "-D__MM_VMALLOC_H",
                                  "-DMMODEL_PERCPU_EARLY_KIB=" + percpu_early_kib(t)};
+    if (has_word(source, "__per_cpu_load")) out.emplace_back("-DMMODEL_STATIC_AT_ZERO");
     if (source.find("flush_cache_vmap_early(") != std::string::npos)
         out.emplace_back("-DMMODEL_HAS_EARLY_FLUSH");
     if (source.find("pcpu_alloc_noprof(") != std::string::npos) out.emplace_back("-DMMODEL_HAS_ALLOC_NOPROF");

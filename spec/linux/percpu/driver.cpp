@@ -84,9 +84,13 @@ void PercpuDriver::put_back_unit() {
 }
 
 void PercpuDriver::prepare_static_image(u64 bytes) {
-    static_image_.resize(std::min(bytes, arena_.nr_frames() * Arena::page));
-    for (std::size_t i = 0; i < static_image_.size(); ++i)
-        static_image_[i] = static_cast<std::byte>(i * 7 + 1);
+    bytes = std::min(bytes, arena_.nr_frames() * Arena::page);
+    std::size_t room = bytes + Arena::page;
+    static_room_.resize(room);
+    void* at = static_room_.data();
+    std::align(Arena::page, bytes, at, room); // trees ask for that
+    static_image_ = {static_cast<std::byte*>(at), bytes};
+    for (std::size_t i = 0; i < bytes; ++i) static_image_[i] = static_cast<std::byte>(i * 7 + 1);
     host_.per_cpu_load = static_image_.data();
     arena_.share(static_image_.data(), static_image_.size(), false);
 }

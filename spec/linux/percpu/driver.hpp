@@ -96,7 +96,8 @@ private:
     ObjectPool objects_;
     std::vector<unsigned long> pmds_;
     std::byte* mem_map_{};
-    std::vector<std::byte> static_image_;
+    std::vector<std::byte> static_room_;
+    std::span<std::byte> static_image_; // in it, at the start of a page
     mmodel_percpu_host host_{};
     mmodel_percpu_unit* unit_{};
     std::unique_ptr<Image> image_;

@@ -51,11 +51,15 @@ phys_addr_t per_cpu_ptr_to_phys(void *addr);
 void free_percpu(void *ptr);
 unsigned long pcpu_nr_pages(void);
 
-/* The static image. Its percpu addresses start at 0, as on x86-64; boot decides how long it is. */
-extern char *mmodel_per_cpu_end;
+/* The static image; boot decides how long it is. Its percpu addresses start at 0, or where the image lies. */
+extern unsigned long mmodel_static_size;
 extern unsigned long __per_cpu_offset[NR_CPUS];
+#ifdef MMODEL_STATIC_AT_ZERO
 #define __per_cpu_start ((char *)0)
-#define __per_cpu_end   mmodel_per_cpu_end
+#else
+#define __per_cpu_start ((char *)__per_cpu_load)
+#endif
+#define __per_cpu_end   (__per_cpu_start + mmodel_static_size)
 #define __per_cpu_load  mmodel_host->per_cpu_load
 #define per_cpu_offset(cpu)   __per_cpu_offset[cpu]
 #define per_cpu_ptr(ptr, cpu) ((typeof(ptr))((unsigned long)(ptr) + per_cpu_offset(cpu)))
@@ -69,6 +73,12 @@ extern unsigned long __per_cpu_offset[NR_CPUS];
 	(mmodel_host->memblock_alloc)(__func__, size, align, min_addr, NUMA_NO_NODE)
 #define memblock_alloc_try_nid(size, align, min_addr, max_addr, nid) \
 	(mmodel_host->memblock_alloc)(__func__, size, align, min_addr, nid)
+#define memblock_alloc_or_panic(size, align) ({                                 \
+	void *mm_ptr = memblock_alloc(size, align);                             \
+	if (!mm_ptr)                                                            \
+		panic("no boot memory");                                        \
+	mm_ptr;                                                                 \
+})
 #define memblock_free(ptr, size) (mmodel_host->memblock_free)(__func__, ptr, size)
 
 /* Page tables: all levels above the PMD are folded and there. */

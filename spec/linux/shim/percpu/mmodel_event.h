@@ -48,12 +48,31 @@ struct work_struct { void (*func)(struct work_struct *work); };
 #define DECLARE_WORK(name, function) struct work_struct name = { function }
 #define schedule_work(work)          ((void)(work), (mmodel_host->schedule_work)(__func__))
 
-/* The task's allocation context: the balance worker runs without I/O. */
-extern bool mmodel_noio;
-#define memalloc_noio_save()          ({ unsigned int mm_was = mmodel_noio; mmodel_noio = true; mm_was; })
-#define memalloc_noio_restore(flags)  ((void)(mmodel_noio = (flags)))
-#define current_gfp_context(gfp) \
-	((gfp) & ~(mmodel_noio ? MMODEL_PERCPU_GFP_IO | MMODEL_PERCPU_GFP_FS : 0u))
+/* The task's allocation context: what of a gfp its scope takes away. The balance worker runs without I/O. */
+extern gfp_t mmodel_scope;
+#define memalloc_noio_save()            mmodel_enter_scope(MMODEL_PERCPU_GFP_IO | MMODEL_PERCPU_GFP_FS)
+#define memalloc_noio_restore(flags)    ((void)(mmodel_scope = (flags)))
+#define memalloc_apply_gfp_scope(gfp)   mmodel_enter_scope(mmodel_scope_of(gfp))
+#define memalloc_restore_scope(flags)   ((void)(mmodel_scope = (flags)))
+#define current_gfp_context(gfp)        ((gfp) & ~mmodel_scope)
+
+static inline gfp_t mmodel_enter_scope(gfp_t taken)
+{
+	gfp_t was = mmodel_scope;
+
+	mmodel_scope |= taken;
+	return was;
+}
+
+/* mm/vmalloc.c: what page tables may not do for whom may not, or does not try hard, himself. */
+static inline gfp_t mmodel_scope_of(gfp_t gfp)
+{
+	if (!gfpflags_allow_blocking(gfp) || gfp & __GFP_NORETRY)
+		return MMODEL_PERCPU_GFP_DIRECT_RECLAIM;
+	if (!(gfp & MMODEL_PERCPU_GFP_IO))
+		return MMODEL_PERCPU_GFP_IO | MMODEL_PERCPU_GFP_FS;
+	return gfp & MMODEL_PERCPU_GFP_FS ? 0 : MMODEL_PERCPU_GFP_FS;
+}
 
 /* Stores to the machine's memory are told before they happen; others are the unit's own affair. */
 static inline bool mmodel_is_machine(unsigned long addr)

@@ -64,8 +64,9 @@ struct vm_struct {
 #define VMALLOC_TOTAL  (VMALLOC_END - VMALLOC_START)
 #define is_vmalloc_addr(addr) ((unsigned long)(addr) - VMALLOC_START < VMALLOC_TOTAL)
 
-#define pcpu_get_vm_areas(offsets, sizes, nr, align) mmodel_get_vm_areas(__func__, offsets, sizes, nr, align)
-#define pcpu_free_vm_areas(vms, nr)                  mmodel_free_vm_areas(__func__, vms, nr)
+/* Newer trees pass a gfp as well. */
+#define pcpu_get_vm_areas(offsets, sizes, nr, align, ...) mmodel_get_vm_areas(__func__, offsets, sizes, nr, align)
+#define pcpu_free_vm_areas(vms, nr)                       mmodel_free_vm_areas(__func__, vms, nr)
 
 /* The array, and behind it what it points at: one piece of scratch memory. */
 static inline struct vm_struct **mmodel_get_vm_areas(const char *where, const unsigned long *offsets,
@@ -102,7 +103,7 @@ static inline void mmodel_free_vm_areas(const char *where, struct vm_struct **vm
 
 /* Mappings. */
 #define PAGE_KERNEL 0
-#define vmap_pages_range_noflush(addr, end, prot, pages, shift) \
+#define vmap_pages_range_noflush(addr, end, prot, pages, shift, ...) \
 	(mmodel_host->vmap_pages_range_noflush)(__func__, addr, end, (void *const *)(pages))
 #define vunmap_range_noflush(addr, end) (mmodel_host->vunmap_range_noflush)(__func__, addr, end)
 #define vmalloc_to_page(addr)           mmodel_vmalloc_to_page(__func__, (unsigned long)(addr))

@@ -20,6 +20,7 @@ extern const struct mmodel_percpu_host *mmodel_host;
 #define CONFIG_SMP 1
 
 #define GFP_KERNEL     MMODEL_PERCPU_GFP_KERNEL
+#define GFP_NOIO       MMODEL_PERCPU_GFP_NOIO
 #define GFP_NOWAIT     MMODEL_PERCPU_GFP_NOWAIT
 #define __GFP_HIGHMEM  MMODEL_PERCPU_GFP_HIGHMEM
 #define __GFP_NOFAIL   MMODEL_PERCPU_GFP_NOFAIL
@@ -32,6 +33,15 @@ extern const struct mmodel_percpu_host *mmodel_host;
 static inline bool gfpflags_allow_blocking(gfp_t gfp)
 {
 	return gfp & MMODEL_PERCPU_GFP_DIRECT_RECLAIM;
+}
+
+/* There is one task. */
+#define ATOMIC_INIT(n) { n }
+#define data_race(x)   (x)
+
+static inline int atomic_dec_if_positive(atomic_t *v)
+{
+	return v->counter > 0 ? --v->counter : v->counter - 1;
 }
 
 #define __percpu

@@ -7,9 +7,10 @@
  * The compile line says which file, and what it offers:
  *   MMODEL_TREE_FILE         the file, as a quoted string; what it includes is found beside it
  *   MMODEL_PERCPU_EARLY_KIB  the tree's PERCPU_DYNAMIC_EARLY_SIZE (include/linux/percpu.h)
+ *   MMODEL_STATIC_AT_ZERO    it reads the static image at __per_cpu_load: percpu addresses start at 0
  *   MMODEL_HAS_EARLY_FLUSH   it calls flush_cache_vmap_early()
  *   MMODEL_HAS_ALLOC_NOPROF  it exports pcpu_alloc_noprof(); else __alloc_percpu_gfp() and __alloc_reserved_percpu()
- * and, for a tree that has an mm/internal.h beside the file, __MM_INTERNAL_H, so that it is passed over.
+ * and, for a tree that has mm/internal.h and mm/vmalloc.h beside the file, their guards, so that they are passed over.
  */
 #include "mmodel_percpu_abi.h"
 
@@ -18,8 +19,9 @@
 #include "mmodel_kernel.h"
 
 const struct mmodel_percpu_host *mmodel_host;
-bool mmodel_noio, mmodel_slab_is_available;
-char *mmodel_per_cpu_end;
+gfp_t mmodel_scope;
+bool mmodel_slab_is_available;
+unsigned long mmodel_static_size;
 unsigned long __per_cpu_offset[NR_CPUS];
 struct mm_struct init_mm;
 pgd_t mmodel_pgd;
@@ -52,7 +54,8 @@ static void set_offsets(void)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		__per_cpu_offset[cpu] = (unsigned long)pcpu_base_addr + pcpu_unit_offsets[cpu];
+		__per_cpu_offset[cpu] = (unsigned long)pcpu_base_addr - (unsigned long)__per_cpu_start +
+					pcpu_unit_offsets[cpu];
 }
 
 static int setup(const struct mmodel_percpu_boot *boot)
@@ -61,7 +64,7 @@ static int setup(const struct mmodel_percpu_boot *boot)
 	pcpu_fc_cpu_distance_fn_t *distance = boot->no_distance ? NULL : cpu_distance;
 	int err;
 
-	mmodel_per_cpu_end = (char *)boot->static_size;
+	mmodel_static_size = boot->static_size;
 	if (boot->paged)
 		err = pcpu_page_first_chunk(boot->reserved_size, to_node);
 	else
@@ -79,25 +82,32 @@ static void enable_async(void)
 	percpu_enable_async();
 }
 
-/* ---- the allocator ---- */
+/* ---- the allocator; of its addresses the host sees where they are from the start of the image ---- */
+
+static void *alloc_at(unsigned long size, unsigned long align, int reserved, unsigned int gfp)
+{
+#ifdef MMODEL_HAS_ALLOC_NOPROF
+	return pcpu_alloc_noprof(size, align, reserved, gfp);
+#else
+	if (!reserved)
+		return __alloc_percpu_gfp(size, align, gfp);
+	if (gfp == GFP_KERNEL)
+		return __alloc_reserved_percpu(size, align);
+	/* No caller outside the file can ask for this. */
+	return pcpu_alloc(size, align, true, gfp);
+#endif
+}
 
 static unsigned long alloc(unsigned long size, unsigned long align, int reserved, unsigned int gfp)
 {
-#ifdef MMODEL_HAS_ALLOC_NOPROF
-	return (unsigned long)pcpu_alloc_noprof(size, align, reserved, gfp);
-#else
-	if (!reserved)
-		return (unsigned long)__alloc_percpu_gfp(size, align, gfp);
-	if (gfp == GFP_KERNEL)
-		return (unsigned long)__alloc_reserved_percpu(size, align);
-	/* No caller outside the file can ask for this. */
-	return (unsigned long)pcpu_alloc(size, align, true, gfp);
-#endif
+	char *ptr = alloc_at(size, align, reserved, gfp);
+
+	return ptr ? ptr - __per_cpu_start : 0;
 }
 
 static void free_ptr(unsigned long ptr)
 {
-	free_percpu((void *)ptr);
+	free_percpu(__per_cpu_start + ptr);
 }
 
 static void balance(void)
@@ -109,7 +119,7 @@ static void balance(void)
 
 static unsigned long ptr_of_cpu(unsigned long ptr, unsigned int cpu)
 {
-	return per_cpu_ptr(ptr, cpu);
+	return (unsigned long)per_cpu_ptr(__per_cpu_start + ptr, cpu);
 }
 
 static unsigned long ptr_to_phys(unsigned long addr)
