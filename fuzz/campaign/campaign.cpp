@@ -31,9 +31,13 @@ u32 next_position(u32 a, u32 nr, bool gigantic) {
     return std::min(a + nr / 4, nr - last);
 }
 
+// A folio whose every operation takes long.
+bool is_large(const Geometry& g, u8 size) { return g.vmemmap_pages(g.folio_order[size]) > max_swept_whole; }
+
 // The allocations to fail in a scenario's last operation, which made so many of them when none failed.
-std::deque<Faults> faults_of(const Scenario& s, u32 nr_allocs) {
-    const bool gigantic = s.ops.front().kind == OpKind::alloc_folio && s.ops.front().size == 1;
+std::deque<Faults> faults_of(const Geometry& g, const Scenario& s, u32 nr_allocs) {
+    const Op& first = s.ops.front();
+    const bool gigantic = first.kind == OpKind::alloc_folio && is_large(g, first.size);
     const bool pairs = !gigantic && nr_allocs <= max_swept_whole;
     std::deque<Faults> out;
     for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs, gigantic))
@@ -47,7 +51,7 @@ std::deque<Faults> faults_of(const Scenario& s, u32 nr_allocs) {
 class Campaign::Impl {
 public:
     Impl(const Unit& unit, Options options)
-        : unit_(unit), options_(std::move(options)), plan_(plan_for(unit.tree.name)),
+        : unit_(unit), options_(std::move(options)), plan_(plan_for(unit.tree.name, unit.geometry)),
           report_{.tree = unit.tree,
                   .to_sweep = plan_.scenarios.size(),
                   .backend = unit.backend,
@@ -64,7 +68,8 @@ public:
                 const auto& configs = plan_.random_configs;
                 const Config c = *parse_config(configs[drawn_ % configs.size()]);
                 Mix mix = plan_.mix;
-                mix.gigantic_percent = drawn_ % 16 == 0 ? 50u : 2u;
+                const bool rarely = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
+                if (rarely) mix.gigantic_percent = drawn_ % 16 == 0 ? 50u : 2u;
                 const u64 seed = options_.seed * 1'000'003 + drawn_;
                 (void)try_sequence(c, random_ops(c, mix, seed, plan_.random_length));
             }
@@ -121,7 +126,7 @@ private:
             const auto clean = try_sequence(c, s.ops);
             if (!clean) return false;
             const bool ran = clean->ran.size() == s.ops.size();
-            faults_ = faults_of(s, ran ? clean->ran.back().nr_allocs : 12);
+            faults_ = faults_of(c.geometry, s, ran ? clean->ran.back().nr_allocs : 12);
         }
         for (; !faults_->empty() && goes_on(); faults_->pop_front()) {
             std::vector<Op> ops = s.ops;

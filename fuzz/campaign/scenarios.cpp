@@ -11,69 +11,74 @@ Op on(OpKind kind, u8 folio) { return {.kind = kind, .folio = folio}; }
 Op list(OpKind kind, u16 folios) { return {.kind = kind, .folios = folios}; }
 Op add_block(bool self_hosted) { return {.kind = OpKind::hot_add, .on = self_hosted}; }
 
-// Every call, each size, the uses around them. What the findings of spec/linux/findings need is here, so that
-// whether they are found does not depend on chance or on how fast the machine is.
-std::vector<Scenario> hvo_scenarios() {
+// Memory that two nodes share.
+std::string two_nodes(const Config& c) {
+    const std::string half = print_bytes(c.frames_per_node / 2 * c.geometry.page_bytes);
+    return std::string(c.geometry.arch) + " nodes=2 memory=" + half;
+}
+
+// Every call, the smallest size that HVO does something for and the largest, the uses around them. What the
+// findings of spec/linux/findings need is here, so that whether they are found does not depend on chance or
+// on how fast the machine is.
+std::vector<Scenario> hvo_scenarios(const Config& c) {
     using enum OpKind;
+    const Geometry& g = c.geometry;
+    const std::string plain(g.arch);
+    const u16 inside = static_cast<u16>(g.struct_pages_per_page()); // in the second vmemmap page
+    u8 small = 0;
+    while (!g.optimizable_pages(g.folio_order[small])) ++small;
+    const u8 large = static_cast<u8>(g.nr_hstates() - 1);
     std::vector<Scenario> out;
-    for (const u8 size : {u8{0}, u8{1}}) {
-        out.push_back({"x86-64", {alloc(0, size), on(optimise, 0)}});
-        out.push_back({"x86-64", {alloc(0, size), on(optimise, 0), on(restore, 0)}});
-        out.push_back({"x86-64", {alloc(0, size), alloc(1, size), list(optimise_list, 3)}});
+    const auto add = [&](std::vector<Op> ops) { out.push_back({plain, std::move(ops)}); };
+    for (const u8 size : {small, large}) {
+        add({alloc(0, size), on(optimise, 0)});
+        add({alloc(0, size), on(optimise, 0), on(restore, 0)});
+        add({alloc(0, size), alloc(1, size), list(optimise_list, 3)});
     }
-    out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), on(free_folio, 0)}});
-    out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), on(restore, 0), on(optimise, 0)}});
-    out.push_back({"x86-64", {alloc(0, 0), alloc(1, 0), list(optimise_list, 3), list(restore_list, 3)}});
-    out.push_back({"x86-64", {alloc(0, 0), alloc(1, 0), on(optimise, 0), on(optimise, 1), on(restore, 0)}});
-    out.push_back({"x86-64",
-                   {{.kind = alloc_lru},
-                    {.kind = walker_enter, .page = 64},
-                    on(free_lru, 0),
-                    alloc(0, 0),
-                    on(optimise, 0)}});
-    out.push_back({"x86-64",
-                   {{.kind = alloc_lru},
-                    {.kind = walker_enter, .page = 64},
-                    on(free_lru, 0),
-                    alloc(0, 0),
-                    list(optimise_list, 1)}});
-    out.push_back({"x86-64",
-                   {alloc(0, 0),
-                    on(optimise, 0),
-                    {.kind = alloc_lru, .folio = 1},
-                    {.kind = walker_enter, .folio = 1},
-                    on(free_lru, 1),
-                    alloc(1, 0),
-                    list(optimise_list, 3)}});
-    out.push_back({"x86-64", {alloc(0, 0), on(optimise, 0), list(restore_list, 1)}});
-    out.push_back(
-        {"x86-64",
-         {alloc(0, 0), alloc(1, 1), on(optimise, 0), list(restore_list, 1), list(optimise_list, 1)}});
-    out.push_back({"x86-64", {{.kind = sysctl}, alloc(0, 0), on(optimise, 0), list(optimise_list, 1)}});
-    out.push_back(
-        {"x86-64", {add_block(true), alloc(0, 0, From::hot), list(optimise_list, 1), on(optimise, 0)}});
-    out.push_back({"x86-64", {add_block(false), alloc(0, 0, From::hot), on(optimise, 0), on(restore, 0)}});
-    out.push_back({"x86-64", {alloc(0, 1), {.kind = take_pages, .page = 4}, on(optimise, 0)}});
-    out.push_back(
-        {"x86-64", {alloc(0, 0), on(optimise, 0), {.kind = take_pages, .page = 3}, on(restore, 0)}});
-    out.push_back({"x86-64 boot=1", {alloc(0, 1, From::boot), on(optimise, 0), on(free_folio, 0)}});
-    out.push_back({"x86-64 nodes=2 memory=2G",
-                   {{.kind = alloc_folio, .nid = 1},
+    if (small) add({alloc(0, 0), on(optimise, 0), on(restore, 0), on(free_folio, 0)});
+    add({alloc(0, small), on(optimise, 0), on(free_folio, 0)});
+    add({alloc(0, small), on(optimise, 0), on(restore, 0), on(optimise, 0)});
+    add({alloc(0, small), alloc(1, small), list(optimise_list, 3), list(restore_list, 3)});
+    add({alloc(0, small), alloc(1, small), on(optimise, 0), on(optimise, 1), on(restore, 0)});
+    const Op take_lru{.kind = alloc_lru, .size = small};
+    const Op enter{.kind = walker_enter, .page = inside};
+    add({take_lru, enter, on(free_lru, 0), alloc(0, small), on(optimise, 0)});
+    add({take_lru, enter, on(free_lru, 0), alloc(0, small), list(optimise_list, 1)});
+    add({alloc(0, small),
+         on(optimise, 0),
+         {.kind = alloc_lru, .folio = 1, .size = small},
+         {.kind = walker_enter, .folio = 1},
+         on(free_lru, 1),
+         alloc(1, small),
+         list(optimise_list, 3)});
+    add({alloc(0, small), on(optimise, 0), list(restore_list, 1)});
+    add({alloc(0, small), alloc(1, large), on(optimise, 0), list(restore_list, 1), list(optimise_list, 1)});
+    add({{.kind = sysctl}, alloc(0, small), on(optimise, 0), list(optimise_list, 1)});
+    if (c.hot_block_frames) {
+        add({add_block(true), alloc(0, small, From::hot), list(optimise_list, 1), on(optimise, 0)});
+        add({add_block(false), alloc(0, small, From::hot), on(optimise, 0), on(restore, 0)});
+    }
+    add({alloc(0, large), {.kind = take_pages, .page = 4}, on(optimise, 0)});
+    add({alloc(0, small), on(optimise, 0), {.kind = take_pages, .page = 3}, on(restore, 0)});
+    out.push_back({plain + " boot=1", {alloc(0, large, From::boot), on(optimise, 0), on(free_folio, 0)}});
+    out.push_back({two_nodes(c),
+                   {{.kind = alloc_folio, .size = small, .nid = 1},
                     {.kind = take_pages, .nid = 1, .page = 0},
                     on(optimise, 0),
                     on(restore, 0)}});
     return out;
 }
 
-const std::vector percpu_configs{"x86-64", "x86-64 nodes=2 memory=512M cpus=0*2,1*2",
-                                 "x86-64 memory=256M cpus=1,0,1,-,2", "x86-64 vmalloc=64M memory=256M",
-                                 "x86-64 memory=512M cpus=0*64"};
+const std::vector<std::string> percpu_configs{
+    "x86-64", "x86-64 nodes=2 memory=512M cpus=0*2,1*2", "x86-64 memory=256M cpus=1,0,1,-,2",
+    "x86-64 vmalloc=64M memory=256M", "x86-64 memory=512M cpus=0*64"};
 
 } // namespace
 
-Plan plan_for(std::string_view file) {
+Plan plan_for(std::string_view file, const std::string& geometry) {
+    const Config c = *parse_config(geometry);
     if (file == "hugetlb_vmemmap")
-        return {hvo_scenarios(), {"x86-64", "x86-64 boot=1", "x86-64 nodes=2 memory=2G"}, {}, 40};
+        return {hvo_scenarios(c), {geometry, geometry + " boot=1", two_nodes(c)}, {}, 40};
     Mix mix;
     mix.subsystem = Subsystem::percpu;
     return {file == "percpu" ? percpu_scenarios() : percpu_vm_scenarios(), percpu_configs, mix, 120};

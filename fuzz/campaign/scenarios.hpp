@@ -4,6 +4,7 @@
 // that whether they are found does not depend on chance or on how fast the machine is.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,19 +14,19 @@ namespace mmodel::bench {
 
 // A sequence whose last operation is swept: each of its allocations is failed in turn, then pairs of them.
 struct Scenario {
-    const char* config;
+    std::string config;
     std::vector<Op> ops;
 };
 
 struct Plan {
     std::vector<Scenario> scenarios;
-    std::vector<const char*> random_configs; // sequences are drawn for these in turn
+    std::vector<std::string> random_configs; // sequences are drawn for these in turn
     Mix mix;
     std::size_t random_length;
 };
 
-// For a file by its name: "hugetlb_vmemmap", "percpu-vm", "percpu".
-[[nodiscard]] Plan plan_for(std::string_view file);
+// For a file by its name: "hugetlb_vmemmap", "percpu-vm", "percpu"; on one of bench::geometries().
+[[nodiscard]] Plan plan_for(std::string_view file, const std::string& geometry);
 
 // The parts of it.
 [[nodiscard]] std::vector<Scenario> percpu_scenarios();

@@ -60,9 +60,22 @@ std::vector<Config> make_presets() {
                         .folio_order = {3, 5},
                         .nr_used_subpage = 2,
                         .nr_reset_struct_page = 2};
-    return {preset(x86, 4 * GiB, 128 * MiB),  preset(tiny, 128 * 256, 32 * 256, 1024 * 256),
-            preset(arm4, 4 * GiB, 128 * MiB), preset(arm16, 64 * GiB, 8 * GiB),
-            preset(arm64, 2 * TiB, 0),        preset(odd, 7 * GiB, 0)};
+    // The smallest that the kernel's own files take: a page holds the struct pages that are reset, twice.
+    const Geometry tiny512{.arch = "tiny512",
+                           .page_bytes = 512,
+                           .struct_page_bytes = 64,
+                           .ptrs_per_pte = 4,
+                           .max_order = 5,
+                           .folio_order = {4, 6},
+                           .nr_used_subpage = 4,
+                           .nr_reset_struct_page = 4};
+    return {preset(x86, 4 * GiB, 128 * MiB),
+            preset(tiny, 128 * 256, 32 * 256, 1024 * 256),
+            preset(arm4, 4 * GiB, 128 * MiB),
+            preset(arm16, 64 * GiB, 8 * GiB),
+            preset(arm64, 2 * TiB, 0),
+            preset(odd, 7 * GiB, 0),
+            preset(tiny512, 256 * 512, 64 * 512, 1024 * 512)};
 }
 
 // Nodes and hot blocks are described by whole vmemmap PMDs.

@@ -30,6 +30,8 @@ constexpr Row table[] = {
     {"arm64-64k", "16G", 262'144, 256, 255},
     {"tiny", "2K", 8, 2, 1},
     {"tiny", "8K", 32, 8, 7},
+    {"tiny512", "8K", 16, 2, 1},
+    {"tiny512", "32K", 64, 8, 7},
 };
 
 std::string error_of(const std::string& text) {
@@ -101,7 +103,8 @@ TEST_CASE("a configuration prints the shortest line that reads back as it") {
 
 TEST_CASE("a configuration that cannot be is refused with a sentence that says why") {
     CHECK(error_of("vax") ==
-          "unknown geometry 'vax'; known: x86-64 tiny arm64-4k arm64-16k arm64-64k x86-64-struct-page-56");
+          "unknown geometry 'vax'; known: x86-64 tiny arm64-4k arm64-16k arm64-64k x86-64-struct-page-56 "
+          "tiny512");
     CHECK_THAT(error_of(""), Catch::StartsWith("unknown geometry ''"));
     CHECK(error_of("tiny 4") == "geometry wants key=value, not '4'");
     CHECK(error_of("tiny pages=4") ==

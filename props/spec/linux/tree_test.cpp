@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Debian's kernel trees: each file shows exactly what spec/linux/findings records for it, no less and no
-// more. Usage: mmodel_tree_test TREE FILE [SECONDS]. Exit status 125: the tree is not there (a failure where
-// CI is set).
+// more. Usage: mmodel_tree_test TREE FILE GEOMETRY [SECONDS]. Exit status 125: the tree is not there (a
+// failure where CI is set).
 #include <cstdio>
 #include <cstdlib>
 
@@ -40,8 +40,8 @@ int judge(const bench::Report& report) {
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3 && argc != 4) return fail("usage: mmodel_tree_test TREE FILE [SECONDS]");
-    const double seconds = argc == 4 ? std::atof(argv[3]) : 20;
+    if (argc != 4 && argc != 5) return fail("usage: mmodel_tree_test TREE FILE GEOMETRY [SECONDS]");
+    const double seconds = argc == 5 ? std::atof(argv[4]) : 20;
     if (!std::filesystem::exists(argv[1])) {
         std::fprintf(stderr, "%s is not there; ./dev trees makes it\n", argv[1]);
         return std::getenv("CI") ? 1 : not_there;
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     if (!whole) return fail(whole.error().what);
     const auto tree = whole->judged_by(argv[2]);
     if (!tree) return fail(tree.error().what);
-    const auto unit = bench::compile(*tree, test_work_dir());
+    const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::default_backend, argv[3]);
     if (!unit) return fail(unit.error().what);
     const auto report = bench::run_tree(*unit, {.seconds = seconds});
     return report ? judge(*report) : fail(report.error().what);

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -15,15 +16,18 @@ namespace {
 
 // Where the regions lie if nothing else does: what kernel code stores holds pointers, and two runs are the
 // same bit by bit.
-constexpr unsigned long direct_map_wish = 0x2000'0000'0000, vmemmap_wish = 0x2100'0000'0000,
-                        vmalloc_wish = 0x2200'0000'0000, objects_wish = 0x1f00'0000'0000;
+constexpr unsigned long direct_map_wish = 0x2000'0000'0000, vmemmap_wish = 0x3000'0000'0000,
+                        vmalloc_wish = 0x3100'0000'0000, objects_wish = 0x1f00'0000'0000;
 
 constexpr u64 object_bytes = u64{1} << 32; // of address space
 
-// From 7.1 on a tail says where its head is by a mask: the struct pages of the largest folio are aligned.
-constexpr u64 vmemmap_align = u64{16} << 20;
-
 u64 round_up(u64 n, u64 to) { return (n + to - 1) / to * to; }
+
+// From 7.1 on a tail says where its head is by a mask: the struct pages of the largest folio are aligned.
+u64 vmemmap_align(const Geometry& g) {
+    const u64 largest = u64{g.struct_page_bytes} << g.folio_order[g.nr_hstates() - 1u];
+    return std::max(largest, u64{g.ptrs_per_pte} * g.page_bytes);
+}
 
 } // namespace
 
@@ -40,41 +44,41 @@ Reserved::Reserved(unsigned long wish, u64 bytes, u64 align, int prot)
 Reserved::~Reserved() { munmap(whole_, whole_bytes_); }
 
 Arena::Arena(const Machine& boot, int direct_map_prot, int range_prot)
-    : nr_frames_(boot.config().nr_frames()),
+    : page_(boot.geometry().page_bytes), nr_frames_(boot.config().nr_frames()),
       nr_vpages_(round_up(boot.geometry().vpage_of(Pfn{nr_frames_}).value, boot.geometry().ptrs_per_pte)),
-      ptrs_(boot.geometry().ptrs_per_pte),
-      direct_map_(direct_map_wish, nr_frames_ * page, page, direct_map_prot),
-      vmemmap_(vmemmap_wish, nr_vpages_ * page, vmemmap_align, range_prot),
-      vmalloc_(vmalloc_wish, round_up(boot.config().vmalloc_pages, ptrs_) * page, ptrs_ * page, range_prot),
-      objects_(objects_wish, object_bytes, page, PROT_READ | PROT_WRITE), pmds_(nr_vpages_ / ptrs_),
-      lent_(0, nr_frames_, page, PROT_READ | PROT_WRITE) {}
+      ptrs_(boot.geometry().ptrs_per_pte), shift_(boot.geometry().page_shift()),
+      direct_map_(direct_map_wish, nr_frames_ * page_, page_, direct_map_prot),
+      vmemmap_(vmemmap_wish, nr_vpages_ * page_, vmemmap_align(boot.geometry()), range_prot),
+      vmalloc_(vmalloc_wish, round_up(boot.config().vmalloc_pages, ptrs_) * page_, ptrs_ * page_, range_prot),
+      objects_(objects_wish, object_bytes, page_, PROT_READ | PROT_WRITE), pmds_(nr_vpages_ / ptrs_),
+      lent_(0, nr_frames_, page_, PROT_READ | PROT_WRITE) {}
 
 std::optional<Pfn> Arena::frame_at(unsigned long addr) const {
     if (addr < direct_map() || addr >= direct_map() + direct_map_.bytes()) return std::nullopt;
-    return Pfn{(addr - direct_map()) / page};
+    return Pfn{(addr - direct_map()) >> shift_};
 }
 
 std::optional<Vpage> Arena::vpage_at(unsigned long addr) const {
     if (addr < vmemmap() || addr >= vmemmap() + vmemmap_.bytes()) return std::nullopt;
-    return Vpage{(addr - vmemmap()) / page};
+    return Vpage{(addr - vmemmap()) >> shift_};
 }
 
 std::optional<Vmap> Arena::vmap_at(unsigned long addr) const {
     if (addr < vmalloc() || addr >= vmalloc_end()) return std::nullopt;
-    return Vmap{(addr - vmalloc()) / page};
+    return Vmap{(addr - vmalloc()) >> shift_};
 }
 
 void Arena::map_leaf(const Machine& m, u64 pmd_idx) {
     const Pmd pmd = m.pmd(pmd_idx);
     const bool leaf = pmd.kind == Pmd::Kind::leaf;
-    pmds_[pmd_idx] = leaf ? pmd.pfn.value << 12 | MMODEL_PRESENT | MMODEL_RW | MMODEL_LEAF : 0;
+    pmds_[pmd_idx] = leaf ? entry_of(pmd.pfn, MMODEL_PRESENT | MMODEL_RW | MMODEL_LEAF) : 0;
     if (leaf) lend(pmd.pfn, ptrs_);
     show_leaf(pmd_idx, pmd);
     changed_.push_back(pmd_idx);
 }
 
 void Arena::install_table(u64 pmd_idx, Pfn table) {
-    pmds_[pmd_idx] = table.value << 12 | MMODEL_PRESENT | MMODEL_RW;
+    pmds_[pmd_idx] = entry_of(table, MMODEL_PRESENT | MMODEL_RW);
     changed_.push_back(pmd_idx);
 }
 

@@ -45,13 +45,14 @@ public:
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
 
-    [[nodiscard]] std::byte* frame(Pfn p) const { return direct_map_.at() + p.value * page; }
+    [[nodiscard]] std::byte* frame(Pfn p) const { return direct_map_.at() + (p.value << shift_); }
+    [[nodiscard]] u64 page() const { return page_; } // bytes
     [[nodiscard]] u64 nr_frames() const { return nr_frames_; }
     [[nodiscard]] unsigned long* pmds() { return pmds_.data(); }
     [[nodiscard]] u64 nr_pmds() const { return pmds_.size(); }
     [[nodiscard]] unsigned long vmemmap() const { return vmemmap_.addr(); }
     [[nodiscard]] unsigned long direct_map() const { return direct_map_.addr(); }
-    // The vmalloc range: 2 MiB aligned at both ends; nothing is mapped at first.
+    // The vmalloc range: whole PTE tables, aligned; nothing is mapped at first.
     [[nodiscard]] unsigned long vmalloc() const { return vmalloc_.addr(); }
     [[nodiscard]] unsigned long vmalloc_end() const { return vmalloc() + vmalloc_.bytes(); }
     // Room for what is no frame's: objects of kmalloc() and the like. Plain memory.
@@ -91,14 +92,20 @@ public:
     // Every PMD that is no longer as it booted is mapped anew, and frames are lent as at boot.
     void reset(const Machine& boot);
 
-    static constexpr u64 page = 4096;
-
 protected:
     // `prot`: of the direct map and of both ranges, as long as nothing is mapped there.
     Arena(const Machine& boot, int direct_map_prot, int range_prot);
     virtual void show_leaf(u64 pmd_idx, const Pmd& pmd) = 0;
 
-    u64 nr_frames_{}, nr_vpages_{}, ptrs_{};
+    // What the geometry says: a page is 1 << shift_ bytes, of ptrs_ pages a PMD.
+    u64 page_, nr_frames_, nr_vpages_, ptrs_;
+    int shift_;
+    [[nodiscard]] u64 in_page(unsigned long addr) const { return addr & (page_ - 1); }
+    // An entry of a table or a PMD as the shims have it.
+    [[nodiscard]] unsigned long entry_of(Pfn p, unsigned long flags) const {
+        return p.value << shift_ | flags;
+    }
+    [[nodiscard]] Pfn pfn_of(unsigned long entry) const { return Pfn{entry >> shift_}; }
     Reserved direct_map_, vmemmap_, vmalloc_, objects_;
     std::vector<unsigned long> pmds_;
 

@@ -68,12 +68,17 @@ struct Unit {
     Tree tree;
     std::filesystem::path object;
     Backend backend{Backend::mmap};
+    std::string geometry{"x86-64"}; // that its macros say, and that it runs on
     std::string
         no_mmu{};  // why it is not the software MMU although that was asked for; empty: it is, or was not
     bool poison{}; // the software MMU finds accesses that go around it (slow; for tests)
 };
 
 inline constexpr Backend default_backend = Backend::mmu;
+
+// Names of the geometries that kernel files run on: the model's, where struct pages are as the shims have
+// them and the file's two sets of metadata fit a page.
+[[nodiscard]] std::vector<std::string> geometries();
 
 // What a compiler may use: what it includes is a tree's, and may have no end.
 struct CompileLimits {
@@ -86,15 +91,17 @@ struct CompileLimits {
 // clang-19, clang, gcc or cc, whichever is there. What percpu-vm and percpu share is compiled once a
 // work_dir. `breaks`: names of the deliberate breaks of the stand-in tree in spec/linux/fixtures. The shims
 // are those in default_shim_dir(). A compiler that cannot instrument makes a unit for Backend::mmap, whatever
-// was asked for, that says why.
+// was asked for, that says why; Backend::mmap has x86-64 only. `geometry`: one of geometries().
 [[nodiscard]] std::expected<Unit, Problem> compile(const Tree& tree, const std::filesystem::path& work_dir,
                                                    std::span<const std::string> breaks = {},
                                                    const CompileLimits& limits = {},
-                                                   Backend backend = default_backend);
+                                                   Backend backend = default_backend,
+                                                   std::string_view geometry = "x86-64");
 [[nodiscard]] std::filesystem::path default_shim_dir();
 
-// Runs one sequence from boot in a child of its own, as check_sequence() does for the model. `geometry` must
-// be x86-64. `stop`: asked while it runs; true ends it with the Problem "interrupted".
+// Runs one sequence from boot in a child of its own, as check_sequence() does for the model. The
+// configuration is of the unit's geometry. `stop`: asked while it runs; true ends it with the Problem
+// "interrupted".
 struct RealResult {
     u64 nr_ops{}, nr_events{};
     std::vector<spec::Violation> violations{}; // all that the first bad operation violated, in order

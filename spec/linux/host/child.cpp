@@ -88,7 +88,8 @@ void catch_faults() {
 
 // Modelled memory and what is kept of it, some of it more than once; and room for the rest.
 Limits limits_for(const Config& c) {
-    const u64 frames = c.nr_frames() * Arena::page, vmalloc = c.vmalloc_pages * Arena::page;
+    const u64 frames = c.nr_frames() * c.geometry.page_bytes,
+              vmalloc = c.vmalloc_pages * c.geometry.page_bytes;
     return {.address_space = 2 * frames + 2 * vmalloc + (u64{8} << 30),
             .file_bytes = frames + (1 << 20),
             .cpu_seconds = 0}; // the parent limits each sequence

@@ -163,6 +163,14 @@ std::string why_unwritable(const fs::path& dir, int why) {
 
 } // namespace
 
+std::vector<std::string> geometries() {
+    std::vector<std::string> out;
+    for (const Config& c : presets())
+        if (c.geometry.struct_page_bytes == 64 && c.geometry.struct_pages_per_page() >= 8)
+            out.emplace_back(c.geometry.arch);
+    return out;
+}
+
 fs::path default_shim_dir() {
     const char* asked = std::getenv("MMODEL_SHIMS");
     return asked && *asked ? fs::path(asked) : fs::path(MMODEL_SHIM_DIR);
@@ -170,9 +178,22 @@ fs::path default_shim_dir() {
 
 namespace {
 
+// shim/common/mmodel_geometry.h
+std::vector<std::string> defines_of(std::string_view geometry) {
+    const Geometry g = parse_config(geometry)->geometry;
+    std::string sizes;
+    for (u8 i = 0; i < g.nr_hstates(); ++i) {
+        const u64 kib = (u64{g.page_bytes} << g.folio_order[i]) / 1024;
+        sizes += (i ? ",{" : "{") + std::to_string(g.folio_order[i]) + ",\"" + std::to_string(kib) + "kB\"}";
+    }
+    return {"-DPAGE_SHIFT=" + std::to_string(g.page_shift()),
+            "-DPTRS_PER_PTE=" + std::to_string(g.ptrs_per_pte), "-DMMODEL_HSTATES=" + sizes};
+}
+
 // The compile line of a file, but for where the object goes.
 std::vector<std::string> compile_line(std::vector<std::string> words, const fs::path& shims, const Tree& tree,
-                                      const KernelFile& file, std::span<const std::string> breaks) {
+                                      const KernelFile& file, std::span<const std::string> breaks,
+                                      std::string_view geometry) {
     if (std::ranges::none_of(words, [](const std::string& w) { return w.starts_with("-O"); }))
         words.emplace_back("-O2");
     words.insert(words.end(), {"-std=gnu11", "-g", "-fPIC", "-shared", "-fexceptions", "-fno-strict-aliasing",
@@ -183,6 +204,7 @@ std::vector<std::string> compile_line(std::vector<std::string> words, const fs::
                  {"-I", (shims / file.unit).parent_path().string(), "-I", (shims / "common").string(),
                   "-DMMODEL_TREE_FILE=\"" + (tree.dir / file.compiled).string() + "\""});
     words.insert(words.end(), file.defines.begin(), file.defines.end());
+    for (std::string& d : defines_of(geometry)) words.push_back(std::move(d));
     for (const std::string& b : breaks) words.push_back("-DMMODEL_BREAK_" + b);
     words.push_back((shims / file.unit).string());
     return words;
@@ -191,8 +213,9 @@ std::vector<std::string> compile_line(std::vector<std::string> words, const fs::
 // What the object is called, without a suffix. For percpu the name says everything that it is made of, so
 // that an object that is there can be used again.
 std::string object_stem(const Tree& tree, const KernelFile& file, const std::vector<std::string>& line,
-                        std::span<const std::string> breaks) {
-    std::string stem = "mmodel-" + tree.version + "-" + std::to_string(getpid());
+                        std::span<const std::string> breaks, std::string_view geometry) {
+    std::string stem = "mmodel-" + tree.version + "-" + std::to_string(getpid()) + "-";
+    stem += geometry;
     if (std::ranges::find(line, "-fsanitize=thread") != line.end()) stem += "-mmu";
     for (const std::string& b : breaks) stem += "-" + b;
     if (!is_percpu(file)) return stem;
@@ -240,7 +263,13 @@ std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std
 
 std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
                                      std::span<const std::string> breaks, const CompileLimits& limits,
-                                     Backend backend) {
+                                     Backend backend, std::string_view geometry) {
+    if (const auto known = geometries(); std::ranges::find(known, geometry) == known.end())
+        return std::unexpected(Problem{"kernel trees do not run on geometry " + std::string(geometry), true});
+    const bool is_hosts = geometry == "x86-64";
+    if (backend == Backend::mmap && !is_hosts)
+        return std::unexpected(
+            Problem{"the backend mmap has the host's pages: x86-64, not " + std::string(geometry), true});
     const std::vector<std::string> cc = find_compiler();
     if (cc.empty())
         return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});
@@ -251,18 +280,22 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
         return std::unexpected(Problem{
             shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
     fs::create_directories(work_dir, ec);
-    std::vector<std::string> words = compile_line(cc, shims, tree, *file, breaks);
-    Unit unit{.tree = tree, .object = {}, .backend = backend};
+    std::vector<std::string> words = compile_line(cc, shims, tree, *file, breaks, geometry);
+    Unit unit{.tree = tree, .object = {}, .backend = backend, .geometry = std::string(geometry)};
     if (backend == Backend::mmu) {
         if (const auto flags = instrumentation_of(cc, shims, work_dir, limits)) {
             words.insert(words.end(), flags->begin(), flags->end());
             words.push_back((shims / "common" / "mmodel_tsan.c").string());
+        } else if (!is_hosts) {
+            return std::unexpected(Problem{cc.front() +
+                                           " has no thread instrumentation, without which a file " +
+                                           "runs on x86-64 only, not on " + std::string(geometry)});
         } else {
             unit.backend = Backend::mmap;
             unit.no_mmu = cc.front() + " has no thread instrumentation";
         }
     }
-    const std::string stem = object_stem(tree, *file, words, breaks);
+    const std::string stem = object_stem(tree, *file, words, breaks, geometry);
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
     unit.object = object;
     if (is_percpu(*file) && fs::exists(object, ec)) return unit;

@@ -21,9 +21,9 @@ namespace {
 
 MmapArena::MmapArena(const Machine& boot) : Arena(boot, PROT_NONE, PROT_NONE) {
     fd_ = memfd_create("mmodel-frames", MFD_CLOEXEC);
-    if (fd_ < 0 || ftruncate(fd_, static_cast<off_t>(nr_frames_ * page)) != 0)
+    if (fd_ < 0 || ftruncate(fd_, static_cast<off_t>(nr_frames_ * page_)) != 0)
         refuse("cannot make a memfd for the modelled memory");
-    map(direct_map_.at(), nr_frames_ * page, Pfn{0}, PROT_READ | PROT_WRITE);
+    map(direct_map_.at(), nr_frames_ * page_, Pfn{0}, PROT_READ | PROT_WRITE);
     for (u64 i = 0; i < pmds_.size(); ++i) map_leaf(boot, i);
 }
 
@@ -35,11 +35,13 @@ void MmapArena::map_vmap(Vmap start, std::span<const Pfn> pages) {
         n = 1;
         if (pages[i] == no_pfn) continue;
         while (i + n < pages.size() && pages[i + n] == pages[i] + n) ++n;
-        map(vmalloc_.at() + (start.value + i) * page, n * page, pages[i], PROT_READ | PROT_WRITE);
+        map(vmalloc_.at() + (start.value + i) * page_, n * page_, pages[i], PROT_READ | PROT_WRITE);
     }
 }
 
-void MmapArena::unmap_vmap(Vmap start, u64 nr) { map_nothing(vmalloc_.at() + start.value * page, nr * page); }
+void MmapArena::unmap_vmap(Vmap start, u64 nr) {
+    map_nothing(vmalloc_.at() + start.value * page_, nr * page_);
+}
 
 void MmapArena::map_nothing(std::byte* at, u64 bytes) {
     if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) ==
@@ -49,25 +51,25 @@ void MmapArena::map_nothing(std::byte* at, u64 bytes) {
 
 void MmapArena::map(std::byte* at, u64 bytes, Pfn p, int prot) {
     if (mmap(at, bytes, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd_,
-             static_cast<off_t>(p.value * page)) == MAP_FAILED)
+             static_cast<off_t>(p.value * page_)) == MAP_FAILED)
         refuse("cannot map modelled memory");
 }
 
 void MmapArena::map_page(Vpage v, Pte pte) {
-    std::byte* at = vmemmap_.at() + v.value * page;
+    std::byte* at = vmemmap_.at() + v.value * page_;
     if (!pte.present()) {
-        if (mprotect(at, page, PROT_NONE) != 0) refuse("cannot unmap modelled memory");
+        if (mprotect(at, page_, PROT_NONE) != 0) refuse("cannot unmap modelled memory");
     } else {
-        map(at, page, pte.pfn(), PROT_READ | (pte.writable() ? PROT_WRITE : 0));
+        map(at, page_, pte.pfn(), PROT_READ | (pte.writable() ? PROT_WRITE : 0));
     }
 }
 
 void MmapArena::show_leaf(u64 pmd_idx, const Pmd& pmd) {
-    std::byte* at = vmemmap_.at() + pmd_idx * ptrs_ * page;
+    std::byte* at = vmemmap_.at() + pmd_idx * ptrs_ * page_;
     if (pmd.kind == Pmd::Kind::leaf)
-        map(at, ptrs_ * page, pmd.pfn, PROT_READ | PROT_WRITE);
+        map(at, ptrs_ * page_, pmd.pfn, PROT_READ | PROT_WRITE);
     else
-        map_nothing(at, ptrs_ * page);
+        map_nothing(at, ptrs_ * page_);
 }
 
 } // namespace mmodel::bench

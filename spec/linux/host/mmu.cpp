@@ -46,9 +46,9 @@ int visit(dl_phdr_info* object, std::size_t, void* data) {
 
 Mmu::Mmu(const Machine& boot, bool poison)
     : Arena(boot, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE), poison_(poison),
-      shadow_(0, objects_.bytes() / 8, page, PROT_READ | PROT_WRITE),
-      vmap_(0, vmalloc_.bytes() / page * sizeof(u64), page, PROT_READ | PROT_WRITE) {
-    if (poison_) poisoned_.resize(nr_vpages_ + vmalloc_.bytes() / page);
+      shadow_(0, objects_.bytes() / 8, page_, PROT_READ | PROT_WRITE),
+      vmap_(0, (vmalloc_.bytes() >> shift_) * sizeof(u64), page_, PROT_READ | PROT_WRITE) {
+    if (poison_) poisoned_.resize(nr_vpages_ + (vmalloc_.bytes() >> shift_));
     port_.self = this;
     port_.objects = objects_.addr(), port_.objects_bytes = objects_.bytes();
     port_.shadow = reinterpret_cast<const unsigned char*>(shadow_.at());
@@ -82,14 +82,14 @@ std::optional<Mmu::Entry> Mmu::translate(unsigned long addr) const {
         const u64 entry = reinterpret_cast<const u64*>(vmap_.at())[v->value];
         return entry ? std::optional(Entry{Pfn{entry - 1}, true}) : std::nullopt;
     }
-    const u64 v = (addr - vmemmap()) / page;
+    const u64 v = (addr - vmemmap()) >> shift_;
     const unsigned long pmd = pmds_[v / ptrs_];
     if (!(pmd & MMODEL_PRESENT)) return std::nullopt;
-    const Pfn below{pmd >> 12};
+    const Pfn below = pfn_of(pmd);
     if (pmd & MMODEL_LEAF) return Entry{below + v % ptrs_, true};
     const unsigned long pte = reinterpret_cast<const unsigned long*>(frame(below))[v % ptrs_];
     if (!(pte & MMODEL_PRESENT)) return std::nullopt;
-    return Entry{Pfn{pte >> 12}, (pte & MMODEL_RW) != 0};
+    return Entry{pfn_of(pte), (pte & MMODEL_RW) != 0};
 }
 
 std::byte* Mmu::at(unsigned long addr) {
@@ -97,7 +97,7 @@ std::byte* Mmu::at(unsigned long addr) {
     if (!is_scratch(addr)) return nullptr;
     const auto entry = translate(addr);
     if (!entry || entry->pfn.value >= nr_frames_) return nullptr;
-    return frame(entry->pfn) + addr % page;
+    return frame(entry->pfn) + in_page(addr);
 }
 
 std::byte* Mmu::writable(unsigned long addr) {
@@ -129,10 +129,10 @@ bool Mmu::is_shared(const Access& a) const {
 // As the model calls it, and by what it is.
 std::string Mmu::name(unsigned long addr) const {
     if (const auto v = vpage_at(addr))
-        return "page " + std::to_string(v->value) + " of the vmemmap, byte " + std::to_string(addr % page);
+        return "page " + std::to_string(v->value) + " of the vmemmap, byte " + std::to_string(in_page(addr));
     if (vmap_at(addr)) return hex(vmalloc_start + (addr - vmalloc())) + " of the vmalloc range";
     if (const auto p = frame_at(addr))
-        return "pfn " + std::to_string(p->value) + ", byte " + std::to_string(addr % page);
+        return "pfn " + std::to_string(p->value) + ", byte " + std::to_string(in_page(addr));
     if (addr - objects_.addr() < objects_.bytes()) return "object space at " + hex(addr - objects_.addr());
     return "address " + hex(addr);
 }
@@ -154,12 +154,12 @@ std::byte* Mmu::place(const Access& a, u64& bytes) {
         if (a.kind & MMODEL_WRITE && !entry->writable)
             refuse(a, "it is mapped read-only, to " + behind(), true);
         if (!is_lent(entry->pfn)) refuse(a, behind() + ", which is mapped there, was freed");
-        bytes = std::min(bytes, page - a.addr % page);
-        return frame(entry->pfn) + a.addr % page;
+        bytes = std::min(bytes, page_ - in_page(a.addr));
+        return frame(entry->pfn) + in_page(a.addr);
     }
     if (const auto p = frame_at(a.addr)) {
         if (!is_lent(*p)) refuse(a, "the frame is free, or somebody else's");
-        bytes = std::min(bytes, page - a.addr % page);
+        bytes = std::min(bytes, page_ - in_page(a.addr));
         return plain;
     }
     if (a.addr - objects_.addr() < objects_.bytes()) {
@@ -207,14 +207,14 @@ void Mmu::poison_before(const Access& a, u64 bytes) {
     const auto v = vmap_at(a.addr);
     const u64 i = v ? nr_vpages_ + v->value : vpage_at(a.addr)->value;
     auto* scratch = reinterpret_cast<unsigned char*>(a.addr);
-    if (!poisoned_[i]) std::memset(scratch - a.addr % page, scratch_poison, page);
+    if (!poisoned_[i]) std::memset(scratch - in_page(a.addr), scratch_poison, page_);
     poisoned_[i] = true;
     if (std::any_of(scratch, scratch + bytes, [](unsigned char b) { return b != scratch_poison; }))
         refuse(a, "something wrote there that the compiler did not announce");
 }
 
 void Mmu::copy(unsigned long to, unsigned long from, u64 bytes, const void* pc) {
-    std::array<std::byte, page> room;
+    std::array<std::byte, 4096> room;
     std::vector<std::byte> large(bytes > room.size() ? bytes : 0);
     std::byte* const read = large.empty() ? room.data() : large.data();
     for (u64 done = 0, n; done < bytes; done += n) {

@@ -50,7 +50,7 @@ u64 RealDriver::digest() const {
         if (!arena_.is_lent(p)) continue;
         const auto* word = reinterpret_cast<const u64*>(arena_.frame(p));
         std::array<u64, 4> lanes{p.value, 1, 2, 3};
-        for (u64 i = 0; i < Arena::page / sizeof(u64); ++i) {
+        for (u64 i = 0; i < arena_.page() / sizeof(u64); ++i) {
             const u64 w = word[i] - stack + near < 2 * near ? 1 : word[i];
             lanes[i % 4] = (lanes[i % 4] ^ w) * 0x9e3779b97f4a7c15;
         }

@@ -214,9 +214,10 @@ spec::Violation Runner::judge_end(Wait how, Ended end) const {
 
 std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, std::span<const Op> ops,
                                            const std::function<bool()>& stop) {
-    if (c.geometry.arch != "x86-64")
-        return std::unexpected(
-            Problem{"a kernel tree runs on geometry x86-64, not " + std::string(c.geometry.arch), true});
+    if (c.geometry.arch != unit.geometry)
+        return std::unexpected(Problem{"the kernel file was compiled for geometry " + unit.geometry +
+                                           ", not " + std::string(c.geometry.arch),
+                                       true});
     return Runner(unit, c, default_patience, stop).run(ops);
 }
 

@@ -9,6 +9,11 @@
 #include "spec/linux/hvo/host.hpp"
 
 namespace mmodel::bench {
+namespace {
+
+constexpr u64 most_struct_pages = 65536 / 64; // a page of the largest
+
+} // namespace
 
 HvoDriver::HvoDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress)
     : RealDriver(c, backing, progress) {
@@ -36,13 +41,20 @@ void HvoDriver::reset() {
     for (Pfn p : unreserved_) unit_->init_plain(p.value, p.value + 1, 1, 0);
     unreserved_.clear();
     const u64 per_page = config_.geometry.struct_pages_per_page();
-    for (Vpage v : scribbled_)
-        unit_->init_plain(v.value * per_page, (v.value + 1) * per_page,
-                          boot_.machine().is_reserved(Pfn{v.value * per_page}), 0);
+    for (Vpage v : scribbled_) init_as_booted(Pfn{v.value * per_page}, Pfn{(v.value + 1) * per_page});
     scribbled_.clear();
     world_ = boot_;
     image_->restore();
     pending_.reset();
+}
+
+// Struct pages that are all reserved or none, or, where reserved memory ends among them, one by one.
+void HvoDriver::init_as_booted(Pfn start, Pfn end) {
+    const bool reserved = boot_.machine().is_reserved(start);
+    if (reserved == boot_.machine().is_reserved(end - 1))
+        return unit_->init_plain(start.value, end.value, reserved, 0);
+    for (; start < end; start = start + 1)
+        unit_->init_plain(start.value, start.value + 1, boot_.machine().is_reserved(start), 0);
 }
 
 RealStep HvoDriver::run(const Op& op) {
@@ -70,7 +82,8 @@ RealStep HvoDriver::run(const Op& op) {
 
 // A vmemmap page as the specification speaks of it, from its bytes.
 Contents HvoDriver::describe(const void* page, Pfn head, u8 order) const {
-    std::array<unsigned char, MMODEL_NR_SLOTS> found{};
+    const u64 nr = config_.geometry.struct_pages_per_page();
+    std::array<unsigned char, most_struct_pages> found{};
     int optimised = 0;
     unit_->describe(page, order, head.value, found.data(), &optimised);
     auto code = [&](std::size_t j) -> u8 {
@@ -84,12 +97,13 @@ Contents HvoDriver::describe(const void* page, Pfn head, u8 order) const {
     };
     Contents c{.kind = Contents::Kind::copy,
                .optimised = optimised != 0,
-               .rest = code(Contents::nr_slots),
+               .rest = code(std::min<u64>(Contents::nr_slots, nr - 1)),
                .subject = head.value};
-    for (std::size_t j = 0; j < MMODEL_NR_SLOTS; ++j) {
+    for (std::size_t j = 0; j < std::max<u64>(nr, Contents::nr_slots); ++j) {
+        const u8 found_there = j < nr ? code(j) : c.rest;
         if (j < Contents::nr_slots)
-            c.slots[j] = code(j);
-        else if (code(j) != c.rest)
+            c.slots[j] = found_there;
+        else if (found_there != c.rest)
             c.rest = slot::junk;
     }
     const bool nothing =
@@ -100,7 +114,7 @@ Contents HvoDriver::describe(const void* page, Pfn head, u8 order) const {
 // A frame is handed out filled with a byte. If boot had it behind the vmemmap, the struct pages that were in
 // it are gone.
 void HvoDriver::hand_out(Pfn p, int byte) {
-    std::memset(arena_.frame(p), byte, Arena::page);
+    std::memset(arena_.frame(p), byte, arena_.page());
     arena_.lend(p, 1);
     if (const auto v = boot_.machine().boot_vpage(p)) scribbled_.push_back(*v);
 }
@@ -122,18 +136,19 @@ void HvoDriver::sync_pending() {
     if (now != m.read(m.translate(v).pfn()).optimised) kernel_->set_optimised(in_tree(where), v, now);
 }
 
-// At rest: every vmemmap page of the operation's folios, read through the vmemmap.
+// At rest: every vmemmap page of the operation's folios that is all theirs, read through the vmemmap.
 void HvoDriver::sync_folios(const Op& op) {
     Machine& m = kernel_->machine();
     for (u8 i : spec::slots_of(op)) {
         if (world_.pool().slots[i].state != hvo::SlotState::hugetlb) continue;
         const hvo::Folio f = world_.pool().folio(m.geometry(), i);
         const Vpage start = m.geometry().vpage_of(f.head);
+        const u64 nr = m.geometry().optimizable_pages(f.order) ? m.geometry().vmemmap_pages(f.order) : 0;
         Pfn last = no_pfn;
-        for (Vpage v = start; v < start + m.geometry().vmemmap_pages(f.order); ++v) {
+        for (Vpage v = start; v < start + nr; ++v) { // none where folios share one
             const Pfn p = m.translate(v).pfn();
             if (p == std::exchange(last, p)) continue;
-            m.write(p, describe(arena_.at(arena_.vmemmap() + v.value * Arena::page), f.head, f.order));
+            m.write(p, describe(arena_.at(arena_.vmemmap() + v.value * arena_.page()), f.head, f.order));
             m.settle(p, v);
         }
         check_readers(f);
@@ -146,7 +161,7 @@ void HvoDriver::sync_folios(const Op& op) {
 void HvoDriver::check_readers(const hvo::Folio& f) {
     const u64 per_page = config_.geometry.struct_pages_per_page();
     for (u64 first = 0; first < u64{1} << f.order; first += per_page) {
-        for (u64 i = first; i < first + Contents::nr_slots; ++i) {
+        for (u64 i = first; i < first + std::min<u64>(per_page, Contents::nr_slots); ++i) {
             const u64 head = unit_->compound_head(f.head.value + i);
             if (head == f.head.value) continue;
             return monitor_->fail(spec::Inv::compound_head_of_every_tail_is_its_head, nullptr,

@@ -26,6 +26,7 @@ private:
     friend struct RealHvoCalls;
 
     [[nodiscard]] Contents describe(const void* page, Pfn head, u8 order) const;
+    void init_as_booted(Pfn start, Pfn end);
     void hand_out(Pfn p, int byte);
     void sync_frame(Pfn p, Vpage v);
     void sync_pending();

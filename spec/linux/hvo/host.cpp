@@ -10,10 +10,6 @@ namespace {
 
 HvoDriver* self = nullptr; // the callbacks of the ABI carry no context: one driver a process
 
-Pte pte_of(unsigned long entry) {
-    return entry & MMODEL_PRESENT ? Pte::map(Pfn{entry >> 12}, (entry & MMODEL_RW) != 0) : Pte{};
-}
-
 } // namespace
 
 // The callbacks, by the names of struct mmodel_hvo_host.
@@ -22,6 +18,11 @@ struct HvoHost {
         RealKernel& k = self->enter(where);
         self->sync_pending();
         return k;
+    }
+
+    static Pte pte_of(unsigned long entry) {
+        const Pfn p{entry >> self->config_.geometry.page_shift()};
+        return entry & MMODEL_PRESENT ? Pte::map(p, (entry & MMODEL_RW) != 0) : Pte{};
     }
 
     static void* place(unsigned long addr) { return self->arena_.writable(addr); }
@@ -86,8 +87,8 @@ struct HvoHost {
         RealKernel& k = enter(where);
         const auto at = reinterpret_cast<unsigned long>(to), src = reinterpret_cast<unsigned long>(from);
         const auto dst = self->arena_.frame_at(at);
-        if (!dst) store(where, to, Arena::page);
-        self->arena_.copy(to, from, Arena::page);
+        if (!dst) store(where, to, self->arena_.page());
+        self->arena_.copy(to, from, self->arena_.page());
         const auto v = self->arena_.vpage_at(src);
         const auto p = v ? k.machine().translate(*v).pfn() : self->arena_.frame_at(src).value_or(no_pfn);
         if (dst) k.copy_page(in_tree(where), *dst, self->checked(where, p.value));
@@ -107,9 +108,10 @@ struct HvoHost {
         RealKernel& k = enter(where);
         const unsigned long base = self->arena_.vmemmap();
         auto page_of = [&](unsigned long a) {
-            return Vpage{a <= base ? 0 : std::min((a - base) / Arena::page, self->arena_.nr_frames())};
+            return Vpage{a <= base ? 0
+                                   : std::min((a - base) / self->arena_.page(), self->arena_.nr_frames())};
         };
-        k.flush_tlb_kernel_range(in_tree(where), page_of(start), page_of(end + Arena::page - 1));
+        k.flush_tlb_kernel_range(in_tree(where), page_of(start), page_of(end + self->arena_.page() - 1));
     }
     static void flush_tlb_all(const char* where) { enter(where).flush_tlb_all(in_tree(where)); }
     static void synchronize_rcu(const char* where) { enter(where).synchronize_rcu(in_tree(where)); }
@@ -139,6 +141,8 @@ mmodel_hvo_host make_hvo_host(HvoDriver& driver) {
     self = &driver;
     Arena& a = driver.arena_;
     return {.abi_version = MMODEL_HVO_ABI_VERSION,
+            .page_shift = static_cast<unsigned>(driver.config_.geometry.page_shift()),
+            .ptrs_per_pte = driver.config_.geometry.ptrs_per_pte,
             .vmemmap = a.vmemmap(),
             .direct_map = a.direct_map(),
             .nr_frames = a.nr_frames(),

@@ -33,7 +33,7 @@ unsigned long mask_of_possible_cpus(const Config& c) {
 PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress)
     : RealDriver(c, backing, progress), objects_(arena_) {
     mem_map_ = static_cast<std::byte*>(map_zeroed(arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE));
-    pmds_.resize((arena_.vmalloc_end() - arena_.vmalloc()) / Arena::page / c.geometry.ptrs_per_pte + 1);
+    pmds_.resize((arena_.vmalloc_end() - arena_.vmalloc()) / arena_.page() / c.geometry.ptrs_per_pte + 1);
     host_ = make_percpu_host(*this);
     host_.direct_map = arena_.direct_map();
     host_.nr_frames = arena_.nr_frames();
@@ -50,7 +50,7 @@ PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Backing backing,
     if (!unit_ || unit_->abi_version != MMODEL_PERCPU_ABI_VERSION)
         throw HostError("the compiled kernel file does not fit this mmodel");
     image_ = std::make_unique<Image>(unit_);
-    boot_.own().pcpu.own().sizes = {.page_bytes = Arena::page,
+    boot_.own().pcpu.own().sizes = {.page_bytes = static_cast<u32>(arena_.page()),
                                     .min_unit_bytes = static_cast<u32>(unit_->min_unit_size),
                                     .dynamic_early = static_cast<u32>(unit_->dynamic_early_size),
                                     .dynamic_reserve = static_cast<u32>(unit_->dynamic_reserve),
@@ -78,17 +78,17 @@ void PercpuDriver::put_back_unit() {
     image_->restore();
     objects_.reset();
     arena_.reset(boot_.machine());
-    arena_.unmap_vmap(Vmap{0}, (arena_.vmalloc_end() - arena_.vmalloc()) / Arena::page);
+    arena_.unmap_vmap(Vmap{0}, (arena_.vmalloc_end() - arena_.vmalloc()) / arena_.page());
     numbers_.begin(0);
     selves_.clear();
 }
 
 void PercpuDriver::prepare_static_image(u64 bytes) {
-    bytes = std::min(bytes, arena_.nr_frames() * Arena::page);
-    std::size_t room = bytes + Arena::page;
+    bytes = std::min(bytes, arena_.nr_frames() * arena_.page());
+    std::size_t room = bytes + arena_.page();
     static_room_.resize(room);
     void* at = static_room_.data();
-    std::align(Arena::page, bytes, at, room); // trees ask for that
+    std::align(arena_.page(), bytes, at, room); // trees ask for that
     static_image_ = {static_cast<std::byte*>(at), bytes};
     for (std::size_t i = 0; i < bytes; ++i) static_image_[i] = static_cast<std::byte>(i * 7 + 1);
     host_.per_cpu_load = static_image_.data();
@@ -130,9 +130,9 @@ unsigned long PercpuDriver::pointer_to(pcpu::Where w) const {
 std::vector<std::span<std::byte>> PercpuDriver::pieces(u64 addr, u64 bytes) {
     std::vector<std::span<std::byte>> out;
     for (u64 done = 0, n; done < bytes; done += n) {
-        n = std::min(bytes - done, Arena::page - (addr + done) % Arena::page);
+        n = std::min(bytes - done, arena_.page() - (addr + done) % arena_.page());
         if (Pcpu::is_vmalloc_addr(addr + done) &&
-            !world_.machine().vmalloc().pte(Vmap{(addr + done - vmalloc_start) / Arena::page}).present())
+            !world_.machine().vmalloc().pte(Vmap{(addr + done - vmalloc_start) / arena_.page()}).present())
             continue;
         std::byte* at = arena_.at(to_host(addr + done));
         if (!at) continue;
@@ -212,7 +212,7 @@ Op PercpuDriver::as_a_kernel_meets_it(Op op) const {
     const pcpu::CpuMap cpus = pcpu::cpus_of(config_);
     const auto ai = pcpu::alloc_info_for(boot_.pcpu().sizes, cpus, pcpu::params_of(op));
     if (!ai) return op;
-    const u64 pages = ai->unit_size / Arena::page * static_cast<u64>(cpus.nr_possible());
+    const u64 pages = ai->unit_size / arena_.page() * static_cast<u64>(cpus.nr_possible());
     for (u16& n : op.fail.nth)
         if (n >= pages) n = no_fault;
     return canonical(op);

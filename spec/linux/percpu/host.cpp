@@ -75,12 +75,12 @@ struct PercpuHost {
         if (!p) {
             if (!self->objects_.free(at)) self->bug(where, "boot memory is freed twice");
         } else if (self->boot_is_paged_) {
-            for (u64 i = 0; i < size / Arena::page; ++i) k.free_page(in_tree(where), *p + i);
-            self->arena_.take_back(*p, size / Arena::page);
+            for (u64 i = 0; i < size / self->arena_.page(); ++i) k.free_page(in_tree(where), *p + i);
+            self->arena_.take_back(*p, size / self->arena_.page());
         } else {
-            k.machine().give_range(*p, size / Arena::page);
-            self->arena_.take_back(*p, size / Arena::page);
-            self->nr_embedded_frames_ -= size / Arena::page;
+            k.machine().give_range(*p, size / self->arena_.page());
+            self->arena_.take_back(*p, size / self->arena_.page());
+            self->nr_embedded_frames_ -= size / self->arena_.page();
         }
     }
 
@@ -90,7 +90,7 @@ struct PercpuHost {
         RealKernel& k = enter(where);
         const Vmap start = vmap(where, addr);
         std::vector<Pfn> pfns;
-        for (u64 i = 0; i < (end - addr) / Arena::page; ++i) pfns.push_back(pfn_of(where, pages[i]));
+        for (u64 i = 0; i < (end - addr) / self->arena_.page(); ++i) pfns.push_back(pfn_of(where, pages[i]));
         const Errno err = k.vmap_pages_range_noflush(in_tree(where), start, pfns);
         std::size_t nr = pfns.size();
         if (err != Errno::ok) { // what lies before the page that failed is mapped
@@ -104,7 +104,7 @@ struct PercpuHost {
     static void vunmap_range_noflush(const char* where, unsigned long addr, unsigned long end) {
         RealKernel& k = enter(where);
         const Vmap start = vmap(where, addr);
-        const u64 nr = (end - addr) / Arena::page;
+        const u64 nr = (end - addr) / self->arena_.page();
         k.vunmap_range_noflush(in_tree(where), start, nr);
         self->arena_.unmap_vmap(start, nr);
     }
@@ -119,11 +119,11 @@ struct PercpuHost {
                                  int nr, unsigned long align, unsigned long* addrs) {
         RealKernel& k = enter(where);
         const Areas areas(offsets, sizes, nr);
-        const auto base = k.pcpu_get_vm_areas(in_tree(where), areas.congruent(align / Arena::page));
+        const auto base = k.pcpu_get_vm_areas(in_tree(where), areas.congruent(align / self->arena_.page()));
         if (!base) return -static_cast<int>(Errno::nomem);
         for (int i = 0; i < nr; ++i)
-            addrs[i] = self->arena_.vmalloc() + base->value * Arena::page + offsets[i];
-        self->numbers_.give(vmalloc_start + base->value * Arena::page);
+            addrs[i] = self->arena_.vmalloc() + base->value * self->arena_.page() + offsets[i];
+        self->numbers_.give(vmalloc_start + base->value * self->arena_.page());
         return 0;
     }
     static void pcpu_free_vm_areas(const char* where, const unsigned long* addrs, int nr) {
@@ -134,7 +134,7 @@ struct PercpuHost {
                                      : pcpu::no_chunk;
         if (id == pcpu::no_chunk) self->bug(where, "vmalloc areas that nobody has are freed");
         const pcpu::ChunkAreas areas(*self->pcpu_);
-        const Vmap base{(self->numbers_.base(id) - vmalloc_start) / Arena::page};
+        const Vmap base{(self->numbers_.base(id) - vmalloc_start) / self->arena_.page()};
         const i64 mapped = k.machine().tally.vmalloc;
         k.pcpu_free_vm_areas(in_tree(where), base, areas.congruent());
         for (std::size_t i = 0; mapped != k.machine().tally.vmalloc && i < areas.offsets.size(); ++i)
@@ -144,10 +144,10 @@ struct PercpuHost {
     static unsigned long vm_area_register_early(const char* where, unsigned long size, unsigned long align) {
         RealKernel& k = enter(where);
         const unsigned long offset = 0;
-        const auto base =
-            k.pcpu_get_vm_areas(in_tree(where), Areas(&offset, &size, 1).congruent(align / Arena::page));
+        const auto base = k.pcpu_get_vm_areas(
+            in_tree(where), Areas(&offset, &size, 1).congruent(align / self->arena_.page()));
         if (!base) throw Panic{where, "no room in the vmalloc range"};
-        return self->arena_.vmalloc() + base->value * Arena::page;
+        return self->arena_.vmalloc() + base->value * self->arena_.page();
     }
     static void pmd_populate_kernel(const char* where, unsigned long pmd_idx, void* table) {
         RealKernel& k = enter(where);
@@ -199,7 +199,7 @@ private:
         std::vector<u64> offsets, sizes;
         Areas(const unsigned long* o, const unsigned long* s, int nr) {
             for (int i = 0; i < nr; ++i)
-                offsets.push_back(o[i] / Arena::page), sizes.push_back(s[i] / Arena::page);
+                offsets.push_back(o[i] / self->arena_.page()), sizes.push_back(s[i] / self->arena_.page());
         }
         [[nodiscard]] Congruent congruent(u64 align) const {
             return {offsets, sizes, std::max<u64>(align, 1)};
@@ -213,16 +213,16 @@ private:
     static void* hand_out(Pfn p, int byte) {
         self->described_.push_back(p);
         self->arena_.lend(p, 1);
-        return std::memset(self->arena_.frame(p), byte, Arena::page);
+        return std::memset(self->arena_.frame(p), byte, self->arena_.page());
     }
     // A whole group's units at once, or a page of one.
     static void* alloc_unit_memory(RealKernel& k, u64 size, u64 align, int nid) {
-        const u64 pages = size / Arena::page;
+        const u64 pages = size / self->arena_.page();
         if (self->boot_is_paged_) {
             const auto p = k.alloc_pages_node(Fn::pcpu_page_first_chunk, node(nid), false);
             return p ? hand_out(*p, 0) : nullptr;
         }
-        const auto p = pcpu::pcpu_fc_alloc(k, node(nid).value, pages, align / Arena::page);
+        const auto p = pcpu::pcpu_fc_alloc(k, node(nid).value, pages, align / self->arena_.page());
         if (!p) return nullptr;
         self->nr_embedded_frames_ += pages;
         self->arena_.lend(*p, pages);
@@ -244,8 +244,8 @@ private:
         const Arena& a = self->arena_;
         start = std::clamp(start, a.vmalloc(), a.vmalloc_end());
         end = std::clamp(end, start, a.vmalloc_end());
-        const u64 from = (start - a.vmalloc()) / Arena::page;
-        return {Vmap{from}, (end - a.vmalloc() + Arena::page - 1) / Arena::page - from};
+        const u64 from = (start - a.vmalloc()) / self->arena_.page();
+        return {Vmap{from}, (end - a.vmalloc() + self->arena_.page() - 1) / self->arena_.page() - from};
     }
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* The two sizes of hugetlb folios, and what of boot-time HVO the file refers to. */
+/* The sizes of hugetlb folios, and what of boot-time HVO the file refers to. */
 #ifndef MMODEL_HUGETLB_H
 #define MMODEL_HUGETLB_H
 
@@ -10,8 +10,9 @@ struct hstate {
 	char name[16];
 };
 
-#define HUGE_MAX_HSTATE 2
-extern struct hstate hstates[HUGE_MAX_HSTATE];
+static struct hstate hstates[] = { MMODEL_HSTATES };
+
+#define HUGE_MAX_HSTATE ARRAY_SIZE(hstates)
 
 #define for_each_hstate(h) for ((h) = hstates; (h) < hstates + HUGE_MAX_HSTATE; (h)++)
 

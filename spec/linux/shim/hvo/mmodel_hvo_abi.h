@@ -6,18 +6,18 @@
  * Addresses are host addresses. Frame p of the modelled machine lies in a memfd at p * PAGE_SIZE and is seen in two
  * places: in the direct map at direct_map + p * PAGE_SIZE (always read-write), and in the vmemmap wherever page table
  * entries map it, with their permissions. The struct page of frame p is at vmemmap + p * sizeof(struct page).
- * An entry (pte_t, pmd_t) is one unsigned long: pfn << 12 | flags. PTE tables are frames of the machine, so a pte_t
- * pointer is an address in the direct map; the PMD entries of the vmemmap are one array, pmds[i] for the 2 MiB of
- * vmemmap from vmemmap + i * PMD_SIZE.
+ * An entry (pte_t, pmd_t) is one unsigned long: pfn << PAGE_SHIFT | flags. PTE tables are frames of the machine, so a pte_t
+ * pointer is an address in the direct map; the PMD entries of the vmemmap are one array, pmds[i] for the
+ * PMD_SIZE bytes from vmemmap + i * PMD_SIZE.
  */
 #ifndef MMODEL_HVO_ABI_H
 #define MMODEL_HVO_ABI_H
 
-#define MMODEL_HVO_ABI_VERSION 1
+#define MMODEL_HVO_ABI_VERSION 2
 
 #define MMODEL_PRESENT 0x1ul
 #define MMODEL_RW      0x2ul
-#define MMODEL_LEAF    0x80ul /* PMD only: maps 512 pages itself */
+#define MMODEL_LEAF    0x80ul /* PMD only: maps PTRS_PER_PTE pages itself */
 
 /* gfp bits of the shim; the driver sees them in alloc_pages_node. */
 #define MMODEL_GFP_KERNEL        0x001u
@@ -36,6 +36,7 @@ enum mmodel_lock { MMODEL_PAGE_TABLE_LOCK, MMODEL_MMAP_READ_LOCK };
  */
 struct mmodel_hvo_host {
 	int abi_version;
+	unsigned int page_shift, ptrs_per_pte; /* what the unit must have been compiled for */
 	unsigned long vmemmap;
 	unsigned long direct_map;
 	unsigned long nr_frames;
@@ -51,7 +52,7 @@ struct mmodel_hvo_host {
 	void (*split_page)(const char *where, unsigned long pfn, unsigned int order);
 	int (*page_to_nid)(unsigned long pfn);
 
-	/* A table of 512 empty entries (its frame is zeroed by the driver), or -1. */
+	/* A table of empty entries (its frame is zeroed by the driver), or -1. */
 	long (*pte_alloc_one_kernel)(const char *where);
 	void (*pte_free_kernel)(const char *where, unsigned long table_pfn);
 	/* Stores `entry` in entry idx of table table_pfn; `addr` is what the kernel code said it maps. */
@@ -88,9 +89,7 @@ enum mmodel_slot {
 	MMODEL_SLOT_JUNK,    /* none of these */
 };
 
-#define MMODEL_NR_SLOTS 64
-
-/* What a compiled unit offers. Null where the tree has no such call. Orders are 9 or 18; pfns are of head pages. */
+/* What a compiled unit offers. Null where the tree has no such call. Orders are those of the geometry; pfns are of head pages. */
 struct mmodel_hvo_unit {
 	int abi_version;
 	const char *shape;           /* "page" (struct page calls, 6.1), "folio" (folio calls) */
@@ -117,7 +116,7 @@ struct mmodel_hvo_unit {
 	unsigned long (*compound_head)(unsigned long pfn);                /* the kernel's rule, fake heads included */
 	int (*test_optimised)(unsigned long pfn);
 	/* Describes the vmemmap page of bytes at `page` (anywhere) as a page of the folio headed by pfn:
-	 * slots[0..64) get an enum mmodel_slot each; *optimised the flag of slot 0 if it is a head. */
+	 * slots[0..PAGE_SIZE / 64) get an enum mmodel_slot each; *optimised the flag of slot 0 if it is a head. */
 	void (*describe)(const void *page, unsigned int order, unsigned long pfn, unsigned char *slots, int *optimised);
 	int (*key_count)(void);
 };

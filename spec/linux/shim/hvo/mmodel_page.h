@@ -8,11 +8,9 @@
 #define MMODEL_PAGE_H
 
 #include "mmodel_event.h"
+#include <mmodel_geometry.h>
 #include <mmodel_list.h>
 
-#define PAGE_SHIFT 12
-#define PAGE_SIZE  (1ul << PAGE_SHIFT)
-#define PAGE_MASK  (~(PAGE_SIZE - 1))
 #define PAGE_ALIGN(addr)   ALIGN(addr, PAGE_SIZE)
 #define PAGE_ALIGNED(addr) IS_ALIGNED((unsigned long)(addr), PAGE_SIZE)
 #define PFN_PHYS(pfn)      ((phys_addr_t)(pfn) << PAGE_SHIFT)

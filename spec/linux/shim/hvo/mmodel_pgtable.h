@@ -8,12 +8,6 @@
 
 #include "mmodel_page.h"
 
-#define PTRS_PER_PTE 512
-#define PMD_SHIFT    21
-#define PMD_SIZE     (1ul << PMD_SHIFT)
-#define PMD_MASK     (~(PMD_SIZE - 1))
-#define PMD_ORDER    (PMD_SHIFT - PAGE_SHIFT)
-
 typedef struct { unsigned long pte; } pte_t;
 typedef struct { unsigned long pmd; } pmd_t;
 typedef struct { unsigned long pud; } pud_t;
@@ -56,14 +50,16 @@ static inline pte_t pte_wrprotect(pte_t entry)
 #define set_pte_at(mm, addr, ptep, entry) mmodel_set_pte(__func__, addr, ptep, entry)
 #define set_pte(ptep, entry)              mmodel_set_pte(__func__, 0, ptep, entry)
 
-/* The host makes the store. A place outside every table frame is a wild write, whatever lies there. */
+/* The host makes the store. A place outside every table is a wild write, whatever lies there. */
 static inline void mmodel_set_pte(const char *where, unsigned long addr, pte_t *ptep, pte_t entry)
 {
 	unsigned long offset = (unsigned long)ptep - mmodel_host->direct_map;
+	unsigned long idx = offset % PAGE_SIZE / sizeof(*ptep);
 
-	if ((unsigned long)ptep % sizeof(*ptep) || offset >> PAGE_SHIFT >= mmodel_host->nr_frames)
+	if ((unsigned long)ptep % sizeof(*ptep) || offset >> PAGE_SHIFT >= mmodel_host->nr_frames ||
+	    idx >= PTRS_PER_PTE)
 		mmodel_host->bug(where, __FILE__, __LINE__, "a PTE is stored outside the page tables");
-	(mmodel_host->set_pte_at)(where, addr, offset >> PAGE_SHIFT, offset % PAGE_SIZE / sizeof(*ptep), entry.pte);
+	(mmodel_host->set_pte_at)(where, addr, offset >> PAGE_SHIFT, idx, entry.pte);
 }
 
 /* PMD */

@@ -21,7 +21,7 @@
 
 #include "mmodel_hvo_abi.h"
 
-/* Two units live in one process: neither may find its key or its hstates in the other. */
+/* Two units live in one process: neither may find its key in the other. */
 #pragma GCC visibility push(hidden)
 
 #include "mmodel_kernel.h"
@@ -29,7 +29,6 @@
 const struct mmodel_hvo_host *mmodel_host;
 struct mm_struct init_mm;
 pgd_t mmodel_pgd;
-struct hstate hstates[HUGE_MAX_HSTATE] = { { 9, "2048kB" }, { 18, "1048576kB" } };
 
 #include MMODEL_TREE_FILE
 
@@ -166,7 +165,7 @@ static int test_optimised(unsigned long pfn)
 	return HPageVmemmapOptimized(pfn_to_page(pfn));
 }
 
-/* Word by word and inline: a page is described 64 times for each vmemmap page that a test reads. */
+/* Word by word and inline: each vmemmap page that a test reads is full of them. */
 mmodel_unseen static int same(const struct page *page, struct page expected)
 {
 	const unsigned long *a = (const unsigned long *)page, *b = (const unsigned long *)&expected;
@@ -196,7 +195,7 @@ mmodel_unseen static void describe(const void *at, unsigned int order, unsigned 
 	const struct page *page = at;
 	unsigned int slot;
 
-	for (slot = 0; slot < MMODEL_NR_SLOTS; slot++)
+	for (slot = 0; slot < PAGE_SIZE / sizeof(*page); slot++)
 		slots[slot] = describe_slot(&page[slot], slot, order, pfn_to_page(pfn));
 	*optimised = slots[0] == MMODEL_SLOT_HEAD && page->private & BIT(HPG_vmemmap_optimized);
 }
@@ -342,10 +341,11 @@ static struct mmodel_hvo_unit mmodel_this_unit = {
 
 #pragma GCC visibility pop
 
-/* Null when host and unit disagree about the ABI, or when vmemmap or direct map is not aligned. */
+/* Null when host and unit disagree about the ABI or the geometry, or when vmemmap or direct map is not aligned. */
 struct mmodel_hvo_unit *mmodel_hvo_unit_init(const struct mmodel_hvo_host *host)
 {
-	if (host->abi_version != MMODEL_HVO_ABI_VERSION || !IS_ALIGNED(host->vmemmap, PMD_SIZE) ||
+	if (host->abi_version != MMODEL_HVO_ABI_VERSION || host->page_shift != PAGE_SHIFT ||
+	    host->ptrs_per_pte != PTRS_PER_PTE || !IS_ALIGNED(host->vmemmap, PMD_SIZE) ||
 	    !IS_ALIGNED(host->direct_map, PAGE_SIZE))
 		return NULL;
 	mmodel_host = host;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* The ground of the percpu shims: the host, configuration (an x86-64 with SMP and NUMA), gfp, sizes. No events. */
+/* The ground of the percpu shims: the host, configuration (as of an x86-64 with SMP and NUMA), gfp, sizes. No events. */
 #ifndef MMODEL_PERCPU_TYPES_H
 #define MMODEL_PERCPU_TYPES_H
 
 #include "mmodel_percpu_abi.h"
 #include <mmodel_base.h>
+#include <mmodel_geometry.h>
 #include <mmodel_list.h>
 
 /* Set once by mmodel_percpu_unit_init(). */
@@ -56,13 +57,6 @@ static inline int atomic_dec_if_positive(atomic_t *v)
 #define UINT_MAX  (2u * INT_MAX + 1)
 #define ULONG_MAX (~0ul)
 
-#ifndef PAGE_SHIFT
-#define PAGE_SHIFT 12 /* props/model/percpu/kernel_digest.sh has smaller pages, too */
-#endif
-#define PAGE_SIZE  (1ul << PAGE_SHIFT)
-#define PAGE_MASK  (~(PAGE_SIZE - 1))
-#define PMD_SHIFT  21
-#define PMD_SIZE   (1ul << PMD_SHIFT)
 #define PFN_UP(n)    (((n) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 #define PFN_DOWN(n)  ((n) >> PAGE_SHIFT)
 #define PFN_ALIGN(n) (((unsigned long)(n) + PAGE_SIZE - 1) & PAGE_MASK)
