@@ -69,10 +69,6 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
     return out;
 }
 
-const std::vector<std::string> percpu_configs{
-    "x86-64", "x86-64 nodes=2 memory=512M cpus=0*2,1*2", "x86-64 memory=256M cpus=1,0,1,-,2",
-    "x86-64 vmalloc=64M memory=256M", "x86-64 memory=512M cpus=0*64"};
-
 } // namespace
 
 Plan plan_for(std::string_view file, const std::string& geometry) {
@@ -81,7 +77,8 @@ Plan plan_for(std::string_view file, const std::string& geometry) {
         return {hvo_scenarios(c), {geometry, geometry + " boot=1", two_nodes(c)}, {}, 40};
     Mix mix;
     mix.subsystem = Subsystem::percpu;
-    return {file == "percpu" ? percpu_scenarios() : percpu_vm_scenarios(), percpu_configs, mix, 120};
+    return {file == "percpu" ? percpu_scenarios(geometry) : percpu_vm_scenarios(geometry),
+            percpu_configs(geometry), mix, 120};
 }
 
 } // namespace mmodel::bench

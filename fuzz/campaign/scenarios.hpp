@@ -29,7 +29,8 @@ struct Plan {
 [[nodiscard]] Plan plan_for(std::string_view file, const std::string& geometry);
 
 // The parts of it.
-[[nodiscard]] std::vector<Scenario> percpu_scenarios();
-[[nodiscard]] std::vector<Scenario> percpu_vm_scenarios();
+[[nodiscard]] std::vector<std::string> percpu_configs(const std::string& geometry);
+[[nodiscard]] std::vector<Scenario> percpu_scenarios(const std::string& geometry);
+[[nodiscard]] std::vector<Scenario> percpu_vm_scenarios(const std::string& geometry);
 
 } // namespace mmodel::bench

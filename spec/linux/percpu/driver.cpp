@@ -35,6 +35,8 @@ PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Backing backing,
     mem_map_ = static_cast<std::byte*>(map_zeroed(arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE));
     pmds_.resize((arena_.vmalloc_end() - arena_.vmalloc()) / arena_.page() / c.geometry.ptrs_per_pte + 1);
     host_ = make_percpu_host(*this);
+    host_.page_shift = static_cast<unsigned>(c.geometry.page_shift());
+    host_.ptrs_per_pte = c.geometry.ptrs_per_pte;
     host_.direct_map = arena_.direct_map();
     host_.nr_frames = arena_.nr_frames();
     host_.mem_map = mem_map_;

@@ -5,14 +5,25 @@
 
 #include "mmodel_memory.h"
 
+/*
+ * Sizes of include/linux/percpu.h, in bytes; where pages are smaller than any kernel's the unit is, too: two pages,
+ * as the model has it (sizes_of() in model/percpu/chunk.cpp). The early size differs from tree to tree.
+ */
+#if PAGE_SHIFT < 12
+#define PCPU_MIN_UNIT_SIZE        (2 * PAGE_SIZE)
+#define PERCPU_DYNAMIC_EARLY_SIZE (PAGE_SIZE / 2)
+#define PERCPU_DYNAMIC_RESERVE    PAGE_SIZE
+#define PERCPU_MODULE_RESERVE     (PAGE_SIZE / 2)
+#else
 #define PCPU_MIN_UNIT_SIZE        PFN_ALIGN(32 << 10)
+#define PERCPU_DYNAMIC_EARLY_SIZE (MMODEL_PERCPU_EARLY_KIB << 10)
+#define PERCPU_DYNAMIC_RESERVE    (28 << 10)
+#define PERCPU_MODULE_RESERVE     (8 << 10)
+#endif
 #define PCPU_MIN_ALLOC_SHIFT      2
 #define PCPU_MIN_ALLOC_SIZE       (1 << PCPU_MIN_ALLOC_SHIFT)
 #define PCPU_BITMAP_BLOCK_SIZE    PAGE_SIZE
 #define PCPU_BITMAP_BLOCK_BITS    (PCPU_BITMAP_BLOCK_SIZE >> PCPU_MIN_ALLOC_SHIFT)
-#define PERCPU_DYNAMIC_EARLY_SIZE (MMODEL_PERCPU_EARLY_KIB << 10) /* differs from tree to tree */
-#define PERCPU_DYNAMIC_RESERVE    (28 << 10)
-#define PERCPU_MODULE_RESERVE     (8 << 10)
 
 struct pcpu_group_info {
 	int nr_units; /* those without a CPU too */

@@ -20,7 +20,7 @@
 #ifndef MMODEL_PERCPU_ABI_H
 #define MMODEL_PERCPU_ABI_H
 
-#define MMODEL_PERCPU_ABI_VERSION 3
+#define MMODEL_PERCPU_ABI_VERSION 5
 
 #define MMODEL_STRUCT_PAGE_SIZE 64
 #define MMODEL_PERCPU_MAX_CPUS  64
@@ -51,11 +51,12 @@ enum mmodel_percpu_lock { MMODEL_PCPU_LOCK, MMODEL_PCPU_ALLOC_MUTEX };
  */
 struct mmodel_percpu_host {
 	int abi_version;
+	unsigned int page_shift, ptrs_per_pte; /* what the unit must have been compiled for */
 	unsigned long direct_map;
 	unsigned long nr_frames;
 	void *mem_map; /* nr_frames * MMODEL_STRUCT_PAGE_SIZE bytes, zeroed when the machine boots */
-	unsigned long vmalloc_start, vmalloc_end; /* 2 MiB aligned */
-	/* pmds[i] for the 2 MiB from vmalloc_start + i * 2 MiB: bit 0 is set where there is a table. Looked at only while
+	unsigned long vmalloc_start, vmalloc_end; /* PMD_SIZE aligned */
+	/* pmds[i] for the PMD_SIZE bytes from vmalloc_start + i * PMD_SIZE: bit 0 is set where there is a table. Looked at only while
 	 * a page-mapped first chunk is set up. */
 	unsigned long *pmds;
 	const void *per_cpu_load;    /* the static image, static_size bytes */

@@ -93,9 +93,10 @@ static inline int strcmp(const char *a, const char *b)
 	return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* An errno as a pointer: the last page of the address space is nobody's. */
+/* An errno as a pointer: the last 4095 bytes of the address space are nobody's. */
+#define MAX_ERRNO      4095
 #define ERR_PTR(error) ((void *)(long)(error))
 #define PTR_ERR(p)     ((long)(p))
-#define IS_ERR(p)      ((unsigned long)(p) >= -PAGE_SIZE)
+#define IS_ERR(p)      ((unsigned long)(p) >= (unsigned long)-MAX_ERRNO)
 
 #endif

@@ -372,7 +372,8 @@ static struct mmodel_percpu_unit mmodel_this_unit = {
 
 struct mmodel_percpu_unit *mmodel_percpu_unit_init(const struct mmodel_percpu_host *host)
 {
-	if (host->abi_version != MMODEL_PERCPU_ABI_VERSION || !IS_ALIGNED(host->direct_map, PAGE_SIZE) ||
+	if (host->abi_version != MMODEL_PERCPU_ABI_VERSION || host->page_shift != PAGE_SHIFT ||
+	    host->ptrs_per_pte != PTRS_PER_PTE || !IS_ALIGNED(host->direct_map, PAGE_SIZE) ||
 	    !IS_ALIGNED(host->vmalloc_start, PMD_SIZE) || !IS_ALIGNED(host->vmalloc_end, PMD_SIZE))
 		return NULL;
 	mmodel_host = host;
