@@ -17,6 +17,7 @@ struct Room {
     u32 page, largest; // bytes of a page, of the largest area
     u32 reserve, atom; // PERCPU_DYNAMIC_RESERVE; what embedded units are aligned to
     u8 more;           // times as many areas as on x86-64
+    u32 table;         // entries
     std::string two_cpus, two_nodes, odd_cpus, little_room, many_cpus;
 
     [[nodiscard]] u8 times(unsigned n) const { return static_cast<u8>(std::min(n * more, 40u)); }
@@ -35,12 +36,13 @@ Room room_of(const std::string& geometry, u64 grains = 2) {
             .reserve = s.dynamic_reserve,
             .atom = g.ptrs_per_pte <= 512 ? g.ptrs_per_pte * g.page_bytes : g.page_bytes, // arm64: a page
             .more = static_cast<u8>(std::max(8 * g.page_bytes / s.min_unit_bytes, 1u)),
+            .table = g.ptrs_per_pte,
             .two_cpus = geometry + memory,
             .two_nodes = geometry + " nodes=2" + memory + " cpus=0*2,1*2",
             .odd_cpus = geometry + memory + " cpus=1,0,1,-,2",
             .little_room =
                 geometry + memory + " vmalloc=" + print_bytes(u64{g.page_bytes} * (tiny ? 128 : 16384)),
-            .many_cpus = geometry + memory + (tiny ? " cpus=0*6" : " cpus=0*64")};
+            .many_cpus = geometry + memory + (tiny ? " cpus=0*4" : " cpus=0*64")};
 }
 
 bool is_tiny(const Room& r) { return r.page < 4096; }
@@ -109,9 +111,10 @@ Ops atomic_ones(const Room& r, const Op& boot) {
                alloc(next, 64, 64, true),    free(n),   balance()};
 }
 
-// Those of all CPUs lie under several page tables.
-Ops units_under_several_tables(const Room& r) {
-    const u32 static_size = r.page / 64 * 906 + 16; // not whole pages
+// Those of all CPUs lie under several page tables, or one unit lies under two. The second kind has 20 pages.
+constexpr u8 long_unit_pages = 20;
+Ops long_units(const Room& r) {
+    const u32 static_size = r.page / 512 * 7250; // not whole pages
     return {paged(static_size), boot(static_size, 0, 5 * r.page, r.page)};
 }
 
@@ -148,10 +151,15 @@ std::vector<Scenario> percpu_vm_scenarios(const std::string& geometry) {
             add_prefixes(out, config, ops, 2);
         }
     }
-    for (const Op& b : units_under_several_tables(r)) {
+    for (const Op& b : long_units(r)) {
         out.push_back({r.many_cpus, {b, create(0), run(vm_populate, 0, 0, 5)}});
         out.push_back(
             {r.many_cpus, {b, create(0), run(vm_populate, 0, 0, 1), create(1), run(vm_populate, 1, 3, 9)}});
+    }
+    if (const u8 nr = static_cast<u8>(r.table / (64u * long_unit_pages))) { // chunks under the last table
+        Ops ops{long_units(r).back()};
+        for (u8 i = 0; i <= nr; ++i) ops.push_back(create(i));
+        out.push_back({r.many_cpus, ops + Ops{run(vm_populate, nr, 0, long_unit_pages)}});
     }
     return out;
 }
@@ -179,7 +187,7 @@ std::vector<Scenario> percpu_scenarios(const std::string& geometry) {
                  {embedded(r), alloc(0, 100), cpu(2, true), lookup(0, 3, 99), cpu(2, false)}, 3);
     out.push_back({r.two_cpus, Ops{embedded(r), pages_left(6)} + allocs(0, r.times(4), r.largest)});
     out.push_back({r.two_cpus, Ops{paged(r), pages_left(20)} + allocs(0, r.times(12), r.largest)});
-    for (const Op& b : units_under_several_tables(r))
+    for (const Op& b : long_units(r))
         for (u8 n = 1; n < 4; ++n) out.push_back({r.many_cpus, Ops{b} + allocs(0, n, r.part(5))});
     out.push_back(
         {r.two_cpus, {boot(1, 0, 0, r.page), alloc(0, 0), alloc(0, r.largest + r.page), alloc(0, 4, 3)}});

@@ -332,7 +332,7 @@ mmodel_unseen static unsigned int describe_list(int list, struct mmodel_percpu_c
 
 static struct mmodel_percpu_unit mmodel_this_unit = {
 	.abi_version = MMODEL_PERCPU_ABI_VERSION,
-	.min_unit_size = 32 << 10,
+	.min_unit_size = PCPU_MIN_UNIT_SIZE,
 	.min_alloc_size = PCPU_MIN_ALLOC_SIZE,
 	.dynamic_early_size = PERCPU_DYNAMIC_EARLY_SIZE,
 	.dynamic_reserve = PERCPU_DYNAMIC_RESERVE,
