@@ -150,6 +150,8 @@ private:
         ++report_.sequences;
         report_.operations += r->nr_ops;
         report_.events += r->nr_events;
+        report_.compared += r->nr_compared;
+        for (std::size_t d = 0; d < r->deviations.size(); ++d) report_.deviations[d] += r->deviations[d];
         for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx);
         if (options_.progress && report_.sequences % 64 == 0)
             options_.progress(std::to_string(report_.sequences) + " sequences, " +

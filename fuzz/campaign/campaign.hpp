@@ -28,7 +28,9 @@ struct Options {
 struct Report {
     Tree tree;
     u64 operations{}, events{}, sequences{};
-    u64 swept{}, to_sweep{}; // scenarios; the sweeps are whole when there are as many
+    u64 compared{};                      // operations, with the model
+    bench::DeviationCounts deviations{}; // ... of them that deviated as is known
+    u64 swept{}, to_sweep{};             // scenarios; the sweeps are whole when there are as many
     double seconds{};
     std::vector<Finding> findings{};
     Backend backend{};     // who answered what the file read and wrote

@@ -226,6 +226,18 @@ Json linux_json(const std::filesystem::path& tree, const std::string& version, c
     return {{"kind", "linux"}, {"tree", tree.string()}, {"version", version}, {"file", file}};
 }
 
+// What came of the comparison with the model.
+Json model_json(const bench::Report& r) {
+    Json shown = Json::array();
+    for (const bench::DeviationFact& d : bench::deviations)
+        if (const u64 n = r.deviations[static_cast<std::size_t>(d.deviation)])
+            shown.push_back({{"name", d.name}, {"sentence", d.sentence}, {"operations", n}});
+    Json j{{"compared", r.compared}, {"deviations", std::move(shown)}};
+    if (r.tree.name == "hugetlb_vmemmap" && !r.tree.not_the_models.empty())
+        j["lacks"] = r.tree.not_the_models;
+    return j;
+}
+
 } // namespace
 
 std::unique_ptr<Screen> json_screen() { return std::make_unique<JsonScreen>(); }
@@ -248,6 +260,7 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
         violations.back()["seen"] = f.seen;
     }
     j["violations"] = std::move(violations);
+    j["model"] = model_json(r);
     if (!r.no_mmu.empty()) j["no_mmu"] = r.no_mmu;
     return j;
 }

@@ -32,6 +32,19 @@ std::string memory_words(bench::Backend b) {
     return "";
 }
 
+// Of the comparison with the model: how many operations, and each known deviation that was seen.
+std::vector<std::pair<std::string_view, std::string>> model_lines(const bench::Report& r) {
+    if (r.tree.name == "hugetlb_vmemmap" && !r.tree.not_the_models.empty())
+        return {{"model", "not compared: of its design the file lacks " + r.tree.not_the_models}};
+    std::vector<std::pair<std::string_view, std::string>> out{
+        {"model", plural(r.compared, "operation") + " compared"}};
+    for (const bench::DeviationFact& d : bench::deviations)
+        if (const u64 n = r.deviations[static_cast<std::size_t>(d.deviation)])
+            out.emplace_back("deviates",
+                             fmt::format("{} ({}): {}", d.name, plural(n, "operation"), d.sentence));
+    return out;
+}
+
 void print_head(const bench::Report& r, const LinuxOptions& o) {
     const auto print = [](std::string_view label, std::string_view text) {
         fmt::print("{}", labelled(label, text, 9));
@@ -45,6 +58,7 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
     print("ran", fmt::format("{}, {} ({}), {} ({}) in {:.1f} s", plural(r.sequences, "sequence"),
                              plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
                              plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds));
+    for (const auto& [label, text] : model_lines(r)) print(label, text);
     const Standing v = standing_of(r);
     print("verdict", v.violated ? "violates " + plural(v.violated, "invariant") : v.text());
     if (v.reach != Reach::whole) print("reach", fmt::format("{}, then {}", v.reached, v.why));

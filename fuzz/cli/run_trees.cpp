@@ -38,6 +38,14 @@ std::string command_for(const bench::Finding& f, const Comparison& c, const fs::
     return replay_command(r->path, tree);
 }
 
+std::string known_deviations(const bench::Report& r) {
+    std::string out;
+    for (const bench::DeviationFact& d : bench::deviations)
+        if (r.deviations[static_cast<std::size_t>(d.deviation)])
+            out += (out.empty() ? "" : ", ") + std::string(d.name);
+    return out;
+}
+
 Json recorded_json(const bench::Report& r, const Comparison& c) {
     Json missing = Json::array(), fresh = Json::array();
     for (const Record& m : c.not_found) missing.push_back(spec::fact(m.inv).name);
@@ -75,6 +83,8 @@ void report(Job& job, const std::vector<Record>& records, const bench::Report& r
         names(c)};
     if (!r.is_whole() && r.sequences)
         row.beneath.push_back(fmt::format("{}; until then: {}", v.reached, verdict_on(c)));
+    if (const std::string known = known_deviations(r); !known.empty())
+        row.beneath.push_back("deviates from the model as is known: " + known);
     job.add_row(std::move(row));
 }
 

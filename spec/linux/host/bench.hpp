@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "spec/judge/check.hpp"
+#include "spec/linux/host/deviation.hpp"
 
 namespace mmodel::bench {
 
@@ -47,7 +48,8 @@ struct Tree {
     std::string
         shape;    // hugetlb_vmemmap: "page": struct page calls (6.1); "folio": folio calls (6.8 and later)
     bool lists{}; // hugetlb_vmemmap: has the calls for a list of folios
-    bool memmap_counters{};        // hugetlb_vmemmap: keeps nr_memmap_pages
+    bool memmap_counters{};     // hugetlb_vmemmap: keeps nr_memmap_pages
+    std::string not_the_models; // hugetlb_vmemmap: what the model's design has and this lacks; empty: nothing
     std::vector<KernelFile> files; // all that the tree has, hugetlb_vmemmap first
 
     // The same tree, judged by another of its files. A Problem when it has none of that name, or cannot be
@@ -70,7 +72,9 @@ struct Unit {
     Backend backend{Backend::mmap};
     std::string geometry{"x86-64"}; // that its macros say, and that it runs on
     std::string
-        no_mmu{};  // why it is not the software MMU although that was asked for; empty: it is, or was not
+        no_mmu{}; // why it is not the software MMU although that was asked for; empty: it is, or was not
+    // hugetlb_vmemmap: where it may differ from the model
+    DeviationSet deviations{DeviationSet::all()};
     bool poison{}; // the software MMU finds accesses that go around it (slow; for tests)
 };
 
@@ -107,6 +111,8 @@ struct RealResult {
     std::vector<spec::Violation> violations{}; // all that the first bad operation violated, in order
     u64 op_idx{};                              // that operation; else the number of operations
     std::vector<Ran> ran{};                    // what each operation returned, for replay
+    u64 nr_compared{};                         // operations that were compared with the model
+    DeviationCounts deviations{};              // ... that deviated from it as is known
 };
 [[nodiscard]] std::expected<RealResult, Problem>
 run_one(const Unit& unit, const Config& c, std::span<const Op> ops, const std::function<bool()>& stop = {});

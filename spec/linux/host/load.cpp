@@ -25,6 +25,8 @@ std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progr
     if (unit.backend == Backend::mmu) backing.attach = entry<void (*)(mmodel_mmu*)>(lib, "mmodel_mmu_attach");
     if (unit.tree.name == "hugetlb_vmemmap")
         return std::make_unique<HvoDriver>(c, entry<HvoDriver::UnitInit>(lib, "mmodel_hvo_unit_init"),
+                                           unit.tree.not_the_models.empty() ? std::optional(unit.deviations)
+                                                                            : std::nullopt,
                                            backing, progress);
     return std::make_unique<PercpuDriver>(c, entry<PercpuDriver::UnitInit>(lib, "mmodel_percpu_unit_init"),
                                           backing, progress);

@@ -88,8 +88,8 @@ Pfn RealDriver::checked(const char* where, unsigned long pfn) {
 }
 
 RealDriver::Running::Running(RealDriver& d, const Op& op, spec::Scope scope)
-    : driver(d), monitor(d.world_, op, scope, spec::OnViolation::collect), state(d.world_.own()),
-      kernel(state.machine, monitor, op.fail) {
+    : driver(d), monitor(d.world_, op, scope, spec::OnViolation::collect), watch{monitor},
+      state(d.world_.own()), kernel(state.machine, watch, op.fail) {
     d.monitor_ = &monitor;
     d.kernel_ = &kernel;
     d.progress_.nr_events = 0;

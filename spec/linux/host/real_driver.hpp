@@ -8,11 +8,32 @@
 #include "model/outcome.hpp"
 #include "model/world.hpp"
 #include "spec/judge/monitor.hpp"
+#include "spec/linux/host/deviation.hpp"
 #include "spec/linux/host/mmu.hpp"
 
 namespace mmodel::bench {
 
-using RealKernel = Kernel<spec::Monitor>;
+// Who else is told of the events of a kernel file.
+struct Listener {
+    virtual void see(const Event& e) = 0;
+
+protected:
+    ~Listener() = default;
+};
+
+// The specification watches, and perhaps a listener.
+struct RealWatch {
+    spec::Monitor& monitor;
+    Listener* listener{};
+
+    void before(const Machine& m, const Event& e) {
+        monitor.before(m, e);
+        if (listener) listener->see(e);
+    }
+    void after(const Machine& m, const Event& e) { monitor.after(m, e); }
+};
+
+using RealKernel = Kernel<RealWatch>;
 
 // How far a run has come; lives in shared memory so that a parent can read it when the child is gone.
 struct Progress {
@@ -29,6 +50,8 @@ inline constexpr u64 max_events = 4'000'000;
 struct RealStep {
     Ran ran{};
     std::vector<spec::Violation> violations{}; // of this operation, in order
+    bool compared{};                           // with the model
+    DeviationSet shown{};                      // ... and found to deviate as is known
     u64 code{}; // the last of them is a wrong access: what follows it in the object, by offset; else 0
 };
 
@@ -78,6 +101,7 @@ protected:
 
         RealDriver& driver;
         spec::Monitor monitor;
+        RealWatch watch;
         State& state;
         RealKernel kernel;
     };

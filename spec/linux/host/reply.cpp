@@ -51,7 +51,8 @@ std::string Text::get() const {
 }
 
 void Reply::begin() {
-    ops_done = ops_enabled = nr_seen = code = 0;
+    ops_done = ops_enabled = nr_seen = nr_compared = code = 0;
+    deviations = {};
     progress = {};
     for (Text* t : {&host_error, &fault_where, &fault_what}) t->set("");
     fault_in_read_only_vmemmap = 0;
@@ -64,6 +65,9 @@ void Reply::add(const RealStep& step) {
                        r.outcome.value,    r.nr_events,
                        r.nr_allocs,        r.nr_failed_allocs};
     ops_enabled += !r.outcome.disabled;
+    nr_compared += step.compared;
+    for (const DeviationFact& d : bench::deviations)
+        deviations[static_cast<std::size_t>(d.deviation)] += step.shown.has(d.deviation);
     code = step.violations.size() <= max_seen ? step.code : 0;
     for (const spec::Violation& v : step.violations) {
         if (nr_seen == max_seen) break;
@@ -82,9 +86,13 @@ std::optional<Told> read_reply(const Reply& r, u64 request, u64 nr_ops, bool com
            .op_events = r.progress.nr_events,
            .nr_events = r.progress.nr_events_total,
            .ops_enabled = enabled,
+           .nr_compared = r.nr_compared,
+           .deviations = r.deviations,
            .code = nr_seen ? r.code : 0};
     if (done > nr_ops || enabled > done || nr_seen > Reply::max_seen || t.op_events > most_events ||
         t.nr_events > most_events * nr_ops || t.op_idx >= std::max<u64>(nr_ops, 1))
+        return std::nullopt;
+    if (t.nr_compared > done || std::ranges::any_of(t.deviations, [&](u64 n) { return n > t.nr_compared; }))
         return std::nullopt;
     if (complete && (r.nr != request || (nr_seen ? done == 0 : done != nr_ops))) return std::nullopt;
     for (u64 i = 0; i < done; ++i) {

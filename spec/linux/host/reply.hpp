@@ -48,7 +48,9 @@ struct Reply {
     u64 nr; // of the request that has been answered
     Progress progress;
     u64 ops_done, ops_enabled, nr_seen;
-    u64 code; // see RealStep
+    u64 nr_compared;            // see RealResult
+    DeviationCounts deviations; // likewise
+    u64 code;                   // see RealStep
     std::array<WireViolation, max_seen> seen;
     Text host_error;
     Text fault_where, fault_what;
@@ -65,6 +67,8 @@ struct Told {
     u64 op_idx{}; // where it was
     u64 op_events{}, nr_events{};
     u64 ops_enabled{};
+    u64 nr_compared{};
+    DeviationCounts deviations{};
     std::vector<Ran> ran{};
     std::vector<spec::Violation> violations{};
     u64 code{}; // see RealStep

@@ -147,7 +147,9 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
         return RealResult{.nr_ops = told->ops_enabled,
                           .nr_events = told->nr_events,
                           .op_idx = ops.size(),
-                          .ran = told->ran};
+                          .ran = told->ran,
+                          .nr_compared = told->nr_compared,
+                          .deviations = told->deviations};
     if (how == Wait::hangs) kill(pid_, SIGTERM); // a chance to say where it is
     const Ended end = end_child(how == Wait::died ? 1000 : 100);
     return collect(told, how, end);
@@ -171,6 +173,7 @@ std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& to
     }
     r.nr_ops = told->ops_enabled, r.nr_events = told->nr_events, r.op_idx = told->op_idx;
     r.ran = told->ran, r.violations = told->violations;
+    r.nr_compared = told->nr_compared, r.deviations = told->deviations;
     if (told->code) name_access(r.violations.back(), told->code);
     if (how == Wait::answered) return r;
     r.nr_events += told->op_events;

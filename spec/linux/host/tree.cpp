@@ -73,6 +73,17 @@ std::expected<void, Problem> refuse_unknown(const Tree& t, std::string_view sour
     return {};
 }
 
+// The model's design is that of 6.12 to 6.12.113 and 6.15 to 7.0.
+std::string what_of_the_model_it_lacks(const Tree& t, std::string_view source) {
+    const auto lacks = [&](const char* what) { return source.find(what) == std::string::npos; };
+    if (t.shape != "folio") return "calls for folios";
+    if (!t.lists) return "calls for lists of folios";
+    if (lacks("reuse_page")) return "a page that is reused (reuse_page)";
+    if (lacks("SYNCHRONIZE_RCU")) return "one grace period a list (VMEMMAP_SYNCHRONIZE_RCU)";
+    if (!t.memmap_counters) return "the counters of memmap pages";
+    return {};
+}
+
 std::vector<std::string> hvo_defines(const Tree& t, std::string_view source) {
     std::vector<std::string> out{t.shape == "folio" ? "-DMMODEL_SHAPE_FOLIO" : "-DMMODEL_SHAPE_PAGE"};
     if (t.lists) out.emplace_back("-DMMODEL_HAS_LISTS");
@@ -160,6 +171,7 @@ std::expected<Tree, Problem> open_tree(const fs::path& dir) {
     t.shape = has_word(*header, "hugetlb_vmemmap_optimize_folio(") ? "folio" : "page";
     t.lists = has_word(*header, "hugetlb_vmemmap_optimize_folios(");
     t.memmap_counters = source->find("memmap_pages_add") != std::string::npos;
+    t.not_the_models = what_of_the_model_it_lacks(t, *source);
     t.source = fnv1a(*source);
     t.defines = hvo_defines(t, *source);
     t.files.push_back({t.name, t.file, t.file, "hvo/unit.c", t.source, t.defines, {}});

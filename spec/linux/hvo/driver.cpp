@@ -15,8 +15,10 @@ constexpr u64 most_struct_pages = 65536 / 64; // a page of the largest
 
 } // namespace
 
-HvoDriver::HvoDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress)
+HvoDriver::HvoDriver(const Config& c, UnitInit unit_init, std::optional<DeviationSet> deviations,
+                     Backing backing, Progress& progress)
     : RealDriver(c, backing, progress) {
+    if (deviations) agreement_.emplace(*deviations);
     host_ = make_hvo_host(*this);
     arena_.share(&host_, sizeof host_, false);
     arena_.share(arena_.pmds(), arena_.nr_pmds() * sizeof *arena_.pmds(), false);
@@ -24,6 +26,8 @@ HvoDriver::HvoDriver(const Config& c, UnitInit unit_init, Backing backing, Progr
     if (!unit_ || unit_->abi_version != MMODEL_HVO_ABI_VERSION)
         throw HostError("the compiled kernel file does not fit this mmodel");
     config_.geometry.nr_used_subpage = static_cast<u8>(unit_->nr_used_subpage);
+    if (unit_->nr_reset_struct_page)
+        config_.geometry.nr_reset_struct_page = static_cast<u8>(unit_->nr_reset_struct_page);
     boot_ = World(config_);
     image_ = std::make_unique<Image>(unit_);
     const u64 boot_frames = config_.vmemmap_frames(config_.frames_per_node);
@@ -58,7 +62,9 @@ void HvoDriver::init_as_booted(Pfn start, Pfn end) {
 }
 
 RealStep HvoDriver::run(const Op& op) {
+    const bool compared = agreement_ && agreement_->begin(world_, op);
     Running running(*this, op, {.memmap_counters = unit_->has_memmap_counters != 0});
+    if (compared) running.watch.listener = &*agreement_;
     RealHvoCalls calls{*this};
     RealStep out;
     try {
@@ -68,6 +74,7 @@ RealStep HvoDriver::run(const Op& op) {
         sync_folios(op);
         running.count(out.ran);
         running.monitor.finish(world_, out.ran);
+        if (compared) compare(out);
     } catch (const Abandon&) {
         out.ran.nr_events = running.kernel.nr_events();
     } catch (const BadAccess& b) {
@@ -76,6 +83,15 @@ RealStep HvoDriver::run(const Op& op) {
     }
     out.violations = running.monitor.violations();
     return out;
+}
+
+// What follows from a violation is not compared.
+void HvoDriver::compare(RealStep& step) {
+    if (!monitor_->violations().empty()) return;
+    step.compared = true;
+    if (const auto what = agreement_->finish(world_, step.ran))
+        monitor_->fail(spec::Inv::real_file_agrees_with_the_model, nullptr, *what);
+    step.shown = agreement_->shown();
 }
 
 // ---- what memory says

@@ -6,15 +6,18 @@
 
 #include "spec/linux/host/image.hpp"
 #include "spec/linux/host/real_driver.hpp"
+#include "spec/linux/hvo/agree.hpp"
 #include "spec/linux/shim/hvo/mmodel_hvo_abi.h"
 
 namespace mmodel::bench {
 
 class HvoDriver final : public RealDriver {
 public:
-    // `unit_init` is the unit's mmodel_hvo_unit_init(). Throws HostError.
+    // `unit_init` is the unit's mmodel_hvo_unit_init(). `deviations`: from the model; nothing: it is not
+    // compared. Throws HostError.
     using UnitInit = mmodel_hvo_unit* (*)(const mmodel_hvo_host*);
-    HvoDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress);
+    HvoDriver(const Config& c, UnitInit unit_init, std::optional<DeviationSet> deviations, Backing backing,
+              Progress& progress);
     ~HvoDriver() override;
 
     void reset() override;
@@ -25,6 +28,7 @@ private:
     friend mmodel_hvo_host make_hvo_host(HvoDriver&);
     friend struct RealHvoCalls;
 
+    void compare(RealStep& step);
     [[nodiscard]] Contents describe(const void* page, Pfn head, u8 order) const;
     void init_as_booted(Pfn start, Pfn end);
     void hand_out(Pfn p, int byte);
@@ -33,6 +37,7 @@ private:
     void sync_folios(const Op& op);
     void check_readers(const hvo::Folio& f);
 
+    std::optional<Agreement> agreement_; // with the model, where the design is the model's
     mmodel_hvo_host host_{};
     mmodel_hvo_unit* unit_{};
     std::unique_ptr<Image> image_; // of the unit before boot

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/linux/percpu/agree.hpp"
 
+#include "spec/linux/host/differ.hpp"
+
 namespace mmodel::bench {
 namespace {
 
@@ -8,28 +10,6 @@ using pcpu::BlockMd;
 using pcpu::Chunk;
 using pcpu::ChunkId;
 using pcpu::Pcpu;
-using Difference = std::optional<std::string>;
-
-std::string hex_or_number(u64 n) {
-    char text[32];
-    std::snprintf(text, sizeof text, n < 1'000'000 ? "%llu" : "%#llx", static_cast<unsigned long long>(n));
-    return text;
-}
-
-Difference differ(const std::string& what, i64 real, i64 model) {
-    if (real == model) return std::nullopt;
-    return what + " is " + std::to_string(real) + ", the model's is " + std::to_string(model);
-}
-
-Difference outcome(const Outcome& r, const Outcome& m) {
-    if (r.disabled != m.disabled) return r.disabled ? "only the model runs it" : "the model does not run it";
-    if (r.err != m.err)
-        return std::string("it returned ") + name(r.err) + ", the model's returned " + name(m.err);
-    if (r.value != m.value)
-        return "the result is " + hex_or_number(r.value) + ", the model's is " + hex_or_number(m.value);
-    return std::nullopt;
-}
-
 // How much memory the units were cut from is not kept by the kernel.
 Difference layout(const pcpu::Layout& r, pcpu::Layout m) {
     m.ai.alloc_size = r.ai.alloc_size;
@@ -116,7 +96,7 @@ Difference chunks(const Pcpu& r, const Pcpu& m) {
 } // namespace
 
 Difference first_difference(const Ran& real, const Ran& model, const Pcpu& r, const Pcpu& m, bool is_boot) {
-    if (auto d = outcome(real.outcome, model.outcome)) return d;
+    if (auto d = differ(real.outcome, model.outcome)) return d;
     if (r.booted != m.booted)
         return r.booted ? "it is booted, the model is not" : "it is not booted, the model is";
     if (!r.booted) return std::nullopt;

@@ -283,6 +283,7 @@ void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const
     if (!is_clean()) return;
     monitor_->finish(world_, step.ran);
     if (!is_clean()) return;
+    step.compared = true;
     if (const auto what =
             first_difference(step.ran, expected, world_.pcpu(), model.pcpu(), op.kind == OpKind::pcpu_boot))
         monitor_->fail(spec::Inv::real_file_agrees_with_the_model, nullptr, *what);

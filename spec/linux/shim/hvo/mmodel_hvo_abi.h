@@ -95,6 +95,7 @@ struct mmodel_hvo_unit {
 	const char *shape;           /* "page" (struct page calls, 6.1), "folio" (folio calls) */
 	int has_memmap_counters;     /* the tree keeps nr_memmap_pages and nr_memmap_boot_pages */
 	int nr_used_subpage;         /* struct pages 0..n-1 of a folio carry metadata */
+	int nr_reset_struct_page;    /* how many of a page that is given back are reset; 0: the tree does not say */
 
 	/* The calls under test. Every unit has the first two; the list calls came with 6.7. */
 	int (*restore)(unsigned int order, unsigned long pfn);

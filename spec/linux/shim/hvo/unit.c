@@ -321,6 +321,9 @@ static struct mmodel_hvo_unit mmodel_this_unit = {
 	.has_memmap_counters = 1,
 #endif
 	.nr_used_subpage = __NR_USED_SUBPAGE,
+#ifdef NR_RESET_STRUCT_PAGE
+	.nr_reset_struct_page = NR_RESET_STRUCT_PAGE,
+#endif
 	.restore = restore,
 	.optimise = optimise,
 #ifdef MMODEL_HAS_LISTS
