@@ -276,4 +276,14 @@ Json cannot_build_json(const std::filesystem::path& tree, const std::string& ver
     return j;
 }
 
+Json unjudged_json(const bench::Tree& t) {
+    const std::string& why = t.judged().refusal;
+    if (why.empty()) return cannot_build_json(t.dir, t.version, t.file);
+    return {{"kind", "refused"},
+            {"tree", t.dir.string()},
+            {"version", t.version},
+            {"file", t.file},
+            {"why", why}};
+}
+
 } // namespace mmodel::cli

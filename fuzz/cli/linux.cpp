@@ -86,6 +86,14 @@ int keep_traces(const bench::Report& r, const LinuxOptions& o) {
     return status;
 }
 
+// A row of the verdict for a file that did not run, beside those that did.
+void print_unjudged(const LinuxOptions& o, const bench::Tree& t, const bench::Problem& p) {
+    print_wrapped(fmt::format("Linux {}, {} in {}", t.version, t.file, o.tree), 2);
+    const std::string& why = t.judged().refusal;
+    fmt::print("{}", labelled("verdict", why.empty() ? "cannot build" : "not run: " + why, 9));
+    if (why.empty()) fmt::print("{}", labelled("because", p.what.substr(0, p.what.find('\n')), 9));
+}
+
 int complain_as_json(const LinuxOptions& o, const std::string& version, const bench::Problem& p) {
     if (o.json && !p.usage) print_json(cannot_build_json(o.tree, version));
     return complain(p);
@@ -122,6 +130,16 @@ int show(const LinuxOptions& o, const bench::Report& r) {
                                   exit_environment}));
 }
 
+// ... of one that did not run.
+int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i, const bench::Problem& p) {
+    const bench::Tree& t = checks.tree(i);
+    if (o.json)
+        print_json(unjudged_json(t));
+    else if (checks.size() > 1)
+        print_unjudged(o, t, p);
+    return complain(p);
+}
+
 int check_files(const LinuxOptions& o, std::vector<bench::Tree> files) {
     const Budget budget(o.sweeps ? 0 : o.seconds);
     TreeChecks checks(std::move(files), o.seed, o.backend);
@@ -137,9 +155,7 @@ int check_files(const LinuxOptions& o, std::vector<bench::Tree> files) {
             tally.add(standing_of(*r));
             tally.worsen(show(o, *r));
         } else {
-            if (o.json && !r.error().usage)
-                print_json(cannot_build_json(o.tree, checks.tree(i).version, checks.tree(i).file));
-            tally.worsen(complain(r.error()));
+            tally.worsen(show_unjudged(o, checks, i, r.error()));
         }
     }
     return tally.status();
@@ -153,12 +169,8 @@ int check_linux(const LinuxOptions& o) {
     const auto tree = open_tree(o.tree);
     if (!tree) return complain_as_json(o, "", tree.error());
     std::vector<bench::Tree> chosen;
-    for (const bench::KernelFile& f : tree->files) {
-        if (file->empty() ? !f.refusal.empty() : f.name != *file) continue;
-        const auto one = tree->judged_by(f.name);
-        if (!one) return complain(one.error());
-        chosen.push_back(*one);
-    }
+    for (const bench::KernelFile& f : tree->files)
+        if (file->empty() || f.name == *file) chosen.push_back(tree->seen_by(f));
     if (chosen.empty()) return complain(tree->judged_by(*file).error());
     if (!o.keep.empty())
         if (const auto why = why_not_a_place(o.keep)) return complain(Failure{*why, exit_environment});

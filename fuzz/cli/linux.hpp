@@ -22,6 +22,8 @@ int check_linux(const LinuxOptions& o);
 [[nodiscard]] Json report_json(const bench::Report& r, const std::filesystem::path& tree);
 [[nodiscard]] Json cannot_build_json(const std::filesystem::path& tree, const std::string& version,
                                      const std::string& file = "mm/hugetlb_vmemmap.c");
+// Of a file that did not run: refused, or it cannot be built.
+[[nodiscard]] Json unjudged_json(const bench::Tree& t);
 [[nodiscard]] Trace trace_of(const bench::Finding& f);
 
 } // namespace mmodel::cli

@@ -88,24 +88,20 @@ void report(Job& job, const std::vector<Record>& records, const bench::Report& r
     job.add_row(std::move(row));
 }
 
-void report_unbuilt(Job& job, const fs::path& tree, const std::string& version, const std::string& file,
-                    const bench::Problem& p) {
+void report_unopened(Job& job, const fs::path& dir, const bench::Problem& p) {
     job.tally.worsen(complain(p));
-    if (job.options.json) return print_json(cannot_build_json(tree, version, file));
-    job.add_row({version.empty() ? fmt::format("kernel tree {}", tree.string()) : tree_text(version, file),
-                 {"-", "-", "-", "-"},
-                 "cannot build"});
+    if (job.options.json) return print_json(cannot_build_json(dir, ""));
+    job.add_row({fmt::format("kernel tree {}", dir.string()), {"-", "-", "-", "-"}, "cannot build"});
 }
 
-// A file that the shims do not know is left out, and that is said.
-void report_refused(Job& job, const bench::Tree& t, const bench::KernelFile& f) {
-    if (job.options.json)
-        return print_json({{"kind", "refused"},
-                           {"tree", t.dir.string()},
-                           {"version", t.version},
-                           {"file", f.path},
-                           {"why", f.refusal}});
-    job.add_row({tree_text(t.version, f.path), {"-", "-", "-", "-"}, "not run", {f.refusal}});
+// A file that the shims do not know, or that they cannot be compiled with.
+void report_unjudged(Job& job, const bench::Tree& t, const bench::Problem& p) {
+    job.tally.worsen(complain(p));
+    if (job.options.json) return print_json(unjudged_json(t));
+    const std::string& why = t.judged().refusal;
+    Row row{tree_text(t.version, t.file), {"-", "-", "-", "-"}, why.empty() ? "cannot build" : "not run"};
+    if (!why.empty()) row.beneath.push_back(why);
+    job.add_row(std::move(row));
 }
 
 } // namespace
@@ -129,8 +125,7 @@ void TreeRun::begin(const RunOptions& o) {
     std::vector<bench::Tree> files;
     for (const Opened& t : trees_) {
         if (!t.tree) continue;
-        for (const bench::KernelFile& f : t.tree->files)
-            if (auto one = t.tree->judged_by(f.name)) files.push_back(std::move(*one));
+        for (const bench::KernelFile& f : t.tree->files) files.push_back(t.tree->seen_by(f));
     }
     checks_ = std::make_unique<TreeChecks>(std::move(files), o.seed);
 }
@@ -138,18 +133,13 @@ void TreeRun::begin(const RunOptions& o) {
 void TreeRun::report(Job& job) {
     checks_->end_progress();
     for (const Opened& t : trees_)
-        if (!t.tree) report_unbuilt(job, t.dir, "", "mm/hugetlb_vmemmap.c", t.tree.error());
+        if (!t.tree) report_unopened(job, t.dir, t.tree.error());
     for (std::size_t i = 0; i < checks_->size(); ++i) {
-        const bench::Tree& t = checks_->tree(i);
         if (const auto r = checks_->report(i))
             cli::report(job, records_, *r);
         else
-            report_unbuilt(job, t.dir, t.version, t.file, r.error());
+            report_unjudged(job, checks_->tree(i), r.error());
     }
-    for (const Opened& t : trees_)
-        for (std::size_t i = 0; t.tree && i < t.tree->files.size(); ++i)
-            if (const bench::KernelFile& f = t.tree->files[i]; !f.refusal.empty())
-                report_refused(job, *t.tree, f);
     if (!trees_.empty()) return;
     job.add_row({"none found", {"-", "-", "-", "-"}, "-"});
     job.tally.worsen(

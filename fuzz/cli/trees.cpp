@@ -136,8 +136,7 @@ std::vector<fs::path> default_trees() {
     const fs::path exe = fs::read_symlink("/proc/self/exe", ec); // build/<preset>/bin/mmodel
     const fs::path trees = exe.parent_path().parent_path().parent_path() / "trees";
     for (const auto& entry : fs::directory_iterator(trees, ec))
-        if (fs::exists(entry.path() / "Makefile", ec) &&
-            fs::exists(entry.path() / "mm/hugetlb_vmemmap.c", ec))
+        if (fs::exists(entry.path() / "Makefile", ec) && fs::is_directory(entry.path() / "mm", ec))
             out.push_back(entry.path());
     std::ranges::sort(out);
     return out;

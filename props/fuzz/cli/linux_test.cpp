@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "props/fuzz/cli/stand_in.hpp"
+#include "props/skip.hpp"
 
 using namespace mmodel::test;
 namespace fs = std::filesystem;
@@ -50,17 +51,60 @@ TEST_CASE("a tree that is not there, is empty, is no directory or holds a Makefi
     check_refused({"linux", "--tree", tree}, 2, tree + "/mm/hugetlb_vmemmap.c");
 }
 
-TEST_CASE("an unknown generation and an unknown file exit 2 and say what is known") {
+TEST_CASE("a generation that is not known exits 3, a file that is not known 2; both say what is known") {
     const TempDir dir;
-    const std::string tree = stand_in(dir, "/* vmemmap_get_tail() */");
-    check_refused({"linux", "--tree", tree}, 2, "supported: 6.1 to 6.19");
-    check_refused({"run", "--tree", tree}, 2, "supported: 6.1 to 6.19");
+    const std::string tree = stand_in(dir, "/* vmemmap_shared_tail_page() */");
+    check_refused({"linux", "--tree", tree}, 3, "supported: 6.1 to 7.3");
+    const Said run = run_mmodel({"run", "--tree", tree, "--seconds", "0.5"});
+    CHECK(run.status == 3);
+    CHECK(has(run.err, "supported: 6.1 to 7.3"));
     check_refused({"linux", "--tree", tree, "--file", "slab"}, 2,
                   "'slab'; known: hugetlb_vmemmap, percpu-vm, percpu");
     check_refused({"linux", "--tree", tree, "--file", "perc"}, 2,
                   "more than one file's name begins with 'perc'");
     const TempDir other;
     check_refused({"linux", "--tree", stand_in(other), "--file", "percpu"}, 2, "has no 'percpu'");
+}
+
+TEST_CASE(
+    "a file that is refused is a row beside those that are judged, of which a violation is the status") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    (void)dir.put("tree/mm/percpu.c", "int nothing;\n");
+    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps"});
+    INFO(s.out + s.err);
+    CHECK(s.status == 1);
+    CHECK(has(s.out, "verdict  violates 1 invariant\n"));
+    CHECK(has(s.out, "mm/percpu.c in "));
+    CHECK(has(s.out, "\n  verdict  not run: not to be judged: mm/percpu-vm.c: cannot be read"));
+    const Said json = run_mmodel({"linux", "--tree", tree, "--sweeps", "--json"});
+    CHECK(json_lines(json.out).at(0)["verdict"] == "violates");
+    CHECK(json_lines(json.out).at(1)["kind"] == "refused");
+    for (const char* file : {"percpu-vm.c", "percpu-internal.h"})
+        (void)dir.put(std::string("tree/mm/") + file, "");
+    CHECK(run_mmodel({"linux", "--tree", tree, "--file", "percpu-vm"}).status == 3);
+    const Said none = run_mmodel({"linux", "--tree", tree}, {.env = {{"MMODEL_CC", "no-such-compiler"}}});
+    CHECK(none.status == 3);
+    CHECK(has(none.out, "verdict  cannot build\n"));
+}
+
+TEST_CASE("a tree's percpu files are judged whatever is the matter with its hugetlb_vmemmap.c") {
+    const fs::path debian = fs::path(MMODEL_TREES_DIR) / "linux-6.1";
+    if (!fs::exists(debian / "mm/percpu.c")) return mmodel::skip("no tree of Debian's Linux 6.1 is there");
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "/* vmemmap_shared_tail_page() */");
+    for (const char* file : {"percpu.c", "percpu-vm.c", "percpu-internal.h"})
+        fs::copy(debian / "mm" / file, fs::path(tree) / "mm" / file);
+    for (const bool is_there : {true, false}) {
+        if (!is_there) fs::remove(fs::path(tree) / stand_in_file);
+        const Said s = run_mmodel({"linux", "--tree", tree, "--seconds", "2", "--json"});
+        CHECK(s.status != 2);
+        CHECK(s.status != 0);
+        const auto lines = json_lines(s.out);
+        REQUIRE(lines.size() == (is_there ? 3 : 2));
+        CHECK(lines.back()["file"] == "mm/percpu.c");
+        CHECK(lines.back()["operations"] > 0);
+    }
 }
 
 TEST_CASE("no compiler exits 3 and says what to install, as JSON the verdict is cannot-build") {

@@ -89,10 +89,14 @@ TEST_CASE("a tree that cannot be judged is refused with a message that says why"
     CHECK(bench::open_tree(dir).error().what.find("not a kernel's Makefile") != std::string::npos);
     put("Makefile", "VERSION = 6\nPATCHLEVEL = 99\nSUBLEVEL = 0\n");
     CHECK(bench::open_tree(dir).error().what.find("hugetlb_vmemmap.c: cannot be read") != std::string::npos);
-    put("mm/hugetlb_vmemmap.c", "#include \"hugetlb_vmemmap.h\"\n");
-    put("mm/hugetlb_vmemmap.h", "void something_else(void);\n");
-    CHECK(bench::open_tree(dir).error().what.find("supported: 6.1 to 6.19") != std::string::npos);
     CHECK(bench::open_tree(dir).error().usage);
+    const auto refusal = [&] { return bench::open_tree(dir).value().judged().refusal; };
+    put("mm/hugetlb_vmemmap.c", "#include \"hugetlb_vmemmap.h\"\n");
+    CHECK(refusal().find("mm/hugetlb_vmemmap.h: cannot be read") != std::string::npos);
+    put("mm/hugetlb_vmemmap.h", "void something_else(void);\n");
+    CHECK(refusal().find("supported: 6.1 to 7.3") != std::string::npos);
+    CHECK_FALSE(bench::open_tree(dir)->judged_by("hugetlb_vmemmap").error().usage);
+    CHECK(bench::open_tree(dir)->judged_by("percpu").error().usage);
 }
 
 TEST_CASE("a file that does not compile is answered with the first error and what the shims lack") {

@@ -37,7 +37,7 @@ struct KernelFile {
     std::string refusal;              // why it cannot be judged; empty: it can
 };
 
-// What a tree offers, found by reading its text; seen through one of its files, at first hugetlb_vmemmap.
+// What a tree offers, found by reading its text; seen through one of its files, at first the first.
 struct Tree {
     std::filesystem::path dir;
     std::string version; // "6.12.117", from its Makefile
@@ -50,15 +50,20 @@ struct Tree {
     bool lists{}; // hugetlb_vmemmap: has the calls for a list of folios
     bool memmap_counters{};     // hugetlb_vmemmap: keeps nr_memmap_pages
     std::string not_the_models; // hugetlb_vmemmap: what the model's design has and this lacks; empty: nothing
-    std::vector<KernelFile> files; // all that the tree has, hugetlb_vmemmap first
+    std::vector<KernelFile> files; // all that the tree has, at least one: hugetlb_vmemmap, percpu-vm, percpu
 
     // The same tree, judged by another of its files. A Problem when it has none of that name, or cannot be
     // judged by it.
-    [[nodiscard]] std::expected<Tree, Problem> judged_by(std::string_view name) const;
+    [[nodiscard]] std::expected<Tree, Problem> judged_by(std::string_view asked) const;
+    // ... whether or not that can be.
+    [[nodiscard]] Tree seen_by(const KernelFile& f) const;
+    [[nodiscard]] const KernelFile& judged() const;
+    // Needs: a file that has a refusal. It, in a sentence.
+    [[nodiscard]] Problem refused() const;
 };
 
-// Reads the tree's Makefile and its files. Refuses a tree without hugetlb_vmemmap, or of a generation that
-// the shims do not know; percpu may be missing.
+// Reads the tree's Makefile and its files. Refuses a tree that has none of them. A file that is not there is
+// left out; one that cannot be judged says why, and is no matter of the others.
 [[nodiscard]] std::expected<Tree, Problem> open_tree(const std::filesystem::path& dir);
 
 // Who answers what kernel code reads and writes: a software MMU, asked by the code that the compiler's thread

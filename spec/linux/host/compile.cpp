@@ -264,6 +264,7 @@ std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std
 std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
                                      std::span<const std::string> breaks, const CompileLimits& limits,
                                      Backend backend, std::string_view geometry) {
+    if (!tree.judged().refusal.empty()) return std::unexpected(tree.refused());
     if (const auto known = geometries(); std::ranges::find(known, geometry) == known.end())
         return std::unexpected(Problem{"kernel trees do not run on geometry " + std::string(geometry), true});
     const bool is_hosts = geometry == "x86-64";
@@ -273,14 +274,14 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
     const std::vector<std::string> cc = find_compiler();
     if (cc.empty())
         return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});
-    const auto file = std::ranges::find(tree.files, tree.name, &KernelFile::name);
+    const KernelFile& file = tree.judged();
     const fs::path shims = default_shim_dir();
     std::error_code ec;
-    if (!fs::exists(shims / file->unit, ec))
+    if (!fs::exists(shims / file.unit, ec))
         return std::unexpected(Problem{
             shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
     fs::create_directories(work_dir, ec);
-    std::vector<std::string> words = compile_line(cc, shims, tree, *file, breaks, geometry);
+    std::vector<std::string> words = compile_line(cc, shims, tree, file, breaks, geometry);
     Unit unit{.tree = tree, .object = {}, .backend = backend, .geometry = std::string(geometry)};
     if (backend == Backend::mmu) {
         if (const auto flags = instrumentation_of(cc, shims, work_dir, limits)) {
@@ -295,10 +296,10 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
             unit.no_mmu = cc.front() + " has no thread instrumentation";
         }
     }
-    const std::string stem = object_stem(tree, *file, words, breaks, geometry);
+    const std::string stem = object_stem(tree, file, words, breaks, geometry);
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
     unit.object = object;
-    if (is_percpu(*file) && fs::exists(object, ec)) return unit;
+    if (is_percpu(file) && fs::exists(object, ec)) return unit;
     words.insert(words.end(), {"-o", object.string()});
     const Ended end = run_command(words, log, limits);
     const std::string said = first_part(log, most_log);

@@ -58,18 +58,16 @@ bool has_any(std::string_view text, std::initializer_list<std::string_view> part
     return std::ranges::any_of(parts, [&](std::string_view p) { return text.find(p) != text.npos; });
 }
 
-std::expected<void, Problem> refuse_unknown(const Tree& t, std::string_view source, std::string_view header) {
-    const std::string what = t.dir.string() + ": " + t.file + " of Linux " + t.version;
+// Why the shims do not know it; empty: they do.
+std::string hvo_refusal(std::string_view source, std::string_view header) {
     if (has_any(source, {"vmemmap_get_tail", "vmemmap_shared_tail_page", "#include \"internal.h\"",
                          "#include \"sparse.h\""}))
-        return std::unexpected(Problem{what + " is of a generation that is not supported (tail pages shared "
-                                              "by zone, 7.x); supported: 6.1 to 6.19",
-                                       true});
+        return "of a generation that is not supported (tail pages shared by zone, 7.x); supported: 6.1 to "
+               "6.19";
     if (!has_word(header, "hugetlb_vmemmap_optimize(") &&
         !has_word(header, "hugetlb_vmemmap_optimize_folio("))
-        return std::unexpected(Problem{what + " declares neither hugetlb_vmemmap_optimize() nor "
-                                              "hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 6.19",
-                                       true});
+        return "of a generation that is not supported: its header declares neither "
+               "hugetlb_vmemmap_optimize() nor hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 6.19";
     return {};
 }
 
@@ -123,22 +121,67 @@ std::string percpu_refusal(std::string_view source) {
     return {};
 }
 
-// The two names of the percpu allocator, when all of it is there.
+// A file's text, to which adding what it includes is a part; where one cannot be read, why.
+class Text {
+public:
+    Text(const fs::path& dir, std::initializer_list<const char*> paths) {
+        for (const char* path : paths) {
+            auto text = slurp(dir / path);
+            if (!text && why_not_.empty()) why_not_ = std::string(path) + ": " + text.error();
+            parts_.push_back(std::move(text).value_or(""));
+        }
+    }
+    [[nodiscard]] const std::string& operator[](std::size_t i) const { return parts_[i]; }
+    // Empty: all can be read.
+    [[nodiscard]] std::string why_not() const {
+        return why_not_.empty() ? "" : "not to be judged: " + why_not_;
+    }
+
+private:
+    std::vector<std::string> parts_;
+    std::string why_not_;
+};
+
+bool is_there(const fs::path& p) {
+    std::error_code ec;
+    return fs::exists(fs::symlink_status(p, ec));
+}
+
+void add_hvo(Tree& t) {
+    if (!is_there(t.dir / t.file)) return;
+    const Text text(t.dir, {"mm/hugetlb_vmemmap.c", "mm/hugetlb_vmemmap.h"});
+    const std::string &source = text[0], &header = text[1];
+    t.shape = has_word(header, "hugetlb_vmemmap_optimize_folio(") ? "folio" : "page";
+    t.lists = has_word(header, "hugetlb_vmemmap_optimize_folios(");
+    t.memmap_counters = source.find("memmap_pages_add") != source.npos;
+    t.not_the_models = what_of_the_model_it_lacks(t, source);
+    const std::string unread = text.why_not();
+    t.files.push_back({.name = "hugetlb_vmemmap",
+                       .path = t.file,
+                       .compiled = t.file,
+                       .unit = "hvo/unit.c",
+                       .source = fnv1a(source),
+                       .defines = hvo_defines(t, source),
+                       .refusal = unread.empty() ? hvo_refusal(source, header) : unread});
+}
+
+// The two names of the percpu allocator: what one of them needs, the other needs, too.
 void add_percpu(Tree& t) {
-    const auto core = slurp(t.dir / "mm/percpu.c"), vm = slurp(t.dir / "mm/percpu-vm.c"),
-               internal = slurp(t.dir / "mm/percpu-internal.h");
-    if (!core || !vm || !internal) return;
-    const auto add = [&](const char* name, const char* path, const std::string& text) {
-        t.files.push_back({.name = name,
-                           .path = path,
-                           .compiled = "mm/percpu.c",
-                           .unit = "percpu/unit.c",
-                           .source = fnv1a(text),
-                           .defines = percpu_defines(t, *core),
-                           .refusal = percpu_refusal(*core)});
+    const Text text(t.dir, {"mm/percpu.c", "mm/percpu-vm.c", "mm/percpu-internal.h"});
+    const std::string &core = text[0], &vm = text[1], &internal = text[2];
+    const auto add = [&](const char* name, const char* path, const std::string& all) {
+        const std::string unread = text.why_not();
+        if (is_there(t.dir / path))
+            t.files.push_back({.name = name,
+                               .path = path,
+                               .compiled = "mm/percpu.c",
+                               .unit = "percpu/unit.c",
+                               .source = fnv1a(all),
+                               .defines = percpu_defines(t, core),
+                               .refusal = unread.empty() ? percpu_refusal(core) : unread});
     };
-    add("percpu-vm", "mm/percpu-vm.c", *vm);
-    add("percpu", "mm/percpu.c", *core + *vm + *internal);
+    add("percpu-vm", "mm/percpu-vm.c", vm);
+    add("percpu", "mm/percpu.c", core + vm + internal);
 }
 
 } // namespace
@@ -161,38 +204,39 @@ std::expected<Tree, Problem> open_tree(const fs::path& dir) {
                         ": no VERSION and PATCHLEVEL lines; this is not a kernel's Makefile",
                     true});
     t.version = *version;
-    const auto source = slurp(t.dir / t.file), header = slurp(t.dir / "mm/hugetlb_vmemmap.h");
-    if (!source) return std::unexpected(Problem{(dir / t.file).string() + ": " + source.error(), true});
-    if (!header)
-        return std::unexpected(Problem{(dir / "mm/hugetlb_vmemmap.h").string() + ": " + header.error() +
-                                           "; " + t.file + " includes it",
-                                       true});
-    if (auto ok = refuse_unknown(t, *source, *header); !ok) return std::unexpected(ok.error());
-    t.shape = has_word(*header, "hugetlb_vmemmap_optimize_folio(") ? "folio" : "page";
-    t.lists = has_word(*header, "hugetlb_vmemmap_optimize_folios(");
-    t.memmap_counters = source->find("memmap_pages_add") != std::string::npos;
-    t.not_the_models = what_of_the_model_it_lacks(t, *source);
-    t.source = fnv1a(*source);
-    t.defines = hvo_defines(t, *source);
-    t.files.push_back({t.name, t.file, t.file, "hvo/unit.c", t.source, t.defines, {}});
+    add_hvo(t);
     add_percpu(t);
-    return t;
+    if (t.files.empty())
+        return std::unexpected(Problem{(dir / t.file).string() +
+                                           ": cannot be read: it is not there, and neither are mm/percpu.c "
+                                           "and mm/percpu-vm.c",
+                                       true});
+    return t.seen_by(t.files.front());
 }
 
-std::expected<Tree, Problem> Tree::judged_by(std::string_view name) const {
-    const auto f = std::ranges::find(files, name, &KernelFile::name);
+Tree Tree::seen_by(const KernelFile& f) const {
+    Tree out = *this;
+    out.name = f.name;
+    out.file = f.path;
+    out.source = f.source;
+    out.defines = f.defines;
+    return out;
+}
+
+const KernelFile& Tree::judged() const { return *std::ranges::find(files, name, &KernelFile::name); }
+
+std::expected<Tree, Problem> Tree::judged_by(std::string_view asked) const {
+    const auto f = std::ranges::find(files, asked, &KernelFile::name);
     if (f == files.end())
         return std::unexpected(Problem{
-            dir.string() + ": the tree of Linux " + version + " has no '" + std::string(name) + "'", true});
-    if (!f->refusal.empty())
-        return std::unexpected(
-            Problem{dir.string() + ": " + f->path + " of Linux " + version + " is " + f->refusal, true});
-    Tree out = *this;
-    out.name = f->name;
-    out.file = f->path;
-    out.source = f->source;
-    out.defines = f->defines;
+            dir.string() + ": the tree of Linux " + version + " has no '" + std::string(asked) + "'", true});
+    Tree out = seen_by(*f);
+    if (!f->refusal.empty()) return std::unexpected(out.refused());
     return out;
+}
+
+Problem Tree::refused() const {
+    return Problem{dir.string() + ": " + file + " of Linux " + version + " is " + judged().refusal};
 }
 
 } // namespace mmodel::bench
