@@ -42,8 +42,9 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
     add({alloc(0, small), alloc(1, small), on(optimise, 0), on(optimise, 1), on(restore, 0)});
     const Op take_lru{.kind = alloc_lru, .size = small};
     const Op enter{.kind = walker_enter, .page = inside};
-    add({take_lru, enter, on(free_lru, 0), alloc(0, small), on(optimise, 0)});
-    add({take_lru, enter, on(free_lru, 0), alloc(0, small), list(optimise_list, 1)});
+    const Op get{.kind = walker_try_get}; // nobody is left to, where a grace period was waited for
+    add({take_lru, enter, on(free_lru, 0), alloc(0, small), on(optimise, 0), get});
+    add({take_lru, enter, on(free_lru, 0), alloc(0, small), list(optimise_list, 1), get});
     add({alloc(0, small),
          on(optimise, 0),
          {.kind = alloc_lru, .folio = 1, .size = small},

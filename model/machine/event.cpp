@@ -19,6 +19,8 @@ std::string_view name(EventKind k) {
     case EventKind::smp_wmb: return "smp_wmb";
     case EventKind::copy_page: return "copy_page";
     case EventKind::reset_struct_pages: return "reset_struct_pages";
+    case EventKind::init_compound_tail: return "init_compound_tail";
+    case EventKind::cmpxchg_tail: return "cmpxchg";
     case EventKind::store: return "store";
     case EventKind::flush_tlb_kernel_range: return "flush_tlb_kernel_range";
     case EventKind::flush_tlb_all: return "flush_tlb_all";
@@ -91,6 +93,13 @@ std::string print_event(const Event& e) {
     case EventKind::copy_page: args = "pfn " + num(e.pfn.value) + " <- pfn " + num(e.from.value); break;
     case EventKind::reset_struct_pages:
         args = "pfn " + num(e.pfn.value) + ", " + num(e.nr_struct_pages());
+        break;
+    case EventKind::init_compound_tail:
+        args = "pfn " + num(e.pfn.value) + ", order " + num(e.order().value);
+        break;
+    case EventKind::cmpxchg_tail:
+        args = "zone " + num(e.zone()) + "->vmemmap_tails[order " + num(e.order().value) + "], NULL, pfn " +
+               num(e.pfn.value) + (e.ok ? "" : ": somebody was first");
         break;
     case EventKind::store:
         args = "vmemmap page " + num(e.vpage->value) +

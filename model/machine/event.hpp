@@ -29,6 +29,8 @@ enum class EventKind : u8 {
     smp_wmb,
     copy_page,          // to pfn, from `from`
     reset_struct_pages, // pfn: the first nr_struct_pages are overwritten by the next
+    init_compound_tail, // pfn: a struct page in it becomes a tail of any folio of `order`
+    cmpxchg_tail,       // zone->vmemmap_tails[order] = pfn if it was NULL (ok); zone; a full barrier
     store, // to a struct page of vpage, through its mapping; store_to; on = the new optimised flag
     flush_tlb_kernel_range, // [vpage, vpage + nr_pages)
     flush_tlb_all,
@@ -87,7 +89,7 @@ struct Event {
     std::optional<Vpage> vpage{};
     Vmap vmap{};
     EventNumber n{};      // written here by who makes the event; read by the names below
-    EventNumber bytes{};  // memset_zero
+    EventNumber bytes{};  // memset_zero; cmpxchg_tail: the zone
     Caller where{};       // the kernel function
     const char* what{""}; // warn: the condition
 
@@ -95,7 +97,15 @@ struct Event {
     [[nodiscard]] bool is_live() const { return vpage.has_value(); }
     [[nodiscard]] bool is_lock() const { return kind == EventKind::lock || kind == EventKind::unlock; }
 
-    [[nodiscard]] Order order() const { return Order{static_cast<u8>(of(EventKind::split_page))}; }
+    [[nodiscard]] Order order() const {
+        assert(kind == EventKind::split_page || kind == EventKind::init_compound_tail ||
+               kind == EventKind::cmpxchg_tail);
+        return Order{static_cast<u8>(n.value_)};
+    }
+    [[nodiscard]] u8 zone() const {
+        assert(kind == EventKind::cmpxchg_tail);
+        return static_cast<u8>(bytes.value_);
+    }
     [[nodiscard]] u64 pmd_idx() const { return of(EventKind::pmd_populate_kernel); }
     [[nodiscard]] u64 nr_struct_pages() const { return of(EventKind::reset_struct_pages); }
     [[nodiscard]] StoreTo store_to() const { return static_cast<StoreTo>(of(EventKind::store)); }

@@ -144,6 +144,29 @@ public:
             m_.note_store(p);
         });
     }
+    // mm/internal.h: init_compound_tail() of a struct page in frame p, written through the direct map.
+    void init_compound_tail(Caller where, Pfn p, Order order) {
+        emit({.kind = EventKind::init_compound_tail, .pfn = p, .n = order, .where = where}, [&] {
+            m_.write(p, Contents::tails(order.value));
+            m_.note_store(p);
+        });
+    }
+    // mm/hugetlb_vmemmap.c: vmemmap_get_tail(): cmpxchg(&zone->vmemmap_tails[...], NULL, p). False: the zone
+    // had one.
+    bool cmpxchg_tail(Caller where, const SharedTail& t) {
+        const bool first = !m_.shared_tail(t.zone, t.order);
+        emit({.kind = EventKind::cmpxchg_tail,
+              .ok = first,
+              .pfn = t.pfn,
+              .n = t.order,
+              .bytes = t.zone,
+              .where = where},
+             [&] {
+                 m_.order_stores();
+                 if (first) m_.publish_tail(t);
+             });
+        return first;
+    }
     // folio_set/clear_hugetlb_vmemmap_optimized(): a store to the head's struct page through the vmemmap.
     void set_optimised(Caller where, Vpage head, bool on) {
         emit(

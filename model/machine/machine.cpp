@@ -151,6 +151,12 @@ std::optional<Vpage> Machine::installed_at(PteRef r) const {
     return at ? std::optional(Vpage{arithmetic::page_at(at - 1, u64{r.idx}, pmd_shift_)}) : std::nullopt;
 }
 
+std::optional<Pfn> Machine::shared_tail(u8 zone, u8 order) const {
+    for (const SharedTail& t : shared_tails_)
+        if (t.zone == zone && t.order == order) return t.pfn;
+    return std::nullopt;
+}
+
 // ---- struct pages
 
 const Compound* Machine::compound_at(Vpage v) const {
@@ -216,6 +222,8 @@ u64 Machine::hash() const {
     for (const Walker& w : walkers) h = hash_combine(h, w.page.value << 2 | u64{w.may_write} << 1 | w.inside);
     for (u64 p : pressure_) h = hash_combine(h, p);
     for (Pfn p : unordered_) h = hash_combine(h, p.value);
+    for (const SharedTail& t : shared_tails_)
+        h = hash_combine(h, t.pfn.value << 16 | u64{t.zone} << 8 | t.order);
     return h;
 }
 

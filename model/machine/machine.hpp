@@ -60,6 +60,7 @@ struct Tally {
     i64 tables{};   // page tables
     i64 private_tables{}; // ... installed nowhere
     i64 vmalloc{};        // frames mapped in the vmalloc range
+    i64 shared_tails{};   // pages of tails that a zone's folios share
     i64 objects{};        // what kmalloc() gave and kfree() has not got back
     bool operator==(const Tally&) const = default;
 };
@@ -74,6 +75,10 @@ public:
 
     // ---- what is where
     [[nodiscard]] Nid nid_of(Pfn p) const;
+    // Two a node: the memory that was there at boot, and what was hot-added (ZONE_MOVABLE).
+    [[nodiscard]] u8 zone_of(Pfn p) const {
+        return static_cast<u8>(nid_of(p).value * 2 + (p >= config_.hot_start()));
+    }
     [[nodiscard]] bool is_populated(Pfn p) const;   // memory that exists (hot blocks once added)
     [[nodiscard]] bool is_free(Pfn p) const;        // in the buddy allocator. O(orders)
     [[nodiscard]] bool is_reserved(Pfn p) const;    // PageReserved()
@@ -111,6 +116,11 @@ public:
                 if (p.present()) f(Vpage{v}, p);
         });
     }
+
+    // zone->vmemmap_tails[]. A page that is there stays there.
+    [[nodiscard]] std::optional<Pfn> shared_tail(u8 zone, u8 order) const;
+    [[nodiscard]] const std::vector<SharedTail>& shared_tails() const { return shared_tails_; }
+    [[nodiscard]] bool is_shared_tail(Pfn p) const { return frame(p).owner == Owner::shared_tail; }
 
     [[nodiscard]] bool has_stale() const { return stale_.hash() || stale_leaf_.hash(); }
 
@@ -158,6 +168,8 @@ public:
     [[nodiscard]] std::optional<Pfn> alloc_table(Nid nid);
     void free_table(Pfn table);
     void set_pte(PteRef r, Pte pte);
+    // A detached frame becomes the zone's page of tails for an order, which has none yet.
+    void publish_tail(const SharedTail& t);
     void install_table(u64 pmd_idx, Pfn table);
     void order_stores() { unordered_.clear(); }
     void note_store(Pfn p);
@@ -264,8 +276,9 @@ private:
     std::array<u64, max_nodes> pressure_{};
     std::array<u8, 4> lock_depth_{};
     Vmalloc vmalloc_;
-    RadixArray<PageTag> tags_;   // by frame
-    u64 online_{};               // mask of CPUs
+    RadixArray<PageTag> tags_; // by frame
+    u64 online_{};             // mask of CPUs
+    std::vector<SharedTail> shared_tails_;
     std::vector<Pfn> unordered_; // frames with stores that no barrier has ordered yet
 };
 

@@ -115,6 +115,7 @@ void Machine::set_owner(Pfn p, Frame& f, Owner owner) {
         if (o == Owner::detached) tally.detached += n;
         if (o == Owner::page_table) tally.tables += n, tally.private_tables += n;
         if (o == Owner::vmalloc) tally.vmalloc += n;
+        if (o == Owner::shared_tail) tally.shared_tails += n;
         if (o == Owner::vmemmap) (is_boot_memory(p) ? tally.vmemmap_boot : tally.vmemmap_buddy) += n;
     };
     count(f.owner, -1);
@@ -191,6 +192,11 @@ void Machine::set_pte(PteRef r, Pte pte) {
     if (pte.present()) count_pte(pte.pfn(), 1, false);
     if (old.present()) count_pte(old.pfn(), -1, stale);
     settle(pte.pfn(), *v);
+}
+
+void Machine::publish_tail(const SharedTail& t) {
+    shared_tails_.push_back(t);
+    frames_.modify(t.pfn.value, [&](Frame& f) { set_owner(t.pfn, f, Owner::shared_tail); });
 }
 
 void Machine::install_table(u64 idx, Pfn table) {

@@ -36,7 +36,7 @@ struct PteRef {
 
 // Who has a frame. `other` covers what needs no bookkeeping: free memory (the buddy knows), folios and their
 // users.
-enum class Owner : u8 { other, vmemmap, page_table, detached, vmalloc };
+enum class Owner : u8 { other, vmemmap, page_table, detached, vmalloc, shared_tail };
 
 struct Frame {
     Owner owner{Owner::other};
@@ -61,18 +61,20 @@ inline constexpr u8 tail = 0, head = 1, plain = 2, junk = 3, meta = 16;
 // leaves there for whoever has the described memory now; it is what almost every page holds, and it costs
 // nothing to say.
 struct Contents {
-    enum class Kind : u8 { implicit, fresh, copy, junk };
+    enum class Kind : u8 { implicit, fresh, copy, junk, tails };
     static constexpr std::size_t nr_slots = 8;
 
     Kind kind{Kind::implicit}; // implicit: fresh where boot mapped the frame, junk in every other frame
     bool optimised{};          // copy: the folio's vmemmap-optimised flag, in the head's struct page
     u8 rest{};                 // copy: slots past the eighth
     std::array<u8, nr_slots> slots{}; // copy
-    u64 subject{}; // fresh: the vmemmap page; copy: pfn of the head page of the folio it was copied from
+    u64 subject{}; // fresh: the vmemmap page; copy: pfn of the head page of the folio it was copied from;
+                   // tails: the order of the folios, any of them, whose tails these are
     bool operator==(const Contents&) const = default;
 
     static Contents fresh(Vpage v) { return Contents{.kind = Kind::fresh, .subject = v.value}; }
     static Contents junk() { return Contents{.kind = Kind::junk}; }
+    static Contents tails(u8 order) { return Contents{.kind = Kind::tails, .subject = order}; }
 };
 inline u64 hash_of(const Contents& c) {
     return fold(std::bit_cast<u64>(c.slots),
@@ -95,6 +97,14 @@ struct PageTag {
     bool operator==(const PageTag&) const = default;
 };
 inline u64 hash_of(const PageTag& t) { return t.value; }
+
+// The page of tails that every optimised folio of an order in a zone shares (Linux 7.1).
+struct SharedTail {
+    u8 zone{}; // Machine::zone_of()
+    u8 order{};
+    Pfn pfn{};
+    bool operator==(const SharedTail&) const = default;
+};
 
 struct Mark {
     u8 set{};

@@ -16,6 +16,8 @@ std::string frame(Pfn p) { return "pfn " + num(p.value); }
 void Monitor::judge_free(const Machine& m, const Event& e) {
     const Pfn p = e.pfn;
     if (m.is_mapped(p)) return fail(Inv::no_frame_is_freed_while_mapped, &e, frame(p) + " is mapped");
+    if (m.is_shared_tail(p))
+        return fail(Inv::shared_tail_page_is_never_freed, &e, frame(p) + " is a zone's page of tails");
     if (m.frame(p).owner != Owner::detached)
         return fail(Inv::no_page_is_freed_twice, &e,
                     frame(p) + (m.is_free(p) ? " is free already" : " is not the caller's to free"));
@@ -59,6 +61,7 @@ void Monitor::judge_set_pte(const Machine& m, const Event& e) {
     if (m.config().break_before_make && old.present() && e.pte.present() && old.pfn() != e.pte.pfn())
         fail(Inv::no_valid_to_valid_change_without_break_before_make, &e,
              "it maps " + frame(old.pfn()) + " until now");
+    if (scope_.shared_tail) return judge_shared_pte(m, e, *s);
     for (const Walker& w : m.walkers)
         if (w.inside && w.may_write && m.geometry().vpage_of(w.page) == *e.vpage)
             fail(Inv::no_remap_without_a_grace_period, &e,
@@ -117,6 +120,11 @@ void Monitor::judge_reader(const Machine& m, Vpage v, Pfn p, Inv inv, const Even
     auto is_tail = [](u8 s) { return s == slot::tail || s >= slot::meta; };
     auto wrong = [&](const std::string& why) { fail(inv, e, page(v) + " reads " + frame(p) + ": " + why); };
     if (found.kind == Contents::Kind::junk) return wrong("what an earlier owner left there");
+    if (found.kind == Contents::Kind::tails) { // of any folio of an order
+        if (v == m.geometry().vpage_of(c->head)) wrong("struct page 0 is not the head");
+        if (found.subject != c->order) wrong("tails of order " + num(found.subject));
+        return;
+    }
     if (found.subject != c->head.value && found.slots[0] != slot::plain)
         return wrong("struct pages of " + frame(Pfn{found.subject}));
     const u64 nr = m.geometry().struct_pages_per_page();

@@ -31,7 +31,8 @@ void Monitor::judge_rest(const World& w) {
     for (u8 i = 0; i < max_folios; ++i)
         if (w.pool().slots[i].state == hvo::SlotState::hugetlb)
             optimised += hvo::is_optimised(m, w.pool().slots[i].head);
-    if (m.counters.static_key != optimised)
+    if (scope_.shared_tail) judge_shared_tails(m);
+    if (!scope_.shared_tail && m.counters.static_key != optimised)
         fail(Inv::static_key_counts_optimised_folios, nullptr,
              "the key is " + num(m.counters.static_key) + ", optimised folios are " + num(optimised));
     if (scope_.memmap_counters &&
@@ -47,7 +48,7 @@ void Monitor::judge_conservation(const World& w) {
     const Machine& m = w.machine();
     const Config& c = m.config();
     i64 memory = 0, held = m.tally.vmemmap_buddy + m.tally.vmemmap_boot + m.tally.tables + m.tally.detached;
-    held += m.tally.vmalloc + static_cast<i64>(w.pcpu().nr_embedded_frames);
+    held += m.tally.shared_tails + m.tally.vmalloc + static_cast<i64>(w.pcpu().nr_embedded_frames);
     for (u8 n = 0; n < c.nr_nodes; ++n) {
         memory += static_cast<i64>(c.frames_per_node);
         held += static_cast<i64>(m.nr_free_or_held_pages(Nid{n}));
@@ -67,7 +68,7 @@ void Monitor::judge_conservation(const World& w) {
 void Monitor::judge_subject(const Machine& m, const Subject& s) {
     if (!m.geometry().optimizable_pages(s.folio.order)) return;
     if (hvo::is_optimised(m, s.folio.head))
-        judge_optimised(m, s);
+        scope_.shared_tail ? judge_shared(m, s) : judge_optimised(m, s);
     else
         judge_plain(m, s);
 }

@@ -51,14 +51,16 @@ void Monitor::before(const Machine& m, const Event& e) {
     case EventKind::pmd_populate_kernel: return judge_install(m, e);
     case EventKind::set_pte_at: return judge_set_pte(m, e);
     case EventKind::store: return judge_store(m, e);
+    case EventKind::copy_page:
+    case EventKind::reset_struct_pages:
+    case EventKind::init_compound_tail: return judge_tail_store(m, e);
+    case EventKind::cmpxchg_tail: return judge_publish(m, e);
     case EventKind::warn: return fail(Inv::no_kernel_warning, &e, e.what);
     case EventKind::alloc_pages_node:
     case EventKind::pte_alloc_one_kernel: return percpu_.before(*this, m, e);
     case EventKind::split_page:
     case EventKind::pte_free_kernel:
     case EventKind::smp_wmb:
-    case EventKind::copy_page:
-    case EventKind::reset_struct_pages:
     case EventKind::flush_tlb_kernel_range:
     case EventKind::flush_tlb_all:
     case EventKind::synchronize_rcu:

@@ -15,6 +15,10 @@ namespace mmodel::spec {
 // What a kernel tree does not have is not asked of it.
 struct Scope {
     bool memmap_counters{true}; // nr_memmap_pages and nr_memmap_boot_pages exist (6.11)
+    // Tails are a page that a zone's folios share, not the folio's head page again (7.1). There are no fake
+    // heads, so there is no key to count; that no walker writes where it may not is asked of the walker, not
+    // of a grace period.
+    bool shared_tail{};
 };
 
 // Thrown by a monitor that stops at the first violation; never leaves checked_advance().
@@ -72,6 +76,12 @@ private:
     void judge_store(const Machine& m, const Event& e);
     void judge_optimised_flag(const Machine& m, Vpage head, const Event& e);
     void judge_compound_heads(const Machine& m, const Event& e);
+    // Where tails are shared by a zone.
+    void judge_tail_store(const Machine& m, const Event& e);
+    void judge_publish(const Machine& m, const Event& e);
+    void judge_shared_pte(const Machine& m, const Event& e, const Subject& s);
+    void judge_shared_tails(const Machine& m);
+    void judge_shared(const Machine& m, const Subject& s);
     void judge_reader(const Machine& m, Vpage v, Pfn p, Inv inv, const Event* e);
 
     // At rest.

@@ -132,7 +132,9 @@ void add_effect(Footprint& out, const Machine& m, const Subject& s, const Event&
     case EventKind::set_pte_at: return a.set_pte(e);
     case EventKind::store: return a.store(e);
     case EventKind::copy_page: a.read(Kind::frame, e.from.value); [[fallthrough]];
-    case EventKind::reset_struct_pages: return a.write(Kind::frame, e.pfn.value);
+    case EventKind::reset_struct_pages:
+    case EventKind::init_compound_tail:
+    case EventKind::cmpxchg_tail: return a.write(Kind::frame, e.pfn.value);
     case EventKind::flush_tlb_kernel_range: return a.flush(*e.vpage, e.nr_pages());
     case EventKind::flush_tlb_all: return a.write(Kind::tlb_all);
     case EventKind::synchronize_rcu: return a.read(Kind::walkers);

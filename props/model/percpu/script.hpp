@@ -59,6 +59,8 @@ private:
         case EventKind::smp_wmb:
         case EventKind::copy_page:
         case EventKind::reset_struct_pages:
+        case EventKind::init_compound_tail:
+        case EventKind::cmpxchg_tail:
         case EventKind::store:
         case EventKind::flush_tlb_kernel_range:
         case EventKind::flush_tlb_all:

@@ -60,14 +60,13 @@ bool has_any(std::string_view text, std::initializer_list<std::string_view> part
 
 // Why the shims do not know it; empty: they do.
 std::string hvo_refusal(std::string_view source, std::string_view header) {
-    if (has_any(source, {"vmemmap_get_tail", "vmemmap_shared_tail_page", "#include \"internal.h\"",
-                         "#include \"sparse.h\""}))
-        return "of a generation that is not supported (tail pages shared by zone, 7.x); supported: 6.1 to "
-               "6.19";
+    if (has_any(source, {"vmemmap_shared_tail_page", "#include \"sparse.h\""}))
+        return "of a generation that is not supported (tail pages shared by zone, made outside the file); "
+               "supported: 6.1 to 7.3";
     if (!has_word(header, "hugetlb_vmemmap_optimize(") &&
         !has_word(header, "hugetlb_vmemmap_optimize_folio("))
         return "of a generation that is not supported: its header declares neither "
-               "hugetlb_vmemmap_optimize() nor hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 6.19";
+               "hugetlb_vmemmap_optimize() nor hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 7.3";
     return {};
 }
 
@@ -84,6 +83,8 @@ std::string what_of_the_model_it_lacks(const Tree& t, std::string_view source) {
 
 std::vector<std::string> hvo_defines(const Tree& t, std::string_view source) {
     std::vector<std::string> out{t.shape == "folio" ? "-DMMODEL_SHAPE_FOLIO" : "-DMMODEL_SHAPE_PAGE"};
+    out.emplace_back("-D__MM_INTERNAL_H"); // the tree may have mm/internal.h: it is passed over
+    if (source.find("vmemmap_tails") != source.npos) out.emplace_back("-DMMODEL_SHARED_TAIL");
     if (t.lists) out.emplace_back("-DMMODEL_HAS_LISTS");
     if (t.memmap_counters) out.emplace_back("-DMMODEL_HAS_MEMMAP_COUNTERS");
     if (walker_has_rcu(t.dir, source)) out.emplace_back("-DMMODEL_WALKER_RCU");
@@ -117,18 +118,33 @@ std::vector<std::string> percpu_defines(const Tree& t, std::string_view source) 
 std::string percpu_refusal(std::string_view source) {
     const auto lacks = [&](const char* what) { return source.find(what) == std::string::npos; };
     if (lacks("pcpu_to_depopulate_slot") || (lacks("pcpu_alloc_noprof(") && lacks("__alloc_percpu_gfp(")))
-        return "of a generation that is not supported; supported: 6.1 to 6.19";
+        return "of a generation that is not supported; supported: 6.1 to 7.3";
     return {};
 }
 
-// A file's text, to which adding what it includes is a part; where one cannot be read, why.
+// The line, from 1, of a marker that a merge or a rebase leaves; 0: there is none.
+u64 conflict_line(std::string_view text) {
+    u64 nr = 1;
+    for (std::size_t at = 0; at < text.size(); ++nr) {
+        if (text.substr(at).starts_with("<<<<<<< ") || text.substr(at).starts_with(">>>>>>> ")) return nr;
+        at = std::min(text.find('\n', at), text.size() - 1) + 1;
+    }
+    return 0;
+}
+
+// The texts that a file is compiled from; where one cannot be used, why.
 class Text {
 public:
     Text(const fs::path& dir, std::initializer_list<const char*> paths) {
         for (const char* path : paths) {
             auto text = slurp(dir / path);
-            if (!text && why_not_.empty()) why_not_ = std::string(path) + ": " + text.error();
-            parts_.push_back(std::move(text).value_or(""));
+            parts_.push_back(text.value_or(""));
+            if (!why_not_.empty()) continue;
+            if (!text)
+                why_not_ = std::string(path) + ": " + text.error();
+            else if (const u64 line = conflict_line(*text))
+                why_not_ = std::string(path) + ", line " + std::to_string(line) +
+                           ": a conflict that nobody has resolved yet";
         }
     }
     [[nodiscard]] const std::string& operator[](std::size_t i) const { return parts_[i]; }

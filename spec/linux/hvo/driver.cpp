@@ -63,7 +63,9 @@ void HvoDriver::init_as_booted(Pfn start, Pfn end) {
 
 RealStep HvoDriver::run(const Op& op) {
     const bool compared = agreement_ && agreement_->begin(world_, op);
-    Running running(*this, op, {.memmap_counters = unit_->has_memmap_counters != 0});
+    Running running(
+        *this, op,
+        {.memmap_counters = unit_->has_memmap_counters != 0, .shared_tail = unit_->has_shared_tail != 0});
     if (compared) running.watch.listener = &*agreement_;
     RealHvoCalls calls{*this};
     RealStep out;
@@ -71,6 +73,7 @@ RealStep HvoDriver::run(const Op& op) {
         out.ran.outcome = hvo::run(running.state.pool, running.kernel, calls, op);
         arena_.commit();
         sync_pending();
+        sync_shared_tails();
         sync_folios(op);
         running.count(out.ran);
         running.monitor.finish(world_, out.ran);
@@ -127,6 +130,11 @@ Contents HvoDriver::describe(const void* page, Pfn head, u8 order) const {
     return nothing ? Contents::junk() : c;
 }
 
+Contents HvoDriver::describe_tails(const SharedTail& t) const {
+    return unit_->are_tails(arena_.frame(t.pfn), t.order, t.zone) ? Contents::tails(t.order)
+                                                                  : Contents::junk();
+}
+
 // A frame is handed out filled with a byte. If boot had it behind the vmemmap, the struct pages that were in
 // it are gone.
 void HvoDriver::hand_out(Pfn p, int byte) {
@@ -138,6 +146,7 @@ void HvoDriver::hand_out(Pfn p, int byte) {
 // A frame about to be mapped at v contains what its memory contains, whatever the events so far let expect.
 void HvoDriver::sync_frame(Pfn p, Vpage v) {
     Machine& m = kernel_->machine();
+    if (m.is_shared_tail(p)) return; // known since its zone has it, and looked at again at rest
     if (const Compound* c = m.compound_at(v)) m.write(p, describe(arena_.frame(p), c->head, c->order));
 }
 
@@ -152,6 +161,12 @@ void HvoDriver::sync_pending() {
     if (now != m.read(m.translate(v).pfn()).optimised) kernel_->set_optimised(in_tree(where), v, now);
 }
 
+// At rest: what zones share.
+void HvoDriver::sync_shared_tails() {
+    Machine& m = kernel_->machine();
+    for (const SharedTail& t : m.shared_tails()) m.write(t.pfn, describe_tails(t));
+}
+
 // At rest: every vmemmap page of the operation's folios that is all theirs, read through the vmemmap.
 void HvoDriver::sync_folios(const Op& op) {
     Machine& m = kernel_->machine();
@@ -163,7 +178,7 @@ void HvoDriver::sync_folios(const Op& op) {
         Pfn last = no_pfn;
         for (Vpage v = start; v < start + nr; ++v) { // none where folios share one
             const Pfn p = m.translate(v).pfn();
-            if (p == std::exchange(last, p)) continue;
+            if (p == std::exchange(last, p) || m.is_shared_tail(p)) continue;
             m.write(p, describe(arena_.at(arena_.vmemmap() + v.value * arena_.page()), f.head, f.order));
             m.settle(p, v);
         }

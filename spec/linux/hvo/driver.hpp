@@ -30,11 +30,13 @@ private:
 
     void compare(RealStep& step);
     [[nodiscard]] Contents describe(const void* page, Pfn head, u8 order) const;
+    [[nodiscard]] Contents describe_tails(const SharedTail& t) const;
     void init_as_booted(Pfn start, Pfn end);
     void hand_out(Pfn p, int byte);
     void sync_frame(Pfn p, Vpage v);
     void sync_pending();
     void sync_folios(const Op& op);
+    void sync_shared_tails();
     void check_readers(const hvo::Folio& f);
 
     std::optional<Agreement> agreement_; // with the model, where the design is the model's

@@ -53,6 +53,21 @@ struct HvoHost {
         return self->world_.machine().nid_of(self->checked("page_to_nid", pfn)).value;
     }
 
+    static unsigned page_to_zone(unsigned long pfn) {
+        return self->world_.machine().zone_of(self->checked("page_to_zone", pfn));
+    }
+    static void init_compound_tail(const char* where, void* page, unsigned order) {
+        RealKernel& k = enter(where);
+        const auto p = self->arena_.frame_at(reinterpret_cast<unsigned long>(page));
+        if (p) k.init_compound_tail(in_tree(where), *p, Order{static_cast<u8>(order)});
+    }
+    static void cmpxchg_tail(const char* where, unsigned zone, unsigned order, unsigned long pfn, int first) {
+        RealKernel& k = enter(where);
+        const SharedTail t{static_cast<u8>(zone), static_cast<u8>(order), self->checked(where, pfn)};
+        if (first) k.machine().write(t.pfn, self->describe_tails(t));
+        if (k.cmpxchg_tail(in_tree(where), t) != (first != 0)) self->bug(where, "a zone's tails are gone");
+    }
+
     static long pte_alloc_one_kernel(const char* where) {
         const auto p = enter(where).pte_alloc_one_kernel(in_tree(where));
         if (!p) return -1;
@@ -153,6 +168,9 @@ mmodel_hvo_host make_hvo_host(HvoDriver& driver) {
             .free_bootmem_page = HvoHost::free_bootmem_page,
             .split_page = HvoHost::split_page,
             .page_to_nid = HvoHost::page_to_nid,
+            .page_to_zone = HvoHost::page_to_zone,
+            .init_compound_tail = HvoHost::init_compound_tail,
+            .cmpxchg_tail = HvoHost::cmpxchg_tail,
             .pte_alloc_one_kernel = HvoHost::pte_alloc_one_kernel,
             .pte_free_kernel = HvoHost::pte_free_kernel,
             .set_pte_at = HvoHost::set_pte_at,

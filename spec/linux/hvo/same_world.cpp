@@ -13,6 +13,7 @@ const char* name(Owner o) {
     case Owner::page_table: return "a page table";
     case Owner::detached: return "nobody's";
     case Owner::vmalloc: return "the vmalloc range's";
+    case Owner::shared_tail: return "a zone's";
     }
     return "";
 }

@@ -13,7 +13,7 @@
 #ifndef MMODEL_HVO_ABI_H
 #define MMODEL_HVO_ABI_H
 
-#define MMODEL_HVO_ABI_VERSION 2
+#define MMODEL_HVO_ABI_VERSION 3
 
 #define MMODEL_PRESENT 0x1ul
 #define MMODEL_RW      0x2ul
@@ -51,6 +51,11 @@ struct mmodel_hvo_host {
 	void (*free_bootmem_page)(const char *where, unsigned long pfn);
 	void (*split_page)(const char *where, unsigned long pfn, unsigned int order);
 	int (*page_to_nid)(unsigned long pfn);
+	unsigned int (*page_to_zone)(unsigned long pfn); /* of all zones: two a node */
+	/* A struct page at an address of the direct map, or anywhere, is about to become a tail of folios of that order. */
+	void (*init_compound_tail)(const char *where, void *page, unsigned int order);
+	/* The zone's tails of that order have become those in the frame, if it had none; it is said whether it had none. */
+	void (*cmpxchg_tail)(const char *where, unsigned int zone, unsigned int order, unsigned long pfn, int first);
 
 	/* A table of empty entries (its frame is zeroed by the driver), or -1. */
 	long (*pte_alloc_one_kernel)(const char *where);
@@ -93,6 +98,7 @@ enum mmodel_slot {
 struct mmodel_hvo_unit {
 	int abi_version;
 	const char *shape;           /* "page" (struct page calls, 6.1), "folio" (folio calls) */
+	int has_shared_tail;         /* a zone shares its tails, see MMODEL_SHARED_TAIL in unit.c */
 	int has_memmap_counters;     /* the tree keeps nr_memmap_pages and nr_memmap_boot_pages */
 	int nr_used_subpage;         /* struct pages 0..n-1 of a folio carry metadata */
 	int nr_reset_struct_page;    /* how many of a page that is given back are reset; 0: the tree does not say */
@@ -119,6 +125,8 @@ struct mmodel_hvo_unit {
 	/* Describes the vmemmap page of bytes at `page` (anywhere) as a page of the folio headed by pfn:
 	 * slots[0..PAGE_SIZE / 64) get an enum mmodel_slot each; *optimised the flag of slot 0 if it is a head. */
 	void (*describe)(const void *page, unsigned int order, unsigned long pfn, unsigned char *slots, int *optimised);
+	/* Whether all of the vmemmap page of bytes at `page` are tails of any folio of that order in that zone. */
+	int (*are_tails)(const void *page, unsigned int order, unsigned int zone);
 	int (*key_count)(void);
 };
 

@@ -82,7 +82,11 @@ enum hugetlb_page_flags { HPG_vmemmap_optimized = 4 };
 #define page_to_virt(p)     ((void *)(mmodel_host->direct_map + (page_to_pfn(p) << PAGE_SHIFT)))
 #define page_address(p)     page_to_virt(p)
 #define virt_to_page(addr)  pfn_to_page(((unsigned long)(addr) - mmodel_host->direct_map) >> PAGE_SHIFT)
+#ifdef MMODEL_SHARED_TAIL /* a tail's node is what the page of tails says, not what its own number says */
+#define page_to_nid(p)      mmodel_flags_nid((p)->flags)
+#else
 #define page_to_nid(p)      mmodel_host->page_to_nid(page_to_pfn(p))
+#endif
 #define folio_nid(f)        page_to_nid(&(f)->page)
 #define folio_pfn(f)        page_to_pfn(&(f)->page)
 #define folio_page(f, n)    (&(f)->page + (n))
@@ -91,6 +95,35 @@ enum hugetlb_page_flags { HPG_vmemmap_optimized = 4 };
 static inline int mmodel_test_flag(unsigned int bit, const unsigned long *word)
 {
 	return READ_ONCE(*word) >> bit & 1;
+}
+
+/* Node and zone of a page, as the upper bits of its flags say it. */
+#define MMODEL_ZONE_SHIFT      56
+#define MMODEL_ZONES_PER_NODE  2
+#define mmodel_flags_zone(f)   ((unsigned int)(READ_ONCE(f) >> MMODEL_ZONE_SHIFT))
+#define mmodel_flags_nid(f)    ((int)(mmodel_flags_zone(f) / MMODEL_ZONES_PER_NODE))
+#define mmodel_zone_flags(z)   ((unsigned long)(z) << MMODEL_ZONE_SHIFT)
+
+#ifdef MMODEL_SHARED_TAIL
+/*
+ * A tail says where its head is by a mask for its own address, the same for all folios of an order. Its folio's
+ * struct pages are aligned to their size.
+ */
+static inline unsigned long mmodel_tail_mark(const struct page *head, unsigned int order)
+{
+	return -(sizeof(struct page) << order) | 1;
+}
+
+static inline unsigned long mmodel_tail_of(const struct page *page)
+{
+	unsigned long info = READ_ONCE(page->compound_head);
+
+	return info & 1 ? (unsigned long)page & info : 0;
+}
+#else
+static inline unsigned long mmodel_tail_mark(const struct page *head, unsigned int order)
+{
+	return (unsigned long)head | 1;
 }
 
 /*
@@ -116,6 +149,8 @@ static inline unsigned long mmodel_tail_of(const struct page *page)
 #endif
 	return 0;
 }
+
+#endif
 
 /* A fake head has no tail marker of its own. */
 static inline bool page_is_fake_head(const struct page *page)

@@ -6,7 +6,7 @@
 #ifndef MMODEL_PGTABLE_H
 #define MMODEL_PGTABLE_H
 
-#include "mmodel_page.h"
+#include "mmodel_zone.h"
 
 typedef struct { unsigned long pte; } pte_t;
 typedef struct { unsigned long pmd; } pmd_t;

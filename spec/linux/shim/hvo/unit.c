@@ -10,6 +10,7 @@
  *   MMODEL_HAS_LISTS            hugetlb_vmemmap_optimize_folios(h, list), ..._restore_folios(h, list, out)
  *   MMODEL_HAS_MEMMAP_COUNTERS  it calls memmap_pages_add() and memmap_boot_pages_add()
  *   MMODEL_KEY_IS=name          the static key that counts optimised folios; not given where a tree has none
+ *   MMODEL_SHARED_TAIL          tails are a page that a zone shares among folios (zone->vmemmap_tails), not the head page
  *   MMODEL_WALKER_RCU           the tree's page_ref_add_unless() is an RCU reader and skips fake heads
  * Exactly one SHAPE must be given. The other macros are optional. How they are read off a tree's text:
  * KEY_IS from DEFINE_STATIC_KEY_FALSE() in the file, WALKER_RCU from rcu_read_lock in
@@ -29,32 +30,55 @@
 const struct mmodel_hvo_host *mmodel_host;
 struct mm_struct init_mm;
 pgd_t mmodel_pgd;
+struct zone mmodel_zones[MMODEL_NR_ZONES];
 
 #include MMODEL_TREE_FILE
 
 /* ---- what a struct page looks like when it is new ---- */
 
-mmodel_unseen static struct page fresh_plain(void)
+/* Zone and node, in a page's flags where the design reads them there. */
+mmodel_unseen static unsigned long place_flags(unsigned long pfn)
 {
-	return (struct page) { .page_type = -1 };
+#ifdef MMODEL_SHARED_TAIL
+	return mmodel_zone_flags(mmodel_host->page_to_zone(pfn));
+#else
+	return 0;
+#endif
 }
 
-mmodel_unseen static struct page fresh_tail(const struct page *head)
-{
-	struct page page = fresh_plain();
+/* A folio, and what all of its struct pages have in their flags. */
+struct subject {
+	struct page *head;
+	unsigned int order;
+	unsigned long place;
+};
 
-	page.compound_head = (unsigned long)head | 1;
+mmodel_unseen static struct subject subject_of(unsigned int order, unsigned long pfn)
+{
+	return (struct subject) { pfn_to_page(pfn), order, place_flags(pfn) };
+}
+
+mmodel_unseen static struct page fresh_plain(unsigned long place)
+{
+	return (struct page) { .flags = place, .page_type = -1 };
+}
+
+mmodel_unseen static struct page fresh_tail(const struct subject *s)
+{
+	struct page page = fresh_plain(s->place);
+
+	page.compound_head = mmodel_tail_mark(s->head, s->order);
 	page.mapping = TAIL_MAPPING;
 	return page;
 }
 
-mmodel_unseen static struct page fresh_head(struct page *head)
+mmodel_unseen static struct page fresh_head(const struct subject *s)
 {
-	struct page page = fresh_plain();
+	struct page page = fresh_plain(s->place);
 
-	page.flags = BIT(PG_head);
+	page.flags |= BIT(PG_head);
 	page.page_type = MMODEL_PGTY_HUGETLB;
-	page.lru = (struct list_head) LIST_HEAD_INIT(head->lru);
+	page.lru = (struct list_head) LIST_HEAD_INIT(s->head->lru);
 	return page;
 }
 
@@ -62,18 +86,18 @@ mmodel_unseen static struct page fresh_head(struct page *head)
  * Tails 1 and 2 as a compound page has them: order, mapcounts and size in the one, an empty list in the
  * other. Both differ from a fresh tail, so a reset that misses a slot is seen.
  */
-mmodel_unseen static struct page fresh_meta(unsigned int order, struct page *head, unsigned int slot)
+mmodel_unseen static struct page fresh_meta(const struct subject *s, unsigned int slot)
 {
-	struct page page = fresh_tail(head);
+	struct page page = fresh_tail(s);
 
 	if (slot == 1) {
-		page.flags = order;
+		page.flags |= s->order;
 		page.mapping = (void *)-1ul;
 		page.index = 0;
-		page.private = 1ul << order;
+		page.private = 1ul << s->order;
 	} else {
-		page.mapping = &head[slot].mapping;
-		page.index = (unsigned long)&head[slot].mapping;
+		page.mapping = &s->head[slot].mapping;
+		page.index = (unsigned long)&s->head[slot].mapping;
 	}
 	return page;
 }
@@ -93,7 +117,7 @@ mmodel_unseen static struct page *place_of(unsigned long pfn, struct page *befor
 
 mmodel_unseen static void init_plain(unsigned long start_pfn, unsigned long end_pfn, int reserved, int self_hosted)
 {
-	struct page page = fresh_plain(), *at;
+	struct page page = fresh_plain(place_flags(start_pfn)), *at;
 	unsigned long pfn;
 
 	if (reserved)
@@ -106,14 +130,15 @@ mmodel_unseen static void init_plain(unsigned long start_pfn, unsigned long end_
 
 mmodel_unseen static void prep_hugetlb(unsigned int order, unsigned long pfn)
 {
-	struct page *head = pfn_to_page(pfn), tail = fresh_tail(head), *at;
+	struct subject s = subject_of(order, pfn);
+	struct page tail = fresh_tail(&s), *at;
 	unsigned long i;
 
 	for_each_place(at, i, pfn, pfn + (1ul << order)) {
 		if (i == pfn)
-			*at = fresh_head(head);
+			*at = fresh_head(&s);
 		else
-			*at = i - pfn < __NR_USED_SUBPAGE ? fresh_meta(order, head, i - pfn) : tail;
+			*at = i - pfn < __NR_USED_SUBPAGE ? fresh_meta(&s, i - pfn) : tail;
 	}
 }
 
@@ -177,27 +202,40 @@ mmodel_unseen static int same(const struct page *page, struct page expected)
 	return !differ;
 }
 
-mmodel_unseen static enum mmodel_slot describe_slot(const struct page *page, unsigned int slot, unsigned int order,
-				      struct page *head)
+mmodel_unseen static enum mmodel_slot describe_slot(const struct page *page, unsigned int slot,
+				      const struct subject *s)
 {
-	if (same(page, fresh_tail(head)))
+	if (same(page, fresh_tail(s)))
 		return MMODEL_SLOT_TAIL;
-	if (slot >= 1 && slot < __NR_USED_SUBPAGE && same(page, fresh_meta(order, head, slot)))
+	if (slot >= 1 && slot < __NR_USED_SUBPAGE && same(page, fresh_meta(s, slot)))
 		return MMODEL_SLOT_META;
 	if (page->flags & BIT(PG_head) && !(page->compound_head & 1))
 		return MMODEL_SLOT_HEAD;
-	return same(page, fresh_plain()) ? MMODEL_SLOT_PLAIN : MMODEL_SLOT_JUNK;
+	return same(page, fresh_plain(s->place)) ? MMODEL_SLOT_PLAIN : MMODEL_SLOT_JUNK;
 }
 
 mmodel_unseen static void describe(const void *at, unsigned int order, unsigned long pfn, unsigned char *slots,
 		     int *optimised)
 {
+	const struct subject s = subject_of(order, pfn);
 	const struct page *page = at;
 	unsigned int slot;
 
 	for (slot = 0; slot < PAGE_SIZE / sizeof(*page); slot++)
-		slots[slot] = describe_slot(&page[slot], slot, order, pfn_to_page(pfn));
+		slots[slot] = describe_slot(&page[slot], slot, &s);
 	*optimised = slots[0] == MMODEL_SLOT_HEAD && page->private & BIT(HPG_vmemmap_optimized);
+}
+
+mmodel_unseen static int are_tails(const void *at, unsigned int order, unsigned int zone)
+{
+	const struct subject s = { NULL, order, mmodel_zone_flags(zone) };
+	const struct page *page = at, tail = fresh_tail(&s);
+	unsigned int slot;
+
+	for (slot = 0; slot < PAGE_SIZE / sizeof(*page); slot++)
+		if (!same(&page[slot], tail))
+			return 0;
+	return 1;
 }
 
 /* ---- the calls under test ---- */
@@ -317,6 +355,9 @@ static struct mmodel_hvo_unit mmodel_this_unit = {
 #else
 	.shape = "folio",
 #endif
+#ifdef MMODEL_SHARED_TAIL
+	.has_shared_tail = 1,
+#endif
 #ifdef MMODEL_HAS_MEMMAP_COUNTERS
 	.has_memmap_counters = 1,
 #endif
@@ -339,6 +380,7 @@ static struct mmodel_hvo_unit mmodel_this_unit = {
 	.compound_head = read_compound_head,
 	.test_optimised = test_optimised,
 	.describe = describe,
+	.are_tails = are_tails,
 	.key_count = key_count,
 };
 

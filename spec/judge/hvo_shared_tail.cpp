@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What is asked where the tails of optimised folios are a page that a zone shares among all folios of an
+// order (Linux 7.1), instead of the head page again. A tail says where its head is by a mask of its own
+// address, so one page serves all of them.
+#include "spec/judge/monitor.hpp"
+
+namespace mmodel::spec {
+namespace {
+
+std::string num(u64 n) { return std::to_string(n); }
+std::string frame(Pfn p) { return "pfn " + num(p.value); }
+std::string page_of(const hvo::Folio& f, u64 i) {
+    return "folio at pfn " + num(f.head.value) + ": its vmemmap page " + num(i);
+}
+std::string tails_of(const SharedTail& t) {
+    return frame(t.pfn) + ", the tails of order " + num(t.order) + " of zone " + num(t.zone);
+}
+
+} // namespace
+
+// A store to a frame through the direct map.
+void Monitor::judge_tail_store(const Machine& m, const Event& e) {
+    require(!m.is_shared_tail(e.pfn), Inv::shared_tail_page_is_never_written, e,
+            "it is a zone's page of tails, which others read");
+}
+
+void Monitor::judge_publish(const Machine& m, const Event& e) {
+    require(!e.ok || m.read(e.pfn) == Contents::tails(e.order().value), Inv::shared_tail_page_reads_as_tails,
+            e, "not all of its struct pages are tails of that order");
+}
+
+void Monitor::judge_shared_pte(const Machine& m, const Event& e, const Subject& s) {
+    const Pfn p = e.pte.pfn();
+    if (!m.is_shared_tail(p))
+        return require(e.pte.writable(), Inv::own_vmemmap_is_writable, e, "mapped read-only");
+    require(!e.pte.writable(), Inv::tail_vmemmap_is_read_only, e, "mapped read-write");
+    require(*e.vpage != s.start, Inv::optimised_folio_shares_its_zones_tails, e,
+            "the head page is a page of tails");
+    require(m.shared_tail(m.zone_of(s.folio.head), s.folio.order) == p,
+            Inv::optimised_folio_shares_its_zones_tails, e, "they are of another zone or order");
+}
+
+void Monitor::judge_shared_tails(const Machine& m) {
+    for (const SharedTail& t : m.shared_tails())
+        if (m.read(t.pfn) != Contents::tails(t.order))
+            fail(Inv::shared_tail_page_reads_as_tails, nullptr, tails_of(t) + ", are not as initialised");
+}
+
+// An optimised folio: the head page is its own, all other pages are its zone's.
+void Monitor::judge_shared(const Machine& m, const Subject& s) {
+    const Inv inv = Inv::optimised_folio_shares_its_zones_tails;
+    const auto tail = m.shared_tail(m.zone_of(s.folio.head), s.folio.order);
+    for (Vpage v = s.start + 1; v < s.end; ++v)
+        if (!tail || m.translate(v) != Pte::map(*tail, false))
+            fail(inv, nullptr,
+                 page_of(s.folio, v - s.start) + " does not map its zone's page of tails read-only");
+    const Pte head = m.translate(s.start);
+    if (!head.writable() || m.frame(head.pfn()).nr_ptes != 1)
+        fail(inv, nullptr,
+             page_of(s.folio, 0) + (head.writable() ? " shares its frame" : " is mapped read-only"));
+    Contents found = m.read(head.pfn());
+    found.optimised = false;
+    if (found != m.freshly_initialised(s.start))
+        fail(inv, nullptr, page_of(s.folio, 0) + " is not what it was");
+}
+
+} // namespace mmodel::spec
