@@ -5,11 +5,6 @@
 #include "spec/symbolic/hvo_machine.hpp"
 
 namespace mmodel::symbolic {
-namespace {
-
-constexpr u64 table_handle = u64{1} << 30; // + PMD: the table that was installed there before the operation
-
-} // namespace
 
 HvoMachine::HvoMachine(Paths& p, const HvoShape& s, const HvoState& before, ContentsCodes& codes)
     : now(before), paths_(p), shape_(s), codes_(codes), handles_(before.c, before.bits),
@@ -41,18 +36,18 @@ Pte HvoMachine::pte(PteRef r) const {
     return tables_.at(r.table.value).entries[r.idx];
 }
 
+Term HvoMachine::of_boot_frame(const Term& f, const std::function<Term(u64 frame, u64 pmd)>& holds) const {
+    return select(shape_.nr_frames(), f, [&](u64 i) {
+        return i < shape_.nr_vpages() ? holds(i, now.pmd_of(i)) : now.c.bool_val(false);
+    });
+}
+
 bool HvoMachine::is_self_hosted(Pfn p) const {
-    const Term f = frame(p);
-    Term yes = now.c.bool_val(false);
-    for (u64 g = 0; g < shape_.nr_vpages(); ++g)
-        yes = yes || (f == number(now.c, g, now.bits) && now.is_self_hosted(now.pmd_of(g)));
-    return paths_.decide(yes);
+    return paths_.decide(of_boot_frame(frame(p), [&](u64, u64 pmd) { return now.is_self_hosted(pmd); }));
 }
 
 Term HvoMachine::reserved(Pfn p) const {
-    Terms cells;
-    for (const u64 f : now.frames()) cells.push_back(now.is_reserved(f));
-    return select(cells, frame(p));
+    return select(shape_.nr_frames(), frame(p), [&](u64 f) { return now.is_reserved(f); });
 }
 
 Term HvoMachine::is_mapped(Pfn p) const {
@@ -75,12 +70,9 @@ Term HvoMachine::may_be_cached(Pfn p) const {
 }
 
 Term HvoMachine::is_under_unsplit_block(Pfn p) const {
-    Terms cells;
-    for (const u64 f : now.frames())
-        cells.push_back(f < shape_.nr_vpages() ? now.is(now.kind, now.pmd_of(f), HvoState::hot) &&
-                                                     !now.released[f] && !now.split[now.pmd_of(f)]
-                                               : now.c.bool_val(false));
-    return select(cells, frame(p));
+    return of_boot_frame(frame(p), [&](u64 f, u64 pmd) {
+        return now.is(now.kind, pmd, HvoState::hot) && !now.released[f] && !now.split[pmd];
+    });
 }
 
 Term HvoMachine::is_unordered(Pfn p) const {
@@ -114,24 +106,36 @@ void HvoMachine::settle(Pfn p, Vpage v) {
 
 // ---- allocators
 
-std::optional<Pfn> HvoMachine::alloc(HvoState::Place owner) {
+// Any of those that are free.
+std::optional<Term> HvoMachine::any_free() {
     const Term free = number(now.c, HvoState::free, 3);
     Term any = now.c.bool_val(false);
     for (const Term& place : now.place) any = any || place == free;
     if (!paths_.decide(any)) return std::nullopt;
     const Term x = now.c.bv_const(paths_.fresh("taken").c_str(), now.bits);
     paths_.assume(z3::ult(x, number(now.c, shape_.nr_frames(), now.bits)) && select(now.place, x) == free);
-    store(now.place, x, number(now.c, owner, 3));
-    store(now.contents, x, number(now.c, ContentsCodes::junk, 8));
-    return handles_.of(x);
+    return x;
 }
 
-std::optional<Pfn> HvoMachine::alloc_page(Nid, bool) { return alloc(HvoState::detached); }
+Pfn HvoMachine::take(const Term& f, HvoState::Place owner) {
+    store(now.place, f, number(now.c, owner, 3));
+    store(now.contents, f, number(now.c, ContentsCodes::junk, 8));
+    return handles_.of(f);
+}
+
+std::optional<Pfn> HvoMachine::alloc_page(Nid, bool) {
+    const auto f = any_free();
+    return f ? std::optional(take(*f, HvoState::detached)) : std::nullopt;
+}
 
 std::optional<Pfn> HvoMachine::alloc_table(Nid) {
-    const auto p = alloc(HvoState::table);
-    if (p) tables_[p->value] = {std::vector<Pte>(shape_.geometry.ptrs_per_pte), std::nullopt};
-    return p;
+    const auto f = any_free();
+    return f ? alloc_this_table(handles_.of(*f)) : std::nullopt;
+}
+
+std::optional<Pfn> HvoMachine::alloc_this_table(Pfn p) {
+    tables_[p.value] = {std::vector<Pte>(shape_.geometry.ptrs_per_pte), std::nullopt};
+    return take(frame(p), HvoState::table);
 }
 
 void HvoMachine::free_page(Pfn p) {
@@ -173,12 +177,9 @@ void HvoMachine::set_live_pte(u64 v, Pte pte) {
     now.writable[v] = rw;
     auto hand = [&](Pfn p, u64 from, u64 to, const Term& when, i64 to_drift) {
         const Term moves = changed && when && at(now.place, p) == number(now.c, from, 3);
-        Terms boot;
-        for (const u64 f : now.frames())
-            boot.push_back(f < shape_.nr_vpages()
-                               ? now.is(now.kind, now.pmd_of(f), HvoState::boot) && !now.released[f]
-                               : now.c.bool_val(false));
-        const Term is_boot = select(boot, frame(p));
+        const Term is_boot = of_boot_frame(frame(p), [&](u64 f, u64 pmd) {
+            return now.is(now.kind, pmd, HvoState::boot) && !now.released[f];
+        });
         now.boot_drift.add_if(moves && is_boot, to_drift);
         now.memmap_drift.add_if(moves && !is_boot, to_drift);
         store(now.place, frame(p), number(now.c, to, 3), moves);

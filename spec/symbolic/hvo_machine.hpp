@@ -143,6 +143,8 @@ public:
     [[nodiscard]] std::optional<Pfn> alloc_page(Nid, bool);
     [[nodiscard]] std::optional<Pfn> alloc_highmem_page(Nid n, bool t) { return alloc_page(n, t); }
     [[nodiscard]] std::optional<Pfn> alloc_table(Nid);
+    [[nodiscard]] std::optional<Pfn> alloc_this_page(Pfn p) { return take(frame(p), HvoState::detached); }
+    [[nodiscard]] std::optional<Pfn> alloc_this_table(Pfn p);
     void free_page(Pfn p);
     void free_bootmem_page(Pfn p) { free_page(p); }
     void free_table(Pfn table);
@@ -174,6 +176,8 @@ public:
     };
 
     // ---- for who watches and who runs it
+    static constexpr u64 table_handle = u64{1} << 30; // + PMD: the table that was there before the operation
+    [[nodiscard]] static bool is_frame(Pfn p) { return p.value < table_handle; }
     [[nodiscard]] Term frame(Pfn p) const { return handles_.term(p); }
     [[nodiscard]] Term reserved(Pfn p) const;
     [[nodiscard]] Term at(const Terms& cells, Pfn p) const { return select(cells, frame(p)); }
@@ -208,7 +212,11 @@ private:
         Term frame, when;
     };
     [[nodiscard]] Term paths_true() const { return now.c.bool_val(true); }
-    [[nodiscard]] std::optional<Pfn> alloc(HvoState::Place owner);
+    // What holds of a frame that boot or hot-plug mapped, and of its PMD; of others nothing does.
+    [[nodiscard]] Term of_boot_frame(const Term& f,
+                                     const std::function<Term(u64 frame, u64 pmd)>& holds) const;
+    [[nodiscard]] std::optional<Term> any_free();
+    [[nodiscard]] Pfn take(const Term& f, HvoState::Place owner);
     [[nodiscard]] Contents resolved(const Contents& c) const;
     void set_live_pte(u64 v, Pte pte);
     friend struct Walkers;

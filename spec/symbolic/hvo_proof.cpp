@@ -3,9 +3,9 @@
 // allocations failing, keeps the discipline at every event and ends in a state that satisfies it again.
 #include <functional>
 
-#include "model/hvo/operations.hpp"
 #include "spec/inductive/invariant.hpp"
 #include "spec/symbolic/hvo_watch.hpp"
+#include "spec/symbolic/steps.hpp"
 
 namespace mmodel::symbolic {
 
@@ -139,30 +139,12 @@ void environment(Paths& paths, HvoMachine& m, u64 from, u64 to) {
 }
 
 Outcome run(Paths& paths, HvoMachine& m, hvo::Pool& pool, K& k, const Op& op) {
-    hvo::ModelCalls<K> calls{k};
-    const bool hugetlb = pool.slots[op.folio].state == hvo::SlotState::hugetlb;
-    switch (hvo_op(op.kind)) {
-    case HvoOp::optimise:
-        if (!hugetlb) return Outcome::disable();
-        return {.err = calls.optimise(pool.folio(k.geometry(), op.folio), pool.enabled)};
-    case HvoOp::restore:
-        return hugetlb ? Outcome{.err = calls.restore(pool.folio(k.geometry(), op.folio))}
-                       : Outcome::disable();
-    case HvoOp::optimise_list:
-    case HvoOp::restore_list: return hvo::run_list(pool, k, calls, op);
-    case HvoOp::alloc_folio: return m.taking = op.folio, hvo::alloc_folio(pool, k, calls, op);
-    case HvoOp::free_folio: return hvo::free_folio(pool, k, calls, op);
-    case HvoOp::alloc_lru: return m.taking = op.folio, hvo::alloc_lru(pool, k, calls, op);
-    case HvoOp::free_lru: return hvo::free_lru(pool, k, calls, op);
-    case HvoOp::walker_enter: return hvo::walker_enter(pool, k, op);
-    case HvoOp::walker_try_get: return hvo::walker_try_get(k, op);
-    case HvoOp::walker_leave: return hvo::walker_leave(k, op);
-    case HvoOp::sysctl: return m.now.enabled = m.now.c.bool_const("switched"), Outcome{};
-    case HvoOp::take_pages: return environment(paths, m, HvoState::free, HvoState::other), Outcome{};
-    case HvoOp::give_pages: return environment(paths, m, HvoState::other, HvoState::free), Outcome{};
-    case HvoOp::hot_add: break; // not proved
-    }
-    return Outcome::disable();
+    if (op.kind == OpKind::sysctl) return m.now.enabled = m.now.c.bool_const("switched"), Outcome{};
+    if (op.kind == OpKind::take_pages)
+        return environment(paths, m, HvoState::free, HvoState::other), Outcome{};
+    if (op.kind == OpKind::give_pages)
+        return environment(paths, m, HvoState::other, HvoState::free), Outcome{};
+    return run_on_folios(m, pool, k, op);
 }
 
 // spec/judge/hvo_outcome.cpp: what the outcome promises of each folio.
@@ -211,8 +193,8 @@ void judge_outcome(const HvoState& was, const HvoMachine& m, const hvo::Pool& po
 }
 
 // The proof of one operation.
-void prove_step(z3::context& c, const HvoShape& s, ContentsCodes& codes, const Step& step,
-                Paths& paths, Result& out) {
+void prove_step(z3::context& c, const HvoShape& s, ContentsCodes& codes, const Step& step, Paths& paths,
+                Result& out) {
     const HvoState before(c, s, codes);
     const u16 known = slots_named(s, step.op);
     const auto assumed = invariant(before);

@@ -232,9 +232,13 @@ std::optional<Pfn> PercpuMachine::alloc(PercpuState::Place owner) {
     if (!paths_.decide(any)) return std::nullopt;
     const Term x = now.c.bv_const(paths_.fresh("taken").c_str(), now.bits);
     paths_.assume(z3::ult(x, number(now.c, shape_.nr_frames, now.bits)) && select(now.place, x) == free);
-    store(now.place, x, number(now.c, owner, 3));
-    store(now.tag, x, number(now.c, 0, 4));
-    return handles_.of(x);
+    return take(x, owner);
+}
+
+Pfn PercpuMachine::take(const Term& f, PercpuState::Place owner) {
+    store(now.place, f, number(now.c, owner, 3));
+    store(now.tag, f, number(now.c, 0, 4));
+    return handles_.of(f);
 }
 
 void PercpuMachine::free_page(Pfn p) {
@@ -318,7 +322,7 @@ void PercpuMachine::end(const pcpu::Pcpu& p, std::optional<u64> of) {
     now.array = now.c.bool_val(!p.pages.empty());
     now.populated_drift += p.nr_populated - truth;
     now.objects_drift += tally.objects - due;
-    now.locked = depth_ != 0;
+    now.locked = is_locked(Lock::spin) || is_locked(Lock::mutex);
 }
 
 } // namespace mmodel::symbolic

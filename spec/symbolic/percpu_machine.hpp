@@ -122,14 +122,18 @@ public:
     [[nodiscard]] std::optional<Pfn> alloc_page(Nid, bool) { return alloc(PercpuState::detached); }
     [[nodiscard]] std::optional<Pfn> alloc_highmem_page(Nid, bool) { return alloc(PercpuState::detached); }
     [[nodiscard]] std::optional<Pfn> alloc_table(Nid) { return alloc(PercpuState::table); }
+    [[nodiscard]] std::optional<Pfn> alloc_this_page(Pfn p) { return take(frame(p), PercpuState::detached); }
+    [[nodiscard]] std::optional<Pfn> alloc_this_table(Pfn p) { return take(frame(p), PercpuState::table); }
     void free_page(Pfn p);
     void set_vmalloc_pte(Vmap v, Pte pte);
     void install_vmalloc_table(Vmap v, Pfn) {
         now.has_table_at[v.value / shape_.ptrs] = now.c.bool_val(true);
     }
     void set_tag(Pfn p, u64 tag) { store(now.tag, frame(p), number(now.c, tag, 4)); }
-    void set_lock(Lock, bool held) { depth_ += held ? 1 : -1; }
+    void set_lock(Lock l, bool held) { depth_[static_cast<u8>(l)] += held ? 1 : -1; }
+    [[nodiscard]] bool is_locked(Lock l) const { return depth_[static_cast<u8>(l)] > 0; }
 
+    [[nodiscard]] static bool is_frame(Pfn) { return true; }
     [[nodiscard]] Term frame(Pfn p) const { return handles_.term(p); }
     [[nodiscard]] Term is_mapped(Pfn p) const;
     // The chunks, and of `of` (all of them where that is none) what is known: they become concrete.
@@ -142,13 +146,14 @@ public:
 private:
     friend class PercpuVmalloc;
     [[nodiscard]] std::optional<Pfn> alloc(PercpuState::Place owner);
+    [[nodiscard]] Pfn take(const Term& f, PercpuState::Place owner);
 
     Paths& paths_;
     const PercpuShape& shape_;
     Config config_ = *parse_config("tiny");
     mutable Handles handles_;
     PercpuVmalloc vmalloc_{*this};
-    int depth_{};
+    int depth_[4]{};
     i64 counted_{}; // pages populated, before, of the chunk that is concrete
     bool had_array_{};
     std::vector<bool> was_live_;

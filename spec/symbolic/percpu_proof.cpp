@@ -3,10 +3,10 @@
 // and destroying a chunk, on every path, with any allocations failing.
 #include <map>
 
-#include "model/percpu/operations.hpp"
 #include "spec/inductive/invariant.hpp"
 #include "spec/symbolic/percpu_machine.hpp"
 #include "spec/symbolic/proof.hpp"
+#include "spec/symbolic/steps.hpp"
 
 namespace mmodel::symbolic {
 namespace {
@@ -158,15 +158,7 @@ std::vector<Step> steps(const PercpuShape& s) {
     return out;
 }
 
-Outcome run(pcpu::Pcpu& p, K& k, const Op& op) {
-    pcpu::ModelCalls<K> calls{k, p};
-    if (op.kind != OpKind::vm_create) return pcpu::on_chunk(p, calls, op);
-    const pcpu::ChunkId id = calls.create();
-    return id == pcpu::no_chunk ? Outcome{.err = Errno::nomem} : Outcome{.value = id};
-}
-
-void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Paths& paths,
-                Result& out) {
+void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Paths& paths, Result& out) {
     const PercpuState before(c, s);
     const auto assumed = invariant(before);
     const Refuter refuter(assumed);
@@ -176,7 +168,7 @@ void prove_step(z3::context& c, const PercpuShape& s, const Step& step, Paths& p
         K k(m, watch, AnyFaults{&paths});
         pcpu::Pcpu p = m.begin(step.chunk);
         if (!step.chunk && p.chunks.nr_live() == s.nr_chunks) throw Infeasible{}; // no place is left
-        const Outcome o = run(p, k, step.op);
+        const Outcome o = run_on_chunks(p, k, step.op);
         m.end(p, step.chunk);
         std::vector<Claim> claims = watch.claims();
         for (Claim& x : invariant(m.now)) claims.push_back(std::move(x));

@@ -25,26 +25,33 @@ inline Term any_of(z3::context& c, const Terms& t) {
     return out;
 }
 
+// cell(at), of cells 0 .. nr - 1
+template <class Cell>
+Term select(u64 nr, const Term& at, Cell&& cell) {
+    if (at.is_numeral()) return cell(at.get_numeral_uint64());
+    Term out = cell(0);
+    for (u64 i = 1; i < nr; ++i)
+        out = z3::ite(at == number(at.ctx(), i, at.get_sort().bv_size()), cell(i), out);
+    return out;
+}
 // cells[at]
 inline Term select(const Terms& cells, const Term& at) {
-    if (at.is_numeral()) return cells[at.get_numeral_uint64()];
-    Term out = cells[0];
-    for (std::size_t i = 1; i < cells.size(); ++i)
-        out = z3::ite(at == number(at.ctx(), i, at.get_sort().bv_size()), cells[i], out);
-    return out;
+    return select(cells.size(), at, [&](u64 i) { return cells[i]; });
 }
 // cells[at] = value, where `when` holds
 inline void store(Terms& cells, const Term& at, const Term& value, const Term& when) {
+    if (at.is_numeral()) {
+        Term& cell = cells[at.get_numeral_uint64()];
+        cell = z3::ite(when, value, cell).simplify();
+        return;
+    }
     for (std::size_t i = 0; i < cells.size(); ++i) {
         const Term here = at == number(at.ctx(), i, at.get_sort().bv_size()) && when;
         cells[i] = z3::ite(here, value, cells[i]).simplify();
     }
 }
 inline void store(Terms& cells, const Term& at, const Term& value) {
-    if (at.is_numeral())
-        cells[at.get_numeral_uint64()] = value;
-    else
-        store(cells, at, value, at.ctx().bool_val(true));
+    store(cells, at, value, at.ctx().bool_val(true));
 }
 
 // Frame numbers below first_handle are themselves. The same term has the same handle.
