@@ -4,20 +4,13 @@
 proof of its method fail. A proof that runs out of time counts neither as proved nor as refuted. One line a run.
 
 Exit status: 0 all as expected, 1 not, 2 bad usage, 3 a tool is missing (77 if so asked with --skip-code, for ctest)."""
-import argparse, concurrent.futures, json, os, pathlib, re, shutil, subprocess, sys, tempfile
+import json, pathlib, re, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[0]))
+from runs import call, end, parser, prepare, run_all
 # What --quick keeps beside counts.smt2: not what needs the long proof of optimize().
 CORE = ("early_free", "no_reset", "tail_writable", "skip_failing_cpu", "vacuous_restore", "vacuous_alloc", "vacuous_map", "vacuous_populate")
-
-
-def call(cmd, log):
-    with open(log, "w+") as out:
-        p = subprocess.Popen(cmd, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=log.parent)
-        _, status, usage = os.wait4(p.pid, 0)
-        p.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        return out.read(), p.returncode, usage.ru_utime + usage.ru_stime
 
 
 def mutants(path):
@@ -51,7 +44,7 @@ def dafny(run, top):
     path.write_text(text_of(run))
     cmd = ["dafny", "/compile:0", "/timeLimit:600", str(path)]  # seconds on the clock: generous, for a busy machine
     if "method" in run: cmd.insert(1, "/proc:*.%s" % run["method"].replace("_", "__"))
-    out, status, cpu = call(cmd, path.with_suffix(".log"))
+    out, status, cpu, _ = call(cmd, top)
     m = re.search(r"finished with (\d+) verified, (\d+) errors?(.*)", out)
     if not m: return "dafny: " + " ".join(out.split())[-300:], 0, cpu
     verified, errors, rest = int(m.group(1)), int(m.group(2)), m.group(3)
@@ -66,7 +59,7 @@ def dafny(run, top):
 def spacer(run, top):
     path = pathlib.Path(top) / (run["name"] + "." + run["file"])
     path.write_text(text_of(run))
-    out, status, cpu = call(["z3", "-T:60", str(path)], path.with_suffix(".log"))
+    out, status, cpu, _ = call(["z3", "-T:60", str(path)], top)
     # A query of the Horn clauses is "sat" if the assertions have an inductive invariant, "unsat" if they can be violated.
     answers = out.split()
     if "old" in run: return ("" if "unsat" in answers else "survives: " + " ".join(answers)), 1, cpu
@@ -90,36 +83,23 @@ def report(r, as_json):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = parser(__doc__)
     ap.add_argument("--json", action="store_true", help="one JSON object a run")
     ap.add_argument("--mutants", action="store_true", help="the mutants and vacuity probes instead of the proofs")
     ap.add_argument("--quick", action="store_true", help="with --mutants: a few mutants and vacuity probes")
     ap.add_argument("--file", help="this file only: hvo.dfy, percpu.dfy or counts.smt2")
     ap.add_argument("--name", help="this mutant only")
-    ap.add_argument("--dir", help="where to work; nothing is left there")
-    ap.add_argument("--jobs", type=int, default=os.cpu_count())
-    ap.add_argument("--skip-code", type=int, default=3, help="exit status when a tool is missing")
     args = ap.parse_args()
     files = [f for f in ("hvo.dfy", "percpu.dfy", "counts.smt2") if not args.file or f == args.file]
     if not files: ap.error("no such file: " + args.file)
-    tools = {"dafny" if f.endswith(".dfy") else "z3" for f in files}
-    missing = sorted(t for t in tools if not shutil.which(t))
-    if missing:
-        print("spec/proof/prove.py: not installed: %s (Debian packages of these names)" % " ".join(missing), file=sys.stderr)
-        return 1 if os.environ.get("CI") and args.skip_code == 77 else args.skip_code
+    prepare(args, {"dafny" if f.endswith(".dfy") else "z3" for f in files})
     runs = [{"file": f, "name": f.split(".")[0]} for f in files]
     if args.mutants or args.name:
         runs = [m for m in mutants(HERE / "mutants.txt") if m["file"] in files and (not args.name or m["name"] == args.name)
                 and (not args.quick or m["name"] in CORE or m["file"].endswith(".smt2"))]
     if not runs: ap.error("no such mutant")
-    if args.dir: os.makedirs(args.dir, exist_ok=True)
-    bad = 0
-    with tempfile.TemporaryDirectory(dir=args.dir) as top, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for r in concurrent.futures.as_completed([pool.submit(check, run, top) for run in runs]):
-            bad += bool(r.result()["wrong"])
-            print(report(r.result(), args.json), flush=True)
-    if not args.json: print("%d runs, %d not as expected" % (len(runs), bad))
-    return 1 if bad else 0
+    with tempfile.TemporaryDirectory(dir=args.dir) as top:
+        return end(run_all(runs, args, lambda run: check(run, top), report), args)
 
 
 if __name__ == "__main__":

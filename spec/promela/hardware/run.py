@@ -6,30 +6,11 @@ A run that is to hold must be complete (no depth or memory limit met), and every
 that holds. A run with a break in it must fail, and fail as runs.tsv says. One line a run.
 
 Exit status: 0 all as expected, 1 not, 2 bad usage, 3 a tool is missing (77 if so asked with --skip-code, for ctest)."""
-import argparse, concurrent.futures, csv, json, os, pathlib, re, shutil, subprocess, sys, tempfile
+import json, pathlib, re, shutil, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-def read_table(path):
-    with open(path) as f:
-        rows = csv.DictReader((l for l in f if not l.startswith("#")), delimiter="\t")
-        return [{k: (v or "").strip() for k, v in row.items()} for row in rows]
-
-
-def call(cmd, cwd, limit=None):
-    """Output, exit status and CPU seconds of a command."""
-    with open(cwd / "output", "w+") as out:
-        p = subprocess.Popen(cmd, cwd=cwd, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        _, status, usage = os.wait4(p.pid, 0)
-        p.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        return out.read(), p.returncode, usage.ru_utime + usage.ru_stime
-
-
-def number(pattern, text):
-    m = re.search(pattern, text)
-    return int(float(m.group(1))) if m else 0
+sys.path.append(str(HERE.parents[1]))
+from runs import call, end, number, parser, prepare, read_table, run_all, stop
 
 
 def statement(text):
@@ -73,16 +54,16 @@ def run(row, top):
         d = pathlib.Path(d)
         shutil.copy(HERE / row["model"], d)
         result = dict(row, states=0, transitions=0, depth=0, cpu_seconds=0.0, seconds_compiling=0.0, dead=[], live=[])
-        out, status, cpu = call(["spin", "-a", *defines, row["model"]], d)
+        out, status, *_ = call(["spin", "-a", *defines, row["model"]], d)
         if status or not (d / "pan.c").exists():
             return dict(result, wrong="spin: " + out.strip()[-300:])
         # A liveness property needs acceptance cycles and fairness among up to six processes, a safety one neither.
         mode = ["-DNFAIR=3"] if ltl else ["-DSAFETY"]
-        out, status, result["seconds_compiling"] = call(
+        out, status, result["seconds_compiling"], _ = call(
             ["gcc", "-O1" if holds else "-O0", *mode, "-DCOLLAPSE", "-DVECTORSZ=2048", "-w", "-o", "pan", "pan.c"], d)
         if status:
             return dict(result, wrong="gcc: " + out.strip()[-300:])
-        out, status, result["cpu_seconds"] = call(["./pan", "-m1000000", *(["-a", "-f"] if ltl else [])], d)
+        out, status, result["cpu_seconds"], _ = call(["./pan", "-m1000000", *(["-a", "-f"] if ltl else [])], d)
         result["states"] = number(r"([\d.e+]+) states, stored", out)
         result["transitions"] = number(r"([\d.e+]+) transitions", out)
         result["depth"] = number(r"depth reached (\d+)", out)
@@ -90,7 +71,7 @@ def run(row, top):
         if holds and not ltl and not result["wrong"]:
             result["dead"] = unreached(out)
             left = list(result["dead"])
-            for s in statements(call(["./pan", "-d"], d)[0]):
+            for s in statements(call(["./pan", "-d"], d).out):
                 if s in left: left.remove(s)
                 else: result["live"].append(s)
         return result
@@ -112,40 +93,23 @@ def nowhere_reached(results, model):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = parser(__doc__)
     ap.add_argument("--json", action="store_true", help="one JSON object a run")
     ap.add_argument("--model", help="this model only: hvo.pml or percpu.pml")
     ap.add_argument("--run", help="this run only (unreached statements are not judged)")
     ap.add_argument("--long", action="store_true", help="the long runs instead")
     ap.add_argument("--table", default=HERE / "runs.tsv", help="another table")
-    ap.add_argument("--dir", default=tempfile.gettempdir(), help="where to work; nothing is left there")
-    ap.add_argument("--jobs", type=int, default=os.cpu_count())
-    ap.add_argument("--skip-code", type=int, default=3, help="exit status when a tool is missing")
     args = ap.parse_args()
-    missing = [t for t in ("spin", "gcc") if not shutil.which(t)]
-    if missing:
-        print("spec/promela/hardware/run.py: not installed: %s (Debian packages of these names)" % " ".join(missing), file=sys.stderr)
-        return 1 if os.environ.get("CI") and args.skip_code == 77 else args.skip_code
+    prepare(args, ("spin", "gcc"))
     rows = [r for r in read_table(args.table)
             if (not args.model or r["model"] == args.model)
             and ((r["run"] == args.run) if args.run else (r["when"] == "long") == args.long)]
-    if not rows:
-        print("spec/promela/hardware/run.py: no such run", file=sys.stderr)
-        return 2
-    os.makedirs(args.dir, exist_ok=True)
-    results = []
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for r in concurrent.futures.as_completed([pool.submit(run, row, args.dir) for row in rows]):
-            results.append(r.result())
-            print(report(results[-1], args.json), flush=True)
-    bad = sum(bool(r["wrong"]) for r in results)
-    for model in sorted({r["model"] for r in results}) if not args.run and not args.long else []:
-        for line, text in nowhere_reached(results, model):
-            bad += 1
-            print("BAD  %s:%d is reached in no run that holds: %s" % (model, line, text), file=sys.stderr)
-    if not args.json:
-        print("%d runs, %d not as expected" % (len(results), bad))
-    return 1 if bad else 0
+    if not rows: stop("no such run", 2)
+    results = run_all(rows, args, lambda row: run(row, args.dir), report)
+    nowhere = [(model, *s) for model in sorted({r["model"] for r in results}) if not args.run and not args.long
+               for s in nowhere_reached(results, model)]
+    for what in nowhere: print("BAD  %s:%d is reached in no run that holds: %s" % what, file=sys.stderr)
+    return end(results, args, len(nowhere))
 
 
 if __name__ == "__main__":

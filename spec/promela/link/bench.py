@@ -6,36 +6,26 @@ is wrong at every transition; pan is -O2, without compression of states, the exp
 first (counted).
 
 Exit status: 0, or 1 with --check when a goal is not met, 3 a tool is missing."""
-import argparse, json, math, os, pathlib, re, resource, shutil, subprocess, sys, tempfile, time
+import json, math, os, pathlib, re, shutil, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1]))
+from runs import must, number, parser, prepare, stop
 GOALS = {"ratio": (2.0, "explorer/Spin, states a second"), "threads": (1.7, "two threads/one"),
          "bytes": (48.0, "bytes a state, at most"), "exponent": (1.2, "growth of CPU time with transitions, at most")}
 
 
-def call(cmd, cwd):
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    p = subprocess.run(cmd, cwd=cwd, stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - start
-    if p.returncode: sys.exit("spec/promela/link/bench.py: %s: %s" % (cmd[0], p.stdout.strip()[-300:]))
-    return p.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
-
-
-def number(pattern, text):
-    return int(float(re.search(pattern, text).group(1)))
-
-
 def spin(d):
     for f in (*HERE.glob("*.h"), HERE / "hvo.pml"): shutil.copy(f, d)
-    call(["spin", "-a", "-DNTLB=2", "hvo.pml"], d)
-    call(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c"], d)
-    out, cpu, wall = call(["./pan", "-E", "-m3000000", "-w24"], d)
-    if "errors: 0" not in out or "max search depth" in out: sys.exit("spec/promela/link/bench.py: pan's search is not whole")
+    must(["spin", "-a", "-DNTLB=2", "hvo.pml"], d)
+    must(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c"], d)
+    out, _, cpu, wall = must(["./pan", "-E", "-m3000000", "-w24"], d)
+    if "errors: 0" not in out or "max search depth" in out: stop("pan's search is not whole", 1)
     return number(r"([\d.e+]+) states, stored", out), number(r"([\d.e+]+) transitions", out), cpu, wall
 
 
 def explorer(args, d, *what):
-    out, cpu, wall = call([args.explorer, *what], d)
+    out, _, cpu, wall = must([args.explorer, *what], d)
     m = re.search(r"states (\d+) transitions (\d+) seconds ([\d.]+) cpu [\d.]+ bytes (\d+) found 0", out)
     return int(m.group(1)), int(m.group(2)), cpu, wall, int(m.group(4))
 
@@ -48,16 +38,15 @@ def exponent(points):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = parser(__doc__)
     ap.add_argument("--explorer", type=os.path.abspath, default=str(HERE.parents[2] / "build/release/bin/mmodel_link"))
     ap.add_argument("--times", type=int, default=3)
     ap.add_argument("--no-growth", action="store_true", help="without the growth of CPU time (a minute or two, 2 GiB)")
     ap.add_argument("--check", action="store_true", help="fail when a goal is not met")
     args = ap.parse_args()
-    missing = [t for t in ("spin", "gcc") if not shutil.which(t)]
-    if missing: print("spec/promela/link/bench.py: not installed: %s" % " ".join(missing), file=sys.stderr); return 3
+    prepare(args, ("spin", "gcc"))
     found = {}
-    with tempfile.TemporaryDirectory(prefix="link-bench.") as d:
+    with tempfile.TemporaryDirectory(dir=args.dir, prefix="link-bench.") as d:
         d = pathlib.Path(d)
         runs = [(spin(d), explorer(args, d, "grow", "2", "4", "1")) for _ in range(args.times)]
         s, one = (min((r[k] for r in runs), key=lambda r: r[2]) for k in (0, 1))

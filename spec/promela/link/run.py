@@ -10,20 +10,16 @@
 A row names a space of mmodel_link and a sabotage, which both sides have in them.
 
 Exit status: 0 all as expected, 1 not, 2 bad usage, 3 a tool is missing (77 if so asked with --skip-code, for ctest)."""
-import argparse, concurrent.futures, csv, json, os, pathlib, re, shutil, subprocess, sys, tempfile, time
+import json, os, pathlib, re, shutil, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1]))
+from runs import call, end, number, parser, prepare, read_table, run_all, stop
 EVENTS = ("alloc_pages_node free_page free_bootmem_page split_page pte_alloc pte_free set_pte_at pmd_populate smp_wmb copy_page "
           "reset_struct_pages store flush_tlb_range flush_tlb_all synchronize_rcu static_branch memmap memmap_boot lock unlock warn "
           "vmalloc_pte flush_tlb_vmalloc flush_cache_vmap flush_cache_vunmap get_vm_areas free_vm_areas kzalloc kfree set_page_tag").split()
 WALKS = ["a walker enters", "the walker writes", "the walker leaves"]
 WRONG = ["", "a freed frame in a TLB", "what no TLB can hold", "an address mapped anew under a TLB entry", "a write through a read-only PTE"]
-
-
-def call(cmd, cwd, **env):
-    p = subprocess.run(cmd, cwd=cwd, env=dict(os.environ, **env), stdin=subprocess.DEVNULL, text=True,
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return p.stdout, p.returncode
 
 
 def action(n):
@@ -66,9 +62,9 @@ def build(row, d, *modes):
     if row["sabotage"] != "none": defines.append("-D" + row["sabotage"])
     for f in (*HERE.glob("*.h"), HERE / "edges.c", HERE / row["model"]): shutil.copy(f, d)
     defines += ["-D" + m for m in modes]
-    out, status = call(["spin", "-a", *defines, row["model"]], d)
+    out, status, *_ = call(["spin", "-a", *defines, row["model"]], d)
     if status or not (d / "pan.c").exists(): return "spin: " + out.strip()[-300:]
-    out, status = call(["gcc", "-O1", "-w", "-DSAFETY", "-DNOREDUCE", *defines, "-o", "pan", "pan.c", "edges.c"], d)
+    out, status, *_ = call(["gcc", "-O1", "-w", "-DSAFETY", "-DNOREDUCE", *defines, "-o", "pan", "pan.c", "edges.c"], d)
     return "gcc: " + out.strip()[-300:] if status else ""
 
 
@@ -80,15 +76,15 @@ def sums(text):
 def compare(row, args, d):
     wrong = build(row, d, "LINK")
     if wrong: return wrong, None
-    pan, status = call(["./pan", "-E", "-m3000000", "-w21"], d)
+    pan, status, *_ = call(["./pan", "-E", "-m3000000", "-w21"], d)
     if re.search(r"max search depth too small|out of memory|resource exhausted", pan) or "errors: 0" not in pan:
         return "pan's search is not whole: " + pan.strip()[-300:], None
-    cpp, status = call([args.explorer, "edges", row["space"], row["sabotage"]], d)
+    cpp, status, *_ = call([args.explorer, "edges", row["space"], row["sabotage"]], d)
     if status: return "mmodel_link: " + cpp.strip()[-300:], None
     ours, theirs = sums(pan), sums(cpp)
-    if row["sabotage"] != "none" and theirs == sums(call([args.explorer, "edges", row["space"]], d)[0]):
+    if row["sabotage"] != "none" and theirs == sums(call([args.explorer, "edges", row["space"]], d).out):
         return "the space does not show this break", theirs
-    stored = int(float(re.search(r"([\d.e+]+) states, stored", pan).group(1)))
+    stored = number(r"([\d.e+]+) states, stored", pan)
     if ours == theirs and row["sabotage"] == "none" and stored != int(ours[0]) + 1:
         return "pan has %d states (and the one before all), but they look like %s" % (stored - 1, ours[0]), theirs
     if ours == theirs: return "", theirs
@@ -96,13 +92,13 @@ def compare(row, args, d):
     if row["expect"] == "differs" and ours[:2] == theirs[:2]: return text, theirs
     call(["./pan", "-E", "-m3000000", "-w21"], d, LINK_DUMP=str(d / "ours"))
     call([args.explorer, "edges", row["space"], row["sabotage"], str(d / "theirs")], d)
-    names = call([args.explorer, "fields", row["space"]], d)[0].split()
+    names = call([args.explorer, "fields", row["space"]], d).out.split()
     edges = [set((d / f).read_text().splitlines()) for f in ("ours", "theirs")]
     return "\n".join([text, *first_differing(*edges, names)]), theirs
 
 
 def replayed(d, log):
-    out, _ = call(["./pan", "-E", "-m3000000", "-w16"], d, LINK_LOG=str(log))
+    out, *_ = call(["./pan", "-E", "-m3000000", "-w16"], d, LINK_LOG=str(log))
     m = re.search(r"replay: (\d+) of (\d+) lines", out)
     return (int(m.group(1)), int(m.group(2))) if m else (-1, 0)
 
@@ -123,7 +119,7 @@ def replay(row, args, d):
     events = 0
     for seed in range(2):
         log = d / ("log%d" % seed)
-        out, status = call([args.explorer, "walk", row["space"], "none", "4000", str(seed), str(log)], d)
+        out, status, *_ = call([args.explorer, "walk", row["space"], "none", "4000", str(seed), str(log)], d)
         if status: return "mmodel_link: " + out, None
         got, of = replayed(d, log)
         events += of
@@ -158,13 +154,8 @@ def report(r, as_json):
     return "%-4s %-17s %-21s %5.1f s  %s" % ("ok" if not r["wrong"] else "BAD", r["space"], r["sabotage"], r["seconds"], r["wrong"] or what)
 
 
-def read_table(path):
-    with open(path) as f:
-        return list(csv.DictReader((l for l in f if not l.startswith("#")), delimiter="\t"))
-
-
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = parser(__doc__)
     ap.add_argument("--explorer", type=os.path.abspath, default=str(HERE.parents[2] / "build/release/bin/mmodel_link"), help="the C++ side")
     ap.add_argument("--json", action="store_true", help="one JSON object a run")
     ap.add_argument("--model", help="this model only: hvo.pml or percpu.pml")
@@ -172,31 +163,14 @@ def main():
     ap.add_argument("--long", action="store_true", help="the long runs instead")
     ap.add_argument("--all", action="store_true", help="... as well")
     ap.add_argument("--table", default=HERE / "runs.tsv", help="another table")
-    ap.add_argument("--dir", default=tempfile.gettempdir(), help="where to work; nothing is left there")
-    ap.add_argument("--jobs", type=int, default=os.cpu_count())
-    ap.add_argument("--skip-code", type=int, default=3, help="exit status when a tool is missing")
     args = ap.parse_args()
-    missing = [t for t in ("spin", "gcc") if not shutil.which(t)]
-    if missing:
-        print("spec/promela/link/run.py: not installed: %s (Debian packages of these names)" % " ".join(missing), file=sys.stderr)
-        return 1 if os.environ.get("CI") and args.skip_code == 77 else args.skip_code
-    if not os.access(args.explorer, os.X_OK):
-        print("spec/promela/link/run.py: %s is not there: build the target mmodel_link" % args.explorer, file=sys.stderr)
-        return 3
+    prepare(args, ("spin", "gcc"))
+    if not os.access(args.explorer, os.X_OK): stop("%s is not there: build the target mmodel_link" % args.explorer, 3)
     rows = [r for r in read_table(args.table)
             if (not args.model or r["model"] == args.model) and (not args.sabotage or r["sabotage"] == args.sabotage)
             and (args.all or args.sabotage or (r["when"] == "long") == args.long)]
-    if not rows:
-        print("spec/promela/link/run.py: no such run", file=sys.stderr)
-        return 2
-    os.makedirs(args.dir, exist_ok=True)
-    bad = 0
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for r in concurrent.futures.as_completed([pool.submit(run, row, args) for row in rows]):
-            print(report(r.result(), args.json), flush=True)
-            bad += bool(r.result()["wrong"])
-    if not args.json: print("%d runs, %d not as expected" % (len(rows), bad))
-    return 1 if bad else 0
+    if not rows: stop("no such run", 2)
+    return end(run_all(rows, args, lambda row: run(row, args), report), args)
 
 
 if __name__ == "__main__":

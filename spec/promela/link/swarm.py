@@ -5,33 +5,19 @@ seed, order and depth, until the time is up. Not exhaustive: what it says is wha
 whose number of states must be the explorer's.
 
 Exit status: 0 nothing wrong was found, 1 something was, 2 bad usage, 3 a tool is missing (77 if so asked with --skip-code)."""
-import argparse, os, pathlib, re, shutil, signal, subprocess, sys, tempfile, time
+import os, pathlib, re, shutil, signal, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-
-
-def stop(message, code):
-    print("spec/promela/link/swarm.py: " + message, file=sys.stderr)
-    sys.exit(code)
-
-
-def call(cmd, cwd, what):
-    p = subprocess.run(cmd, cwd=cwd, stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if p.returncode: stop("%s: %s" % (what, p.stdout.strip()[-400:]), 1)
-    return p.stdout
+sys.path.append(str(HERE.parents[1]))
+from runs import call, must, number, parser, prepare, stop
 
 
 def build(d, lib, name, *defines):
     libs = [str(lib / p) for p in ("spec/promela/link/libmmodel_step.a", "spec/libmmodel_explore.a", "spec/libmmodel_spec.a",
                                     "spec/sabotage/libmmodel_broken.a", "model/libmmodel_model.a")]
-    call(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-DMANY", *defines, "-c", "-o", name + ".o", "pan.c"], d, "gcc")
-    call(["g++", "-o", name, name + ".o", *libs, "-lpthread"], d, "g++")
-
-
-def number(pattern, text):
-    m = re.search(pattern, text)
-    return int(float(m.group(1))) if m else 0
+    must(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-DMANY", *defines, "-c", "-o", name + ".o", "pan.c"], d)
+    must(["g++", "-o", name, name + ".o", *libs, "-lpthread"], d)
 
 
 def judge(out):
@@ -45,11 +31,10 @@ def judge(out):
 
 def exact(args, d):
     build(d, args.lib, "pan")
-    p = subprocess.run(["./pan", "-m20000000", "-w22"], cwd=d, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                       env=dict(os.environ, MMODEL_SPACE=args.space))
-    wrong = judge(p.stdout) or ("the search is not whole" if re.search("max search depth|out of memory", p.stdout) else "")
-    states = number(r"([\d.e+]+) states, stored", p.stdout) - 1
-    out = call([str(args.lib / "bin/mmodel_link"), "count", args.space], d, "mmodel_link")
+    pan = call(["./pan", "-m20000000", "-w22"], d, MMODEL_SPACE=args.space).out
+    wrong = judge(pan) or ("the search is not whole" if re.search("max search depth|out of memory", pan) else "")
+    states = number(r"([\d.e+]+) states, stored", pan) - 1
+    out = must([str(args.lib / "bin/mmodel_link"), "count", args.space], d).out
     want = number(r"states (\d+)", out)
     if not wrong and states != want: wrong = "the explorer has %d states" % want
     print("%-4s %s: %d states by Spin over the C++ step  %s" % ("BAD" if wrong else "ok", args.space, states, wrong))
@@ -98,7 +83,7 @@ def swarm(args, d):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = parser(__doc__)    # of --jobs nothing is heard: ctest says it to all, and --workers is what counts here
     ap.add_argument("--space", required=True, help="a space of `mmodel explore` or of mmodel_link")
     ap.add_argument("--hours", type=float, default=1.0)
     ap.add_argument("--seconds", type=float, help="instead of --hours")
@@ -108,25 +93,18 @@ def main():
     ap.add_argument("--seed", type=int, default=0)
     ap.add_argument("--sabotage", help="with this break in the model: something has to be found")
     ap.add_argument("--finds", action="store_true", help="succeed if, and only if, something was found")
-    ap.add_argument("--jobs", help=argparse.SUPPRESS)   # ctest says it to all; --workers is what counts here
     ap.add_argument("--exact", action="store_true")
     ap.add_argument("--lib", type=pathlib.Path, default=ROOT / "build/release", help="where the C++ was built")
-    ap.add_argument("--dir", default=tempfile.gettempdir(), help="where to work; nothing is left there")
-    ap.add_argument("--skip-code", type=int, default=3, help="exit status when a tool is missing")
     args = ap.parse_args()
     if args.sabotage: os.environ["MMODEL_SABOTAGE"] = args.sabotage
-    missing = [t for t in ("spin", "gcc", "g++") if not shutil.which(t)]
-    if missing:
-        print("spec/promela/link/swarm.py: not installed: %s (Debian packages of these names)" % " ".join(missing), file=sys.stderr)
-        return 1 if os.environ.get("CI") and args.skip_code == 77 else args.skip_code
+    prepare(args, ("spin", "gcc", "g++"))
     if not (args.lib / "spec/promela/link/libmmodel_step.a").exists():
         stop("%s has no spec/promela/link/libmmodel_step.a: build the target mmodel_step" % args.lib, 3)
     if not 16 <= args.bits <= 40: stop("--bits is from 16 to 40", 2)
-    os.makedirs(args.dir, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.dir, prefix="swarm.") as d:
         d = pathlib.Path(d)
         for f in ("drive.pml", "step.h"): shutil.copy(HERE / f, d)
-        call(["spin", "-a", "-DMANY", "drive.pml"], d, "spin")
+        must(["spin", "-a", "-DMANY", "drive.pml"], d)
         return exact(args, d) if args.exact else swarm(args, d)
 
 
