@@ -9,6 +9,7 @@
 #include "props/example.hpp"
 #include "props/prop.hpp"
 #include "props/reach.hpp"
+#include "spec/judge/percpu_judge.hpp"
 #include "spec/sabotage/advance.hpp"
 
 namespace mmodel {
@@ -76,6 +77,33 @@ Verdict judge_percpu_formats(Trace t) {
     return judge_formats(t);
 }
 
+// A request at the edges of what may be asked, and anywhere. Needs: percpu is booted.
+rc::Gen<Op> gen_request(const pcpu::Sizes& s) {
+    const auto edge = [](u32 at) { return rc::gen::element(at - 1, at, at + 1); };
+    const auto below = [](u32 end) { return rc::gen::inRange(0u, end); };
+    return rc::gen::apply(
+        [](u32 bytes, u32 align, bool atomic) {
+            return Op{.kind = OpKind::pcpu_alloc, .on = atomic, .bytes = bytes, .align = align};
+        },
+        rc::gen::oneOf(below(8), edge(s.page_bytes), edge(s.min_unit_bytes), below(2 * s.min_unit_bytes)),
+        rc::gen::oneOf(below(8), edge(s.page_bytes), rc::gen::element(16u, 2 * s.page_bytes),
+                       below(2 * s.page_bytes)),
+        rc::gen::arbitrary<bool>());
+}
+
+// -EINVAL is the answer to what may not be asked, in the specification's words, and to nothing else.
+PropResult refusals(const World& booted, Sabotage sabotage = Sabotage::none) {
+    const pcpu::Sizes s = booted.pcpu().sizes;
+    return check_prop("percpu, refusals, " + print_config(booted.config()), prop_params(400),
+                      rc::detail::toProperty([=] {
+                          const Op op = *gen_request(s);
+                          World w = booted;
+                          NoWatch nobody;
+                          const bool refused = advance(w, op, nobody, sabotage).outcome.err == Errno::inval;
+                          RC_ASSERT(refused != spec::may_be_asked(s, op.bytes, op.align));
+                      }));
+}
+
 template <std::size_t N>
 void prop_on(const std::array<const char*, N>& machines, const std::string& what, Budget budget,
              const Mix& mix, std::size_t most, const Judge& judge) {
@@ -115,6 +143,16 @@ TEST_CASE("a percpu operation leaves the world it was given alone and leads from
     prop_on(tiny_machines, "percpu, values", 40, percpu, 80, judge_values);
     prop_on(tiny_machines, "mixed, values", 40, mixed, 80, judge_values);
     prop_on(x86_machines, "percpu, values", 10, percpu, 60, judge_values);
+}
+
+TEST_CASE("a request is refused if it may not be asked, and only then") {
+    for (const char* booted : {"geometry tiny cpus=0,0\npcpu_boot static=128 dyn=100 atom=256\n",
+                               "geometry x86-64 cpus=0,0\npcpu_boot static=100000 dyn=28K atom=2M\n"}) {
+        require_holds(refusals(after(booted)));
+        const PropResult broken = refusals(after(booted), Sabotage::refuse_whole_unit);
+        INFO(broken.report);
+        CHECK_FALSE(broken.holds);
+    }
 }
 
 TEST_CASE("a percpu operation that failed because an allocation did can be tried again") {

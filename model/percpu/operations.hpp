@@ -3,6 +3,8 @@
 // is the model's or the real file's.
 #pragma once
 
+#include <expected>
+
 #include "model/outcome.hpp"
 #include "model/percpu/balance.hpp"
 #include "model/percpu/first_chunk.hpp"
@@ -15,7 +17,7 @@ constexpr u64 value_of(Where w) { return u64{w.chunk} << 32 | static_cast<u32>(w
 template <class C>
 concept CallsLike = requires(C& c, const BootParams& b, Request r, Where w, u64 addr, ChunkId id, int page) {
     { c.boot(b) } -> std::same_as<Errno>;
-    { c.alloc(r) } -> std::same_as<std::optional<Where>>;
+    { c.alloc(r) } -> std::same_as<std::expected<Where, Errno>>;
     { c.free(w) } -> std::same_as<bool>;
     c.balance();
     { c.lookup(addr) } -> std::same_as<u64>;
@@ -33,7 +35,10 @@ struct ModelCalls {
     Pcpu& p;
 
     Errno boot(const BootParams& b) { return setup_per_cpu_areas(k, p, b); }
-    std::optional<Where> alloc(Request r) { return pcpu_alloc(k, p, r); }
+    std::expected<Where, Errno> alloc(Request r) {
+        if (const auto w = pcpu_alloc(k, p, r)) return *w;
+        return std::unexpected(is_legal(p.sizes, size_of(r), align_of(r)) ? Errno::nomem : Errno::inval);
+    }
     bool free(Where w) { return free_percpu(k, p, p.chunks[w.chunk].base_addr + static_cast<u64>(w.off)); }
     void balance() { pcpu_balance_workfn(k, p); }
     u64 lookup(u64 addr) { return per_cpu_ptr_to_phys(k, p, addr); }
@@ -71,16 +76,13 @@ Outcome boot(const Pcpu& p, Calls& calls, const Op& op) {
     return {.err = calls.boot(params_of(op))};
 }
 
-// An area into its slot. Nothing: the request was refused (-EINVAL) or there was no space or memory
-// (-ENOMEM).
+// An area into its slot. -EINVAL: the request was refused; -ENOMEM: there was no space or memory.
 template <class Calls>
 Outcome alloc(Pcpu& p, Calls& calls, u8 slot, const Request& r) {
     if (!p.booted || p.areas[slot].live) return Outcome::disable();
-    const u64 size = (r.bytes + min_alloc_bytes - 1) / min_alloc_bytes * min_alloc_bytes;
-    const bool legal = is_legal(p.sizes, size, std::max<u64>(r.align, min_alloc_bytes));
-    const std::optional<Where> w = calls.alloc(r);
-    if (!w) return {.err = legal ? Errno::nomem : Errno::inval};
-    p.areas[slot] = {true, w->chunk, w->off, static_cast<int>(size)};
+    const std::expected<Where, Errno> w = calls.alloc(r);
+    if (!w) return {.err = w.error()};
+    p.areas[slot] = {true, w->chunk, w->off, static_cast<int>(size_of(r))};
     return {.value = value_of(*w)};
 }
 

@@ -177,6 +177,12 @@ void zero_area(K& k, const Pcpu& p, Where w, int bytes) {
     });
 }
 
+// What an area of that request takes, and at what it lies.
+[[nodiscard]] constexpr u64 size_of(const Request& r) {
+    return (r.bytes + min_alloc_bytes - 1) / min_alloc_bytes * min_alloc_bytes;
+}
+[[nodiscard]] constexpr u64 align_of(const Request& r) { return std::max<u64>(r.align, min_alloc_bytes); }
+
 // What the kernel refuses, with a warning: nothing, more than a unit's minimum, an alignment past a page or
 // odd.
 [[nodiscard]] inline bool is_legal(const Sizes& s, u64 bytes, u64 align) {
@@ -187,8 +193,7 @@ void zero_area(K& k, const Pcpu& p, Where w, int bytes) {
 // for pages that were populated, chunks that were created and chunks that moved within the lists.
 template <class K>
 std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
-    const u64 align = std::max<u64>(r.align, min_alloc_bytes);
-    const u64 size = (r.bytes + min_alloc_bytes - 1) / min_alloc_bytes * min_alloc_bytes;
+    const u64 align = align_of(r), size = size_of(r);
     if (!is_legal(p.sizes, size, align)) return std::nullopt;
     const int bytes = static_cast<int>(size), bits = bytes / static_cast<int>(min_alloc_bytes);
     const int bit_align = static_cast<int>(align / min_alloc_bytes);

@@ -20,6 +20,10 @@ inline constexpr u64 max_chunks_judged_each_time = 256;
 // Pages of a unit that boot populated: what pcpu_nr_populated starts with. Needs: percpu is booted.
 [[nodiscard]] i64 nr_pages_from_boot(const pcpu::Pcpu& p);
 
+// What may be asked of the allocator: something, of no more than the smallest unit, aligned to a power of two
+// of at most a page. Less than four bytes count as four. The rest is refused, -EINVAL, and nothing else is.
+[[nodiscard]] bool may_be_asked(const pcpu::Sizes& s, u64 bytes, u64 align);
+
 class PercpuJudge {
 public:
     PercpuJudge(const World& before, const Op& op);

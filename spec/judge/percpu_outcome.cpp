@@ -10,13 +10,12 @@ namespace {
 
 std::string num(i64 n) { return std::to_string(n); }
 
-bool is_refused(const pcpu::Sizes& s, u64 bytes, u64 align) {
-    const u64 size = (bytes + pcpu::min_alloc_bytes - 1) / pcpu::min_alloc_bytes * pcpu::min_alloc_bytes;
-    const u64 at_least = std::max<u64>(align, pcpu::min_alloc_bytes);
-    return size == 0 || size > s.min_unit_bytes || at_least > s.page_bytes || !std::has_single_bit(at_least);
-}
-
 } // namespace
+
+bool may_be_asked(const pcpu::Sizes& s, u64 bytes, u64 align) {
+    return bytes > 0 && bytes <= s.min_unit_bytes && align <= s.page_bytes &&
+           (align < 4 || std::has_single_bit(align));
+}
 
 void PercpuJudge::judge_outcome(Monitor& out, const World& w, const Ran& ran) {
     switch (percpu_op(op_.kind)) {
@@ -74,7 +73,7 @@ void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
     const pcpu::Area& a = p.areas[op_.area()];
     const bool module = op_.kind == OpKind::module_load;
     const u64 align = module ? std::min(op_.align, p.page_bytes()) : op_.align;
-    const bool atomic = !module && op_.is_atomic(), refused = is_refused(p.sizes, op_.bytes, align);
+    const bool atomic = !module && op_.is_atomic(), refused = !may_be_asked(p.sizes, op_.bytes, align);
     if (atomic && (nr_page_allocs_ || p.chunks.nr_live() != nr_chunks_ || !changed_.empty()))
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
                  "an atomic allocation populated pages or made a chunk");

@@ -64,6 +64,7 @@ namespace mmodel {
     X(no_populate, "areas are handed out without frames")                                                    \
     X(overlapping_areas, "an area is handed out that somebody has")                                          \
     X(wrong_align, "alignment is ignored")                                                                   \
+    X(refuse_whole_unit, "a request of a whole unit is refused with -EINVAL")                                \
     X(no_populated_accounting, "pcpu_nr_populated stands still")                                             \
     X(no_empty_accounting, "pcpu_nr_empty_pop_pages stands still")                                           \
     X(depopulate_first_chunk, "the first chunk is reclaimed like any other")                                 \

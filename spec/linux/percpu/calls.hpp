@@ -37,11 +37,14 @@ struct RealPercpuCalls {
         d.adopt_boot(b);
         return err;
     }
-    std::optional<Where> alloc(pcpu::Request r) {
+    // The kernel's own has no errno.
+    std::expected<Where, Errno> alloc(pcpu::Request r) {
         const unsigned gfp =
             (r.atomic ? MMODEL_PERCPU_GFP_NOWAIT : MMODEL_PERCPU_GFP_KERNEL) | MMODEL_PERCPU_GFP_NOWARN;
         const unsigned long ptr = d.unit_->alloc(r.bytes, r.align, r.reserved, gfp);
-        return ptr ? std::optional(d.where_of(ptr)) : std::nullopt;
+        if (ptr) return d.where_of(ptr);
+        return std::unexpected(spec::may_be_asked(d.pcpu_->sizes, r.bytes, r.align) ? Errno::nomem
+                                                                                    : Errno::inval);
     }
     bool free(Where w) {
         d.unit_->free_percpu(d.pointer_to(w));
