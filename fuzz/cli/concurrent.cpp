@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "fuzz/cli/explore.hpp"
+#include "fuzz/cli/help.hpp"
 #include "fuzz/cli/table.hpp"
 #include "fuzz/cli/wrap.hpp"
 #include "fuzz/ops/trace_case.hpp"
@@ -58,12 +59,10 @@ Json json_of(const ConcurrentOptions& o, const Named& n, const concurrent::Explo
     for (const concurrent::Found& f : r.found) {
         Trace t = mmodel::trace_of(f.what, f.schedule);
         t.expect = name_of(f.violation);
-        violations.push_back({{"invariant", name_of(f.violation)},
-                              {"meaning", meaning(f.violation)},
-                              {"found", f.violation.detail},
-                              {"concurrent", !f.what.tasks.empty()},
-                              {"slices", f.schedule.size()},
-                              {"trace", print_trace(t)}});
+        violations.push_back(violation_json(f.violation));
+        violations.back().update({{"concurrent", !f.what.tasks.empty()},
+                                  {"slices", f.schedule.size()},
+                                  {"trace", print_trace(t)}});
     }
     Json j{{"kind", "concurrent"},
            {"scenario", n.name},
@@ -123,8 +122,9 @@ void print_found(const Named& n, const concurrent::Found& f) {
 }
 
 int list(const std::vector<Named>& all) {
-    for (const Named& n : all) print_wrapped(fmt::format("{:<22} {}", n.name, n.sentence), 23);
-    return exit_holds;
+    std::vector<Described> out;
+    for (const Named& n : all) out.push_back({n.name, n.sentence});
+    return print_described(out), exit_holds;
 }
 
 } // namespace
@@ -139,13 +139,9 @@ int explore_concurrent(const ConcurrentOptions& o) {
                                 .random = o.random,
                                 .seed = o.seed,
                                 .stop = interrupted};
-    if (!o.sabotage.empty()) {
-        const auto sabotage = sabotage_named(o.sabotage);
-        if (!sabotage)
-            return complain(Failure{
-                fmt::format("there is no sabotage '{}'; see spec/sabotage/sabotage.tsv", o.sabotage)});
-        options.sabotage = *sabotage;
-    }
+    const auto sabotage = sabotage_asked(o.sabotage);
+    if (!sabotage) return complain(sabotage.error());
+    options.sabotage = *sabotage;
     if (!o.json) fmt::print("{}", table_of_scenarios().head());
     const Budget budget(o.seconds);
     Tally tally;

@@ -2,6 +2,8 @@
 // mmodel explore: its options.
 #include "fuzz/cli/explore.hpp"
 
+#include <fmt/format.h>
+
 #include "fuzz/cli/options.hpp"
 
 namespace mmodel::cli {
@@ -92,6 +94,13 @@ void add_explore(CLI::App& app, ExploreOptions& o) {
                        "  mmodel explore --concurrent\n"
                        "  mmodel explore --concurrent --scenario two_splitters --sabotage no_pmd_recheck\n"
                        "  mmodel explore --concurrent --random 10000 --seed 7\n"));
+}
+
+std::expected<Sabotage, Failure> sabotage_asked(const std::string& name) {
+    if (name.empty()) return Sabotage::none;
+    if (const auto known = sabotage_named(name)) return *known;
+    return std::unexpected(
+        Failure{fmt::format("there is no sabotage '{}'; spec/sabotage/sabotage.tsv has them all", name)});
 }
 
 int explore(const ExploreOptions& o) {

@@ -29,6 +29,8 @@ struct SpacesOptions {
 // One space on all CPUs, for as long as it is given; for `mmodel run`.
 [[nodiscard]] explore::Explored explore_for(const explore::Space& s, double seconds, Progress& progress);
 [[nodiscard]] Standing standing_of(const explore::Explored& e);
+[[nodiscard]] Trace trace_of(const explore::Space& s, const explore::Finding& f,
+                             const std::string& sabotage = {});
 // {"kind":"explore","space":...}
 [[nodiscard]] Json explored_json(const explore::Space& s, const explore::Explored& e,
                                  const std::string& sabotage = {});
@@ -51,6 +53,9 @@ struct ExploreOptions {
     ConcurrentOptions tasks{};
 };
 int explore(const ExploreOptions& o);
+
+// By its name; none if that is empty.
+[[nodiscard]] std::expected<Sabotage, Failure> sabotage_asked(const std::string& name);
 
 // ---- concurrent tasks on the screen
 

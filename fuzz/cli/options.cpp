@@ -17,12 +17,12 @@ void add_run(CLI::App& app, RunOptions& o) {
         "run", "The main job: check the model, then every kernel tree; one table and a verdict");
     describe(
         sub,
-        "Checks the model in full on tiny machines (every world that a small set of operations and every "
-        "allocation failure can reach), then at random on real ones, then each kernel tree's own files, all "
+        "Checks the model in every state of tiny machines (as `mmodel explore` does: every operation, every "
+        "allocation failing), then at random on real ones, then each kernel tree's own files, all "
         "under one specification. Ends in one table and, for each finding, five lines: the invariant, where "
         "it broke, what was found, the shortest trace, the command that shows it again. A tree whose "
         "findings are exactly those recorded for its version in spec/linux/findings counts as holding. In "
-        "the table, reach is all states, or every sequence of so many steps; what was not reached in full is "
+        "the table, reach is all states, or those so many steps away; what was not reached in full is "
         "incomplete, and why.");
     sub->add_option("--seconds", o.seconds, "How long, all parts together; 0: no limit, until Ctrl-C")
         ->check(seconds_range())

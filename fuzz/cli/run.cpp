@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// mmodel run: the model on tiny machines in full, on real ones at random, then every kernel tree; one table,
-// one verdict.
+// mmodel run: the model in every state of tiny machines, at random on real ones, then every kernel tree; one
+// table, one verdict.
 #include "fuzz/cli/run.hpp"
 
 #include <algorithm>
@@ -39,61 +39,16 @@ Json broken_json(const std::vector<Broken>& broken) {
     return out;
 }
 
-// ---- the model, in full
-
-Standing standing(const Enumerated& r) {
-    Standing v{.violated = r.broken.size()};
-    if (r.closed) return v;
-    v.reach = r.steps ? Reach::in_part : Reach::nothing;
-    v.reached = plural(r.depth, "step");
-    v.why = ended_by(r.cut_by);
-    return v;
-}
-
-void report(Job& job, const Alphabet& a, const Enumerated& r) {
-    add_broken(job, r.broken);
-    const Standing v = standing(r);
-    job.tally.add(v);
-    if (!job.options.json)
-        return job.add_row({fmt::format("{}: {}", print_config(a.config), a.name),
-                            {grouped(r.states), grouped(r.steps), per_second(r.steps, r.seconds),
-                             r.closed ? "all states" : v.reached},
-                            v.text(),
-                            names(r.broken)});
-    Json j{{"kind", "enumerate"}, {"what", a.name},         {"geometry", print_config(a.config)},
-           {"states", r.states},  {"transitions", r.steps}, {"events", r.events},
-           {"depth", r.depth},    {"closed", r.closed},     {"cut_by", r.cut_by},
-           {"seconds", r.seconds}};
-    v.put(j);
-    j["violations"] = broken_json(r.broken);
-    print_json(j);
-}
-
-void check_in_full(Job& job, const Budget& budget) {
-    job.begin_part("the model in full", {"states", "steps", "steps/s", "reach"});
-    const std::vector<Alphabet> alphabets = tiny_alphabets();
-    for (std::size_t i = 0; i < alphabets.size() && !interrupted(); ++i) {
-        Progress progress;
-        const Alphabet& a = alphabets[i];
-        const auto tell = [&](u64 states, u64 steps) {
-            progress.show(fmt::format("model in full, {}: {}, {}", a.name, plural(states, "state"),
-                                      plural(steps, "step")));
-        };
-        report(
-            job, a,
-            enumerate(
-                a, {.seconds = budget.share(alphabets.size() - i), .stop = interrupted, .progress = tell}));
-    }
-}
-
 // ---- every state, with what TLBs and walkers are at
 
 void report(Job& job, const explore::Space& s, const explore::Explored& e) {
     const Standing v = standing_of(e);
     job.tally.add(v);
+    for (const explore::Finding& f : e.found)
+        if (f.is_of_the_specification()) add_broken(job, {{f.violation, trace_of(s, f), f.seen}});
     if (job.options.json) return print_json(explored_json(s, e));
     Row row{s.name,
-            {grouped(e.rests), grouped(e.states), grouped(e.transitions),
+            {grouped(e.rests), grouped(e.runs), grouped(e.faulted), grouped(e.states), grouped(e.transitions),
              e.complete ? "all states" : plural(e.depth, "step")},
             v.text()};
     for (const explore::Finding& f : e.found)
@@ -103,7 +58,8 @@ void report(Job& job, const explore::Space& s, const explore::Explored& e) {
 }
 
 void check_every_state(Job& job, const Budget& budget) {
-    job.begin_part("every state", {"worlds at rest", "states", "transitions", "reach"});
+    job.begin_part("every state",
+                   {"worlds", "operations", "of them failing", "states", "transitions", "reach"});
     const std::vector<explore::Space> spaces = explore::default_spaces();
     for (std::size_t i = 0; i < spaces.size() && !interrupted(); ++i) {
         Progress progress;
@@ -192,16 +148,16 @@ void print_results(const Job& job) {
 
 void print_table(const std::vector<Part>& parts) {
     const auto cells_of = [](const Row& r) {
-        return Table::Cells{"  " + r.what, r.cells[0], r.cells[1], r.cells[2], r.cells[3], r.verdict};
+        Table::Cells cells{"  " + r.what};
+        cells.insert(cells.end(), r.cells.begin(), r.cells.end());
+        cells.push_back(r.verdict);
+        return cells;
     };
     for (const Part& p : parts) {
-        Table table({{p.name, 0, Column::Side::left},
-                     {p.heads[0]},
-                     {p.heads[1]},
-                     {p.heads[2]},
-                     {p.heads[3]},
-                     {"verdict", 0, Column::Side::left}},
-                    columns() ? columns() : width_in_a_pipe);
+        std::vector<Column> heads{{p.name, 0, Column::Side::left}};
+        for (const std::string& head : p.heads) heads.push_back({head});
+        heads.push_back({"verdict", 0, Column::Side::left});
+        Table table(std::move(heads), columns() ? columns() : width_in_a_pipe);
         for (const Row& r : p.rows) table.widen_for(cells_of(r));
         fmt::print("{}", table.head());
         for (const Row& r : p.rows) {
@@ -220,8 +176,7 @@ int run(const RunOptions& o) {
     if (!trees) return complain(trees.error());
     Job job{.options = o, .budget = Budget(o.seconds)};
     if (!o.no_linux) trees->begin(o);
-    if (!interrupted()) check_in_full(job, job.budget.part(o.no_linux ? 0.3 : 0.2));
-    if (!interrupted()) check_every_state(job, job.budget.part(o.no_linux ? 0.5 : 0.4));
+    if (!interrupted()) check_every_state(job, job.budget.part(o.no_linux ? 0.65 : 0.5));
     if (!interrupted()) check_what_is_drawn(job, o.no_linux ? nullptr : &*trees);
     print_results(job);
     return job.tally.status();

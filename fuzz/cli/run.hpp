@@ -2,7 +2,6 @@
 // The parts of `mmodel run`, and the table that they end in.
 #pragma once
 
-#include "fuzz/campaign/enumerate.hpp"
 #include "fuzz/campaign/findings.hpp"
 #include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/trees.hpp"
@@ -19,6 +18,13 @@ struct RunOptions {
 };
 int run(const RunOptions& o);
 
+// A sequence that breaks an invariant.
+struct Broken {
+    spec::Violation violation{};
+    Trace trace{};
+    u64 seen{1}; // how often this invariant was broken
+};
+
 struct RandomResult {
     u64 sequences{}, ops{}, events{};
     double seconds{};
@@ -34,13 +40,13 @@ void check_at_random(const Config& c, double seconds, u64 seed, RandomResult& re
 // beneath, a line each.
 struct Row {
     std::string what;
-    std::array<std::string, 4> cells;
+    std::vector<std::string> cells; // one for each head
     std::string verdict;
     std::vector<std::string> beneath{};
 };
 struct Part {
     std::string name;
-    std::array<std::string, 4> heads;
+    std::vector<std::string> heads;
     std::vector<Row> rows{};
 };
 // At most 120 columns where nobody says how many there are, but for a path or a geometry longer than half of
@@ -56,7 +62,7 @@ struct Job {
     std::vector<Broken> broken{}; // by the model: one for each invariant, the shortest trace of any part
     std::vector<std::string> findings{}; // of kernel trees, five lines each
 
-    void begin_part(std::string name, std::array<std::string, 4> heads) {
+    void begin_part(std::string name, std::vector<std::string> heads) {
         table.push_back({std::move(name), std::move(heads)});
     }
     // A row of the table, or an object for programs; and what is said of it.

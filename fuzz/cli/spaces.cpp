@@ -73,10 +73,6 @@ int list_spaces() {
     return exit_holds;
 }
 
-Trace trace_of(const Space& s, const Finding& f, const std::string& sabotage) {
-    return {.config = s.config, .sabotage = sabotage, .ops = f.ops, .expect = std::string(f.name)};
-}
-
 // Whether a replay of the operations alone shows it; else only the steps do.
 bool is_replayable(const Trace& t, const Setting& s) {
     const auto r = spec::check_sequence(t.config, t.ops, s.sabotage);
@@ -165,6 +161,10 @@ Explored explore_one(const Space& s, const Setting& setting, Progress& progress)
 
 } // namespace
 
+Trace trace_of(const Space& s, const Finding& f, const std::string& sabotage) {
+    return {.config = s.config, .sabotage = sabotage, .ops = f.ops, .expect = std::string(f.name)};
+}
+
 Standing standing_of(const Explored& e) {
     Standing v{.violated = e.found.size()};
     if (e.complete) return v;
@@ -179,11 +179,12 @@ Json explored_json(const Space& s, const Explored& e, const std::string& sabotag
     Json violations = Json::array();
     for (const Finding& f : e.found) {
         const Trace t = trace_of(s, f, sabotage);
-        Json v{{"invariant", f.name},
-               {"meaning", f.sentence},
-               {"operations", t.ops.size()},
-               {"trace", print_trace(t)},
-               {"seen", f.seen}};
+        Json v = f.is_of_the_specification() ? violation_json(f.violation, t)
+                                             : Json{{"invariant", f.name},
+                                                    {"meaning", f.sentence},
+                                                    {"operations", t.ops.size()},
+                                                    {"trace", print_trace(t)}};
+        v["seen"] = f.seen;
         if (!f.steps.empty()) v["steps"] = f.steps;
         violations.push_back(std::move(v));
     }
@@ -199,6 +200,9 @@ Json explored_json(const Space& s, const Explored& e, const std::string& sabotag
              {"nodes", e.nodes},
              {"worlds_at_rest", e.rests},
              {"operations_run", e.runs},
+             {"operations_failing", e.faulted},
+             {"what", s.sentence},
+             {"geometry", print_config(s.config)},
              {"events", e.events},
              {"states_without_cpu_symmetry", e.unfolded}};
     if (!e.complete) out["cut_by"] = e.cut_by;
@@ -220,13 +224,9 @@ int explore_spaces(const SpacesOptions& o) {
     auto spaces = chosen(o);
     if (!spaces) return complain(spaces.error());
     Setting setting{.options = o};
-    if (!o.sabotage.empty()) {
-        const auto known = sabotage_named(o.sabotage);
-        if (!known)
-            return complain(Failure{fmt::format(
-                "there is no sabotage '{}'; spec/sabotage/sabotage.tsv has them all", o.sabotage)});
-        setting.sabotage = *known;
-    }
+    const auto sabotage = sabotage_asked(o.sabotage);
+    if (!sabotage) return complain(sabotage.error());
+    setting.sabotage = *sabotage;
     setting.limits = {.states = o.states ? o.states : ~u64{0},
                       .bytes = o.megabytes ? o.megabytes << 20 : most_bytes(),
                       .jobs = o.jobs ? static_cast<unsigned>(o.jobs) : nr_cpus(),

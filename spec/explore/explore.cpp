@@ -43,6 +43,7 @@ Explored of_graph(const Graph& g) {
             .rests = g.rests.size(),
             .runs = g.nr_runs,
             .events = g.nr_events,
+            .faulted = g.nr_faulted,
             .ops_depth = g.depth,
             .worlds = g.nr_worlds,
             .complete = g.complete,

@@ -15,6 +15,11 @@ struct Finding {
     std::vector<Op> ops{};               // from boot; no shorter sequence of the space shows it
     std::vector<std::string> steps{};    // of the hardware's part: everything that happens, a line each
     u64 seen{1};
+
+    // Of one invariant, which is broken when the operations are run one by one.
+    [[nodiscard]] bool is_of_the_specification() const {
+        return steps.empty() && name == spec::fact(violation.inv).name;
+    }
 };
 
 struct Limits {
@@ -33,6 +38,7 @@ struct Explored {
     u64 states{}, transitions{}; // of the whole space
     u64 nodes{}, rests{};        // of the machine's part: points inside operations, and worlds at rest
     u64 runs{}, events{};        // operations run under the specification, and their events
+    u64 faulted{};               // of the operations, those in which an allocation failed
     u32 depth{};                 // steps to the farthest state
     u32 ops_depth{};             // operations to the farthest world at rest
     u64 worlds{};                // what the worlds at rest stand for without symmetry, where that is counted

@@ -7,10 +7,10 @@
 #include <stdexcept>
 #include <unordered_map>
 
-#include "spec/sabotage/advance.hpp"
 #include "spec/explore/may.hpp"
 #include "spec/explore/seen.hpp"
 #include "spec/inductive/world_view.hpp"
+#include "spec/sabotage/advance.hpp"
 
 namespace mmodel::explore {
 namespace {
@@ -284,6 +284,7 @@ u64 Builder::run(u32 rest, u16 op_idx) {
         if (ran.outcome.disabled) return 0;
         if (monitor) monitor->finish(w, ran);
         g_.nr_events += event_idx_;
+        g_.nr_faulted += ran.nr_failed_allocs > 0;
         finish_run(rest, std::move(w), op, ran);
         return ran.nr_allocs;
     } catch (const spec::Violated& v) {

@@ -104,6 +104,7 @@ struct Graph {
     std::vector<Broken> broken{};
     std::vector<NotInductive> not_inductive{}; // one for each conjunct
     u64 nr_runs{}, nr_events{};                // operations run, and their events
+    u64 nr_faulted{};                          // operations in which an allocation failed
     std::vector<u64> classes{};                // by the same order: a hash of the key with Symmetry::frames
     u64 nr_worlds{}; // Symmetry::pool: how many the nodes at rest stand for without symmetry
     u32 depth{};     // operations from boot to the node at rest that is farthest

@@ -168,6 +168,14 @@ void put_counters(Writer& w, const Machine& m) {
     for (u8 n = 0; n < m.config().nr_nodes; ++n) w.put(m.pressure(Nid{n}));
 }
 
+// Those that operations have made; the walkers of a space are no part of its worlds.
+void put_walkers(Writer& w, const Machine& m) {
+    for (const Walker& k : m.walkers) {
+        w.put(u64{k.inside} | u64{k.may_write} << 1);
+        if (k.inside) w.put(k.page.value);
+    }
+}
+
 // Free memory: of what is interchangeable how much, of the rest which.
 void put_free(Writer& w, const Machine& m, const Space& space, Symmetry symmetry) {
     u64 nr = 0;
@@ -188,6 +196,7 @@ void write(Writer& out, const World& w, const Space& space, Symmetry symmetry) {
     put_vmalloc(out, m);
     put_pcpu(out, w.pcpu());
     put_counters(out, m);
+    put_walkers(out, m);
     put_free(out, m, space, symmetry);
 }
 
@@ -215,7 +224,7 @@ std::vector<Pfn> free_frames(const Machine& m, const Space& space) {
     std::vector<Pfn> found;
     for (const FrameRange& r : space.pool)
         for (Pfn p = r.start; p < r.end; ++p)
-            if (m.is_free(p)) found.push_back(p);
+            if (m.is_free(p) && m.nr_free_pages(m.nid_of(p))) found.push_back(p);
     return found;
 }
 

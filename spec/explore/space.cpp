@@ -72,30 +72,131 @@ Space gigantic_folio() {
     return s;
 }
 
+void comes_and_goes(Space& s, u8 folio, u8 size = small, From from = From::buddy) {
+    s.alphabet.push_back(alloc(folio, size, from));
+    s.alphabet.push_back({.kind = OpKind::free_folio, .folio = folio});
+    one_by_one(s, folio);
+}
+
+// A walker looks at a tail of the folio in slot 0, whose memory may also be ordinary pages.
+void watched(Space& s, u8 size = small) {
+    s.alphabet.push_back({.kind = OpKind::alloc_lru, .size = size});
+    s.alphabet.push_back({.kind = OpKind::free_lru});
+    s.walkers = {{.folio = 0, .page = 4}};
+}
+
+// So many frames of node 1 are left, until they are given back.
+void pressure(Space& s, u32 left) {
+    s.alphabet.push_back({.kind = OpKind::take_pages, .nid = 1, .page = left});
+    s.alphabet.push_back({.kind = OpKind::give_pages, .nid = 1});
+}
+
+void hot_adds(Space& s) {
+    for (const bool self_hosted : {false, true})
+        s.alphabet.push_back({.kind = OpKind::hot_add, .on = self_hosted});
+}
+
 // A folio's memory is given back and used as ordinary pages while a walker looks at it.
 Space walker() {
     Space s = hvo_space("hvo-walker", "a small folio that comes and goes, a PFN walker", 4);
-    s.alphabet = {
-        alloc(0), {.kind = OpKind::free_folio}, {.kind = OpKind::alloc_lru}, {.kind = OpKind::free_lru}};
+    s.alphabet = {alloc(0), {.kind = OpKind::free_folio}};
+    watched(s);
     one_by_one(s, 0);
     lists(s, {1});
     sysctl(s);
     track(s, false, {first_vpage, first_vpage + 1});
     s.nr_tlbs = 2;
-    s.walkers = {{.folio = 0, .page = 4}};
     return s;
 }
 
 // Memory that is added: its vmemmap lies in a block of the page allocator's, or in itself.
 Space hotplug() {
     Space s = hvo_space("hvo-hotplug", "a small folio in memory that is added, self-hosted or not", 4);
-    for (const bool self_hosted : {false, true})
-        s.alphabet.push_back({.kind = OpKind::hot_add, .on = self_hosted});
-    s.alphabet.push_back(alloc(0, small, From::hot));
-    s.alphabet.push_back({.kind = OpKind::free_folio});
-    one_by_one(s, 0);
+    hot_adds(s);
+    comes_and_goes(s, 0, small, From::hot);
     lists(s, {1});
     track(s, false, {32, 33, 34, 35});
+    return s;
+}
+
+// Allocations that fail because memory has run out: of an operation all from some point on, of a list too.
+Space hvo_pressure() {
+    Space s = hvo_space("hvo-pressure", "two small folios that come and go, memory pressure", 4);
+    for (const u8 i : {0, 1}) comes_and_goes(s, i);
+    lists(s, {3});
+    pressure(s, 1);
+    track(s, false, {4, 5, 6, 7});
+    return s;
+}
+
+// Here what the walker does is an operation, too: the rule that wants a grace period sees it.
+Space gigantic_walker() {
+    Space s = hvo_space("hvo-gigantic-walker", "a gigantic folio that comes and goes, PFN walkers", 12);
+    comes_and_goes(s, 0, gigantic);
+    watched(s, gigantic);
+    s.alphabet.push_back({.kind = OpKind::walker_enter, .page = 4});
+    s.alphabet.push_back({.kind = OpKind::walker_try_get});
+    s.alphabet.push_back({.kind = OpKind::walker_leave});
+    lists(s, {1});
+    sysctl(s);
+    track(s, false, {8, 9, 12, 15});
+    return s;
+}
+
+// Memory from boot is neither the page allocator's at first, nor goes back to boot.
+Space boot_memory() {
+    Space s = hvo_space("hvo-boot", "a gigantic folio in memory from boot, the sysctl", 12);
+    s.config = config_of("tiny nodes=2 memory=16K boot=1");
+    comes_and_goes(s, 0, gigantic, From::boot);
+    lists(s, {1});
+    sysctl(s);
+    track(s, false, {8, 9, 12, 15});
+    return s;
+}
+
+// Frames from behind the vmemmap are told apart in these, and single frames come from node 1 alone: what an
+// optimised gigantic folio gives back is room for a small one, or for the vmemmap of memory that is added.
+Space two_sizes() {
+    Space s = hvo_space("hvo-two-sizes", "a small and a gigantic folio that come and go, a PFN walker", 12);
+    s.pool.erase(s.pool.begin());
+    comes_and_goes(s, 0);
+    comes_and_goes(s, 1, gigantic);
+    watched(s);
+    lists(s, {1, 2});
+    track(s, false, {4, 5, 8, 12});
+    return s;
+}
+
+Space two_gigantic() {
+    Space s = hvo_space("hvo-two-gigantic", "two gigantic folios that come and go", 0);
+    s.config = config_of("tiny nodes=2");
+    s.pool = {{Pfn{192}, Pfn{212}}};
+    for (const u8 i : {0, 1}) comes_and_goes(s, i, gigantic);
+    lists(s, {3});
+    track(s, false, {8, 15, 16, 23});
+    return s;
+}
+
+Space gigantic_hotplug() {
+    Space s = hvo_space("hvo-gigantic-hotplug", "a gigantic folio in memory that is added", 20);
+    s.pool.erase(s.pool.begin());
+    hot_adds(s);
+    comes_and_goes(s, 0, gigantic, From::hot);
+    lists(s, {1});
+    track(s, false, {32, 33, 36, 39});
+    return s;
+}
+
+// The vmemmap of memory that is added may lie where that of the first folio did.
+Space hotplug_behind_a_folio() {
+    Space s = gigantic_hotplug();
+    s.name = "hvo-two-hotplug";
+    s.sentence = "the same beside a gigantic folio that was there before";
+    s.pairs = false;
+    s.boot.push_back(alloc(1, gigantic));
+    one_by_one(s, 1);
+    lists(s, {3});
+    s.pages.clear();
     return s;
 }
 
@@ -139,17 +240,20 @@ Space two_chunks(bool all_pages) {
     return s;
 }
 
+// Taken by who may sleep and by who may not.
+void area(Space& s, u8 slot, u32 bytes) {
+    for (const bool atomic : {false, true})
+        s.alphabet.push_back(
+            {.kind = OpKind::pcpu_alloc, .folio = slot, .on = atomic, .bytes = bytes, .align = 4});
+    s.alphabet.push_back({.kind = OpKind::pcpu_free, .folio = slot});
+}
+
 // The allocator: areas of a page and of a unit, taken by who may sleep and by who may not; the worker.
 Space allocator(bool all_pages) {
     Space s = percpu_space(all_pages ? "percpu-all" : "percpu",
                            "two areas, taken asleep or not, the balance worker", 2);
     s.alphabet.push_back({.kind = OpKind::pcpu_balance});
-    for (u8 i = 0; i < 2; ++i) {
-        for (const bool atomic : {false, true})
-            s.alphabet.push_back(
-                {.kind = OpKind::pcpu_alloc, .folio = i, .on = atomic, .bytes = i ? 512u : 256u, .align = 4});
-        s.alphabet.push_back({.kind = OpKind::pcpu_free, .folio = i});
-    }
+    for (u8 i = 0; i < 2; ++i) area(s, i, i ? 512 : 256);
     if (all_pages)
         track(s, true, {8, 9, 10, 11, 12, 13, 14, 15});
     else
@@ -221,6 +325,21 @@ Space both() {
     return s;
 }
 
+// The same with the allocator, when there is little memory. There is room for one chunk beside the first.
+Space both_pressure() {
+    Space s =
+        percpu_space("hvo-and-percpu", "a small folio, an area, the balance worker, memory pressure", 2);
+    s.config = config_of("tiny nodes=2 memory=16K vmalloc=2K cpus=0*2");
+    s.pool = {{Pfn{0}, Pfn{16}}, {Pfn{80}, Pfn{96}}};
+    comes_and_goes(s, 0);
+    lists(s, {1});
+    area(s, 0, 512);
+    s.alphabet.push_back({.kind = OpKind::pcpu_balance});
+    pressure(s, 3);
+    track(s, true, {0, 2});
+    return s;
+}
+
 // ---- spaces that spec/promela/link has in Promela, too: every single failure
 
 Space link_hvo(std::string name, u8 nr_tlbs, std::initializer_list<u64> pages) {
@@ -280,10 +399,14 @@ std::vector<Space> link_spaces() {
 }
 
 std::vector<Space> default_spaces() {
-    return {walker(),         hotplug(), gigantic_folio(), three_folios(1), two_chunks(false),
-            allocator(false), reclaim(), reserved(),       both()};
+    return {walker(),          gigantic_walker(), hotplug(),      gigantic_hotplug(), boot_memory(),
+            hvo_pressure(),    gigantic_folio(),  two_gigantic(), two_sizes(),        three_folios(1),
+            two_chunks(false), allocator(false),  reclaim(),      reserved(),         both(),
+            both_pressure()};
 }
 
-std::vector<Space> large_spaces() { return {three_folios(2), allocator(true), two_chunks(true)}; }
+std::vector<Space> large_spaces() {
+    return {three_folios(2), hotplug_behind_a_folio(), allocator(true), two_chunks(true)};
+}
 
 } // namespace mmodel::explore

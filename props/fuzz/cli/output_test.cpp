@@ -89,7 +89,7 @@ TEST_CASE("the main job as JSON is an object a line and ends in a verdict") {
     CHECK(s.status == 0);
     const auto lines = json_lines(s.out);
     const auto all = kinds(lines);
-    CHECK(std::ranges::count(all, "enumerate") >= 1);
+    CHECK(std::ranges::count(all, "explore") >= 1);
     CHECK(std::ranges::count(all, "random") >= 1);
     CHECK(all.back() == "verdict");
     CHECK(lines.back()["status"] == 0);
@@ -99,7 +99,7 @@ TEST_CASE("the main job as JSON is an object a line and ends in a verdict") {
 TEST_CASE("the main job as text is one table of 120 columns at most, and a verdict") {
     const Said s = run_mmodel({"run", "--no-linux", "--seconds", "0.5"});
     CHECK(s.status == 0);
-    CHECK(s.out.starts_with("the model in full "));
+    CHECK(s.out.starts_with("every state "));
     CHECK(has(s.out, "\nthe model at random "));
     check_table(s.out);
     CHECK(has(s.out, "\nwhat was reached holds, or is as recorded in spec/linux/findings; "));
