@@ -54,7 +54,7 @@ std::expected<std::vector<Space>, Failure> chosen(const SpacesOptions& o) {
 }
 
 int list_spaces() {
-    const Table table({{"space", 18, Column::Side::left},
+    const Table table({{"space", 20, Column::Side::left},
                        {"ops"},
                        {"pages"},
                        {"TLBs"},
@@ -106,7 +106,7 @@ void print_finding(const Space& s, const Finding& f, const Setting& setting) {
 }
 
 Table table_of_spaces() {
-    return Table({{"space", 18, Column::Side::left},
+    return Table({{"space", 20, Column::Side::left},
                   {"worlds", 7},
                   {"events", 9},
                   {"states", 11},

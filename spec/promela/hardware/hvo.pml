@@ -13,6 +13,8 @@
  * NA, NB: vmemmap pages of the folios (2 or 3, and 2). PTRS: entries of a PTE table; NA > PTRS lets a split fail midway. LIST: as the list calls
  * do it: nobody flushes before the caller. RESTORE: go on to restore. One -D for each break, named as in
  * spec/sabotage/sabotage.hpp where it is the same one; the others are listed in spec/sabotage/sabotage.tsv.
+ *
+ * EVENTS: the updater alone, its stores visible at once: what it does is what the C++ model does (events.h).
  */
 #ifndef NA
 #define NA 3
@@ -49,7 +51,7 @@
 #define OPT    4                              /* folio_test_hugetlb_vmemmap_optimized() */
 #define POISON 8
 
-#ifdef NOCHECK                                /* for the LTL runs: the formula is to find it */
+#if defined(NOCHECK) || defined(EVENTS)       /* for the LTL runs: the formula is to find it */
 #define CHECK(x) skip
 #else
 #define CHECK(x) assert(x)
@@ -72,6 +74,41 @@ bool owner_writes[2];                         /* the folio is not optimised: its
 #define top(me)   ((me) * NB + NA)
 #define folio(v)  ((v) >= NA)
 
+/* ---- events, by the numbers of ../link/hvo.pml ---- */
+#include "events.h"
+#ifdef EVENTS
+#define any_free :: true -> f = 0; do :: isfree[f] -> break :: else -> f++ od; skip
+c_code {
+static int sees(int *seen)
+{
+	int p;
+
+	seen[0] = now.key; seen[1] = now.ptl;
+	for (p = 0; p < NPMD; p++) seen[2 + p] = now.pmd[p] != LEAF;
+	return 2 + NPMD;
+}
+static int mapped(int v) { return FR(now.cur[v]) << 1 | now.cur[v] < RO; }
+};
+#endif
+#ifdef no_flush
+#define FLUSHED(n)
+#else
+#define FLUSHED(n) EV(n)
+#endif
+#define E_alloc 1
+#define E_free 2
+#define E_table 5
+#define E_pte 7
+#define E_pmd 8
+#define E_wmb 9
+#define E_copy 10
+#define E_reset 11
+#define E_store 12
+#define E_flush 13
+#define E_flush_all 14
+#define E_rcu 15
+#define E_key 16
+
 /* ---- store buffers (partial store order) ---- */
 #define SB 8
 #define A_PTE(i)  (i)
@@ -81,9 +118,13 @@ bool owner_writes[2];                         /* the folio is not optimised: its
 byte sba[SB * NR_UPDATERS]; byte sbv[SB * NR_UPDATERS]; byte sbe[SB * NR_UPDATERS];
 byte sbn[NR_UPDATERS]; byte epoch[NR_UPDATERS];
 
+#ifdef EVENTS
+inline store(a, v) { d_step { apply(a, v) } }
+#else
 inline store(a, v) { d_step {
 	sbn[me] < SB ->                                   /* full: the CPU waits */
 	sba[me * SB + sbn[me]] = a; sbv[me * SB + sbn[me]] = v; sbe[me * SB + sbn[me]] = epoch[me]; sbn[me]++ } }
+#endif
 inline smp_wmb() { d_step { if :: sbn[me] > 0 -> epoch[me]++ :: else fi } }
 #define drained (sbn[me] == 0)
 
@@ -138,7 +179,11 @@ inline fill(v, t) {                                       /* inside a d_step or 
 #else
 #define forget(v) skip
 #endif
+#ifdef EVENTS
+#define need(v, t) fill(v, t)
+#else
 #define need(v, t) if :: t == NOF -> fill(v, t) :: else fi
+#endif
 #define live(t)      CHECK(!isfree[FR(t)]); CHECK(KIND(data[FR(t)]) != JUNK)
 #define writable(t)  CHECK(t < RO)
 
@@ -207,9 +252,9 @@ inline free_vmemmap_page_list() { d_step {
 #endif
 	i = 0;
 	do
-	:: i < ln -> free_one(lst[i]);
+	:: i < ln -> free_one(lst[i]) EV(E_free);
 #ifdef double_free
-		free_one(lst[i]);
+		free_one(lst[i]) EV(E_free);
 #endif
 		i++
 	:: else -> break
@@ -227,7 +272,8 @@ inline set_pte(v, e) {
 }
 
 /* Any free page may be the next. */
-#if F == 3
+#ifdef any_free
+#elif F == 3
 #define any_free :: isfree[0] -> f = 0 :: isfree[1] -> f = 1 :: isfree[2] -> f = 2
 #else
 #define any_free :: isfree[0] -> f = 0 :: isfree[1] -> f = 1 :: isfree[2] -> f = 2 :: isfree[3] -> f = 3
@@ -239,8 +285,8 @@ inline split(p) {
 #if defined(SECOND) || defined(LIST)
 	:: pmd[p] != LEAF -> tab[p] = pmd[p]
 #endif
-	:: pmd[p] == LEAF -> nomem = true                 /* no memory for a table */
-	:: pmd[p] == LEAF ->
+	:: pmd[p] == LEAF -> FAILS(E_table) nomem = true  /* no memory for a table */
+	:: pmd[p] == LEAF EV(E_table) ->
 		i = 0;
 		do
 #ifdef short_table
@@ -248,7 +294,7 @@ inline split(p) {
 #else
 		:: i < PTRS ->
 #endif
-			store(A_PTE((me * NPMD + p) * PTRS + i), p * PTRS + i);
+			store(A_PTE((me * NPMD + p) * PTRS + i), p * PTRS + i) EV(E_pte);
 			i++
 		:: else -> break
 		od;
@@ -259,14 +305,14 @@ inline split(p) {
 		if
 		:: pmd[p] == LEAF ->
 #ifndef no_table_wmb
-			smp_wmb();
+			smp_wmb() EV(E_wmb);
 #endif
-			store(A_PMD(p), me * NPMD + p);
+			store(A_PMD(p), me * NPMD + p) EV(E_pmd);
 			tab[p] = me * NPMD + p;
 #ifdef LIST
-			if :: !splitting -> flush_tlb() :: else fi
+			if :: !splitting -> flush_tlb() FLUSHED(E_flush) :: else fi
 #else
-			flush_tlb()
+			flush_tlb() FLUSHED(E_flush)
 #endif
 #ifdef SECOND
 		:: else -> tab[p] = pmd[p]                /* lost the race: the private table goes */
@@ -290,18 +336,18 @@ inline restore_pte(v) {
 	d_step { need(base(me), tlb1[base(me)]); live(tlb1[base(me)]); forget(base(me)) };
 #ifndef no_copy
 #ifdef no_reset
-	store(A_DATA(f), HEAD);
+	store(A_DATA(f), HEAD) EV(E_copy);
 #else
-	store(A_DATA(f), TAIL);
+	store(A_DATA(f), TAIL) EV(E_copy) EV(E_reset);
 #endif
 #endif
 #ifndef no_contents_wmb
-	smp_wmb();
+	smp_wmb() EV(E_wmb);
 #endif
 #ifdef all_read_only
-	set_pte(v, f + RO);
+	set_pte(v, f + RO) EV(E_pte);
 #else
-	set_pte(v, f);
+	set_pte(v, f) EV(E_pte);
 #endif
 	f = 0
 }
@@ -313,12 +359,12 @@ inline restore_pte(v) {
 /* __hugetlb_vmemmap_optimize_folio() and vmemmap_remap_free(): ok says whether it worked; the list is the caller's. */
 inline optimise() {
 #ifndef no_key_inc
-	key++;
+	key++ EV(E_key);
 #endif
-	synchronize_rcu();
+	synchronize_rcu() EV(E_rcu);
 #ifndef no_flag
 #ifndef flag_after_copy
-	write_head(data[HD] = data[HD] | OPT);
+	write_head(data[HD] = data[HD] | OPT) EV(E_store);
 #endif
 #endif
 	hd = FR(cur[base(me)]);
@@ -327,12 +373,12 @@ inline optimise() {
 	:: newhead = true;
 	   d_step {
 	   if :: isfree[NP + me] -> hd = NP + me :: else -> hd = base(me) fi;    /* the only two that can be free */
-	   isfree[hd] = false; list_add(hd) };
+	   isfree[hd] = false; list_add(hd) } EV(E_alloc);
 #ifndef no_copy
-	   atomic { need(base(me), tlb1[base(me)]); live(tlb1[base(me)]); store(A_DATA(hd), data[HD]); forget(base(me)) };
+	   atomic { need(base(me), tlb1[base(me)]); live(tlb1[base(me)]); store(A_DATA(hd), data[HD]); forget(base(me)) } EV(E_copy);
 #endif
 #endif
-	:: newhead = false                                /* no memory for a new head: not an error */
+	:: FAILS(E_alloc) newhead = false                 /* no memory for a new head: not an error */
 	fi;
 #ifdef early_free
 	if :: newhead -> list_del(f) :: else fi;
@@ -348,12 +394,12 @@ inline optimise() {
 		:: v == base(me) && newhead ->
 			d_step { list_del(f); list_add(FR(cur[v])); f = 0 };
 #ifndef no_contents_wmb
-			smp_wmb();
+			smp_wmb() EV(E_wmb);
 #endif
 #ifdef all_read_only
-			set_pte(v, hd + RO)
+			set_pte(v, hd + RO) EV(E_pte)
 #else
-			set_pte(v, hd)
+			set_pte(v, hd) EV(E_pte)
 #endif
 #endif
 		:: v == base(me) && !newhead -> skip      /* it becomes the reuse page */
@@ -365,16 +411,16 @@ inline optimise() {
 			list_add(FR(cur[v]));
 #endif
 #ifdef tail_writable
-			set_pte(v, hd)
+			set_pte(v, hd) EV(E_pte)
 #else
-			set_pte(v, hd + RO)
+			set_pte(v, hd + RO) EV(E_pte)
 #endif
 		fi;
 		v++
 	:: else -> break
 	od;
 #if !defined(LIST) && !defined(late_flush)
-	flush_tlb();
+	flush_tlb() FLUSHED(E_flush);
 #endif
 	ok = true;
 failed:	nomem = false;
@@ -384,18 +430,18 @@ failed:	nomem = false;
 	:: !ok && v > base(me) -> walked = v; v = base(me) + 1;
 	   do :: v < walked -> restore_pte(v); v++ :: else -> break od;
 	   walked = 0;
-	   flush_tlb()
+	   flush_tlb() FLUSHED(E_flush)
 	:: else
 	fi;
 #endif
 #endif
 	v = 0;
 #ifdef flag_after_copy
-	write_head(data[HD] = data[HD] | OPT);
+	write_head(data[HD] = data[HD] | OPT) EV(E_store);
 #endif
 	if
 	:: ok -> nr_optimised++
-	:: else -> key--; write_head(data[HD] = data[HD] & ~OPT)
+	:: else -> key-- EV(E_key); write_head(data[HD] = data[HD] & ~OPT) EV(E_store)
 	fi
 }
 
@@ -406,9 +452,9 @@ inline alloc_vmemmap_page_list() {
 	:: v < top(me) ->
 		if
 		any_free
-		:: goto no_pages
+		:: FAILS(E_alloc) goto no_pages
 		fi;
-		d_step { isfree[f] = false; ref[f] = 0; list_add(f); f = 0 };
+		d_step { isfree[f] = false; ref[f] = 0; list_add(f); f = 0 } EV(E_alloc);
 		v++
 	:: else -> break
 	od
@@ -416,25 +462,24 @@ inline alloc_vmemmap_page_list() {
 
 /* __hugetlb_vmemmap_restore_folio() and its caller: ok says what was returned. */
 inline restore() {
-	synchronize_rcu();
+	synchronize_rcu() EV(E_rcu);
 	alloc_vmemmap_page_list();
 	v = base(me) + 1;
 	do :: v < top(me) -> restore_pte(v); v++ :: else -> break od;
 	v = 0; ln = 0;
 #ifdef key_before_flush
-	key--;
+	key-- EV(E_key);
 #endif
-#ifdef LIST
-#ifndef no_restore_flush
-	flush_tlb();
+#ifndef LIST
+	flush_tlb() FLUSHED(E_flush);
 #endif
-#else
-	flush_tlb();
+	write_head(data[HD] = data[HD] & ~OPT) EV(E_store);
+#if defined(LIST) && !defined(no_restore_flush)
+	flush_tlb() FLUSHED(E_flush_all);
 #endif
-	write_head(data[HD] = data[HD] & ~OPT);
 #ifndef key_before_flush
 #ifndef no_key_dec
-	key--;
+	key-- EV(E_key);
 #endif
 #endif
 	nr_optimised--;
@@ -443,7 +488,7 @@ inline restore() {
 #endif
 	goto restored;
 no_pages: skip;
-	d_step { v = 0; do :: ln > 0 -> list_del(f); free_one(f) :: else -> break od; f = 0 };
+	d_step { v = 0; do :: ln > 0 -> list_del(f); free_one(f) EV(E_free) :: else -> break od; f = 0 };
 #ifdef no_errno
 	ok = true;
 #endif
@@ -498,8 +543,8 @@ proctype updater(byte me) {
 	:: v < top(me) -> split(v / PTRS); if :: nomem -> break :: else fi; v = v + PTRS
 	:: else -> break
 	od;
-splitting = false; nomem = false; v = 0;
-	flush_tlb();
+	splitting = false; nomem = false; v = 0;
+	flush_tlb() FLUSHED(E_flush_all);
 again:	skip;
 #endif
 #ifdef no_work
@@ -508,7 +553,7 @@ again:	skip;
 	optimise();
 #endif
 #ifdef LIST
-	flush_tlb();
+	flush_tlb() FLUSHED(E_flush_all);
 	free_vmemmap_page_list();
 #ifndef no_work
 	if
@@ -527,6 +572,7 @@ again:	skip;
 #endif
 	drained;
 	newhead = false; hd = 0;
+	ENDS
 	if
 	:: ok ->
 		at_rest(true);
@@ -540,6 +586,7 @@ again:	skip;
 		ok = false;
 		restore();
 		drained;
+		ENDS
 #endif
 	:: else -> where = POOL; at_rest(false); where = TRANSIT; ok = true
 	fi;
@@ -669,7 +716,10 @@ init { atomic {
 	ref[1] = 1;
 	run walker();
 #endif
-	run storebuf(0); run tlbs(); run updater(0);
+#ifndef EVENTS
+	run storebuf(0); run tlbs();
+#endif
+	run updater(0);
 #ifdef SECOND
 	run storebuf(1); run updater(1);
 #endif

@@ -12,6 +12,7 @@
  * One chunk, P pages (1 or 2), two CPUs; page p of CPU c is at address c * P + p. Areas are half a page, or a page. Frames are free as soon as they are
  * unmapped: that is percpu's rule. What must not happen is that somebody uses an address through an older translation.
  * One -D for each break, named as in spec/sabotage/sabotage.hpp where it is the same one; the others are in spec/sabotage/sabotage.tsv.
+ * EVENTS: one task populates page 0 and depopulates it, as the C++ model does (events.h).
  */
 #ifndef P
 #define P 1
@@ -45,22 +46,45 @@ byte nr_held;                                 /* areas that somebody has; as man
 #define NO_CHUNK  4
 byte list = SLOT;
 
+/* ---- events, by the numbers of ../link/percpu.pml ---- */
+#define NP NV
+#include "events.h"
+#ifdef EVENTS
+c_code {
+static int sees(int *seen) { seen[0] = now.populated[0]; return 1; }
+static int mapped(int v) { return now.pte[v] == NONE ? -1 : now.pte[v] << 1 | 1; }
+};
+#endif
+#define E_alloc 1
+#define E_free 2
+#define E_table 5
+#define E_pte 22
+#define E_flush 23
+#define E_kzalloc 28
+
 /* ---- the mutex holder's store buffer ---- */
 #define SB 6
 #define A_POPULATED(p) (NV + (p))
 #define A_LOCK         (NV + P)
 byte sba[SB]; byte sbv[SB]; byte sbn;
+#ifdef EVENTS
+inline store(a, v) { d_step { apply(a, v) } }
+#else
 inline store(a, v) { d_step { sbn < SB -> sba[sbn] = a; sbv[sbn] = v; sbn++ } }
+#endif
 #define drained (sbn == 0)
 #define before(i, j) (sba[j] != sba[i] && sba[i] != A_LOCK)
 #define can(i) (i < sbn && (i < 1 || before(i, 0)) && (i < 2 || before(i, 1)) && (i < 3 || before(i, 2)) \
 	&& (i < 4 || before(i, 3)) && (i < 5 || before(i, 4)))
-inline drain(i) { d_step {
+inline apply(a, v) {
 	if
-	:: sba[i] < NV               -> pte[sba[i]] = sbv[i]
-	:: sba[i] >= NV && sba[i] < A_LOCK -> populated[sba[i] - NV] = sbv[i]
-	:: sba[i] == A_LOCK          -> pcpu_lock = sbv[i]
-	fi;
+	:: a < NV               -> pte[a] = v
+	:: a >= NV && a < A_LOCK -> populated[a - NV] = v
+	:: a == A_LOCK          -> pcpu_lock = v
+	fi
+}
+inline drain(i) { d_step {
+	apply(sba[i], sbv[i]);
 	k = i;
 	do
 	:: k + 1 < sbn -> sba[k] = sba[k + 1]; sbv[k] = sbv[k + 1]; k++
@@ -127,7 +151,9 @@ inline free_one(f) { d_step {
 	owner[f] = 0; dirty[f * H] = true; dirty[f * H + H - 1] = true } }
 inline any_free() {
 	if
-#if P == 1
+#ifdef EVENTS
+	:: d_step { f = 0; do :: owner[f] != 0 -> f++ :: else -> break od } EV(E_alloc)
+#elif P == 1
 	:: owner[0] == 0 -> f = 0
 	:: owner[1] == 0 -> f = 1
 	:: owner[2] == 0 -> f = 2
@@ -135,7 +161,7 @@ inline any_free() {
 	:: d_step { f = 0; do :: owner[f] != 0 -> f++ :: else -> break od }
 	:: d_step { f = NF - 1; do :: owner[f] != 0 -> f-- :: else -> break od }
 #endif
-	:: f = NONE                               /* no memory */
+	:: FAILS(E_alloc) f = NONE                /* no memory */
 	fi
 }
 
@@ -154,8 +180,16 @@ inline at_rest() { d_step {
 	i = 0 } }
 
 inline map_one(c) {
-	store(V(c, p), page[c]);
+	store(V(c, p), page[c]) EV(E_pte);
 	d_step { if :: owner[page[c]] == FRESH -> owner[page[c]] = 1 + V(c, p) :: else fi }
+}
+
+inline unmap_one(c) {
+#ifdef EVENTS
+	if :: pte[V(c, p)] != NONE -> store(V(c, p), NONE) EV(E_pte) :: else fi
+#else
+	store(V(c, p), NONE)
+#endif
 }
 
 /* pcpu_populate_chunk() of page p. The populated bit is the caller's. */
@@ -168,7 +202,7 @@ inline populate(failed) {
 		if
 		:: f == NONE -> failed = true;
 #ifndef leak_failed_alloc
-			d_step { do :: c > 0 -> c--; free_one(page[c]); page[c] = 0 :: else -> break od }
+			d_step { do :: c > 0 -> c--; free_one(page[c]) EV(E_free); page[c] = 0 :: else -> break od }
 #endif
 		:: else -> d_step { page[c] = f; owner[f] = FRESH; f = 0 }; c++
 		fi
@@ -187,49 +221,54 @@ inline populate(failed) {
 		if :: c < CPUS - 1 -> map_one(c) :: else -> skip fi;
 #else
 #ifdef shared_frame
-		store(V(c, p), page[0]); owner[page[c]] = 1 + V(c, p);
+		store(V(c, p), page[0]) EV(E_pte); owner[page[c]] = 1 + V(c, p);
 #else
 		map_one(c);
 #endif
 #endif
 		c++
-	:: c < CPUS ->                                    /* ... fails, with this CPU's page mapped or not */
+	:: c < CPUS -> FAILS(E_table)                     /* ... fails, with this CPU's page mapped or not */
 		failed = true;
+#ifndef EVENTS                                            /* of one page it is not */
 		if :: map_one(c) :: skip fi;
+#endif
 #ifdef skip_failing_cpu
 		c--;
 #endif
-		do :: c != 255 -> store(V(c, p), NONE); c-- :: else -> break od;
+		do :: c != 255 -> unmap_one(c); c-- :: else -> break od;
 #ifndef no_map_rollback_flush
-		flush_span(p, p + 1);
+		flush_span(p, p + 1) EV(E_flush);
 #endif
 		skip;
-		d_step { free_one(page[0]); free_one(page[1]) };
+		d_step { free_one(page[0]) EV(E_free); free_one(page[1]) EV(E_free) };
 		break
 	:: c == CPUS -> break
 	od;
 	c = 0; page[0] = 0; page[1] = 0
 }
 
-/* pcpu_depopulate_chunk() of page p: the frames are free at once; the flush is the caller's. */
+/* pcpu_depopulate_chunk() of page p: unmapped on all CPUs, the frames are free at once; the flush is the caller's. */
 inline depopulate() {
 	c = 0;
 	do
-	:: c < CPUS ->
-		f = pte[V(c, p)];
-		store(V(c, p), NONE);
-#ifdef leak_page
-		if :: c > 0 -> free_one(f) :: else -> skip fi;
-#else
-		free_one(f);
-#endif
-#ifdef double_free
-		free_one(f);
-#endif
-		c++
+	:: c < CPUS -> page[c] = pte[V(c, p)]; store(V(c, p), NONE) EV(E_pte); c++
 	:: else -> break
 	od;
-	c = 0; f = 0
+	c = 0;
+	do
+	:: c < CPUS ->
+#ifdef leak_page
+		if :: c > 0 -> free_one(page[c]) EV(E_free) :: else -> skip fi;
+#else
+		free_one(page[c]) EV(E_free);
+#endif
+#ifdef double_free
+		free_one(page[c]) EV(E_free);
+#endif
+		page[c] = 0; c++
+	:: else -> break
+	od;
+	c = 0
 }
 
 inline lock(l)   { atomic { !l -> l = true } }
@@ -333,7 +372,8 @@ end:	do
 
 bool balancing;
 proctype balance() {
-	byte p, c, f, i, from, to;
+	byte p, c, i, from, to;
+	byte page[CPUS];
 end:	do
 	:: lock(mutex);
 	   balancing = true;
@@ -400,13 +440,34 @@ end:	do
 	od
 }
 
+#ifdef EVENTS
+proctype task() {
+	byte p, c, f, i;
+	byte page[CPUS];
+	bool failed;
+	if
+	:: FAILS(E_kzalloc) failed = true                  /* pcpu_get_pages(): the array */
+	:: populate(failed); if :: failed :: else -> mark(true) fi
+	fi;
+	ENDS
+	if
+	:: failed
+	:: else -> depopulate(); mark(false); flush_span(0, 1) EV(E_flush); ENDS
+	fi
+}
+#endif
+
 init { atomic {
 	byte n;
 	do :: n < NV -> pte[n] = NONE; tlb[n] = NONE; n++ :: else -> break od;
 	n = 0;
 	do :: n < NF * H -> dirty[n] = true; n++ :: else -> break od;
 	n = 0;
+#ifdef EVENTS
+	run task();
+#else
 	run storebuf(); run tlbs(); run allocator(); run balance();
+#endif
 #ifdef ATOMIC
 	run atomic_allocator();
 #endif

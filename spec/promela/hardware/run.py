@@ -52,7 +52,7 @@ def run(row, top):
     holds = row["expect"] == "holds"
     with tempfile.TemporaryDirectory(dir=top, prefix=row["run"] + ".") as d:
         d = pathlib.Path(d)
-        shutil.copy(HERE / row["model"], d)
+        for f in (*HERE.glob("*.h"), HERE / row["model"]): shutil.copy(f, d)
         result = dict(row, states=0, transitions=0, depth=0, cpu_seconds=0.0, seconds_compiling=0.0, dead=[], live=[])
         out, status, *_ = call(["spin", "-a", *defines, row["model"]], d)
         if status or not (d / "pan.c").exists():

@@ -5,6 +5,9 @@
   same     pan and the explorer (mmodel_link) find the same states and the same edges between them, in number and by hash, and pan has
            one state for what is seen as one. On a mismatch the first edges that only one side has are printed.
   differs  the same, of a spec that has drifted: it must be refused, although the numbers agree
+  events N M  the model of ../hardware, its task alone: of operation N of the space's alphabet, then M, the same sequences of events,
+           with the page table after each
+  drift N M  the same, with a break in Promela only: it must be refused
   replay   pan follows logs of long runs of the C++ model to their end, and refuses them once a byte is another, or the model has a break
 
 A row names a space of mmodel_link and a sabotage, which both sides have in them.
@@ -56,15 +59,15 @@ def first_differing(ours, theirs, names):
     return out
 
 
-def build(row, d, *modes):
+def build(row, d, *modes, where=HERE, beside=("edges.c",)):
     """pan of a row's model; '' or what went wrong."""
     defines = ["-D" + x for x in row["defines"].split() if x != "-"]
     if row["sabotage"] != "none": defines.append("-D" + row["sabotage"])
-    for f in (*HERE.glob("*.h"), HERE / "edges.c", HERE / row["model"]): shutil.copy(f, d)
+    for f in (*where.glob("*.h"), *(where / b for b in beside), where / row["model"]): shutil.copy(f, d)
     defines += ["-D" + m for m in modes]
     out, status, *_ = call(["spin", "-a", *defines, row["model"]], d)
     if status or not (d / "pan.c").exists(): return "spin: " + out.strip()[-300:]
-    out, status, *_ = call(["gcc", "-O1", "-w", "-DSAFETY", "-DNOREDUCE", *defines, "-o", "pan", "pan.c", "edges.c"], d)
+    out, status, *_ = call(["gcc", "-O1", "-w", "-DSAFETY", "-DNOREDUCE", *defines, "-o", "pan", "pan.c", *beside], d)
     return "gcc: " + out.strip()[-300:] if status else ""
 
 
@@ -95,6 +98,83 @@ def compare(row, args, d):
     names = call([args.explorer, "fields", row["space"]], d).out.split()
     edges = [set((d / f).read_text().splitlines()) for f in ("ours", "theirs")]
     return "\n".join([text, *first_differing(*edges, names)]), theirs
+
+
+# Of the models of ../hardware: events they do not have; what they tell of beside what is mapped, and the pages.
+HARDWARE = {
+    "hvo.pml": ({"memmap", "memmap_boot", "lock", "unlock"}, r"page_table_lock|key|split\d+", r"pte\d+"),
+    "percpu.pml": ({"pte_alloc", "kzalloc", "kfree", "set_page_tag", "flush_cache_vmap", "flush_cache_vunmap"}, r"chunk0.populated0", r"pte8|pte12")}
+FAILED = 32
+
+
+def named(pages):
+    """Frames by where they are first mapped, from 1 on."""
+    names = {}
+    return [names.setdefault(p >> 1, len(names) + 1) << 1 | p & 1 if p else 0 for p in pages]
+
+
+def of_cpp(dump, names, model, ops):
+    """Every sequence of events of the operations, one after the other as far as they go; from where the first can begin."""
+    silent, sees, pages = HARDWARE[model]
+    at = {n: i for i, n in enumerate(names)}
+    sees, pages = ([i for n, i in at.items() if re.fullmatch(pattern, n)] for pattern in (sees, pages))
+    edges = {}
+    for l in dump.read_text().splitlines():
+        pre, act, post = l.split()
+        if int(act) < 64: edges.setdefault(bytes.fromhex(pre), []).append((int(act), bytes.fromhex(post)))
+    first = next(iter(edges))
+
+    def told(act, pre, post):
+        failed = FAILED if act and post[at["faults"]] > pre[at["faults"]] else 0
+        if action(act) in silent and not failed: return []
+        same = 2 if action(act) == "free_bootmem_page" else act
+        counted = [(post[i] - first[i]) % 256 if names[i] == "key" else post[i] for i in sees]
+        return [",".join(map(str, [same + failed, *counted, *named([post[i] for i in pages])]))]
+
+    def begins(state, op): return [e for e in edges.get(state, []) if e[0] and e[1][0] == op]
+
+    def go(state, seen, ops, inside):
+        for act, post in edges.get(state, []) if inside else begins(state, ops[0]):
+            now = seen + told(act, state, post)
+            if act: yield from go(post, now, ops, True)
+            elif len(ops) > 1 and begins(post, ops[1]): yield from go(post, now, ops[1:], False)
+            else: yield tuple(now)
+
+    todo, reached = [first], {first}
+    for state in todo:
+        if state[0] == 0 and begins(state, ops[0]): return set(go(state, [], ops, False))
+        new = {post for _, post in edges.get(state, [])} - reached
+        todo += sorted(new)
+        reached |= new
+    return set()
+
+
+def of_promela(out):
+    edges = {}
+    for pre, what, post in re.findall(r"^event (\w+) (\S+) (\w+)$", out, re.M): edges.setdefault(pre, set()).add((what, post))
+
+    def go(at, seen):
+        if at not in edges: yield tuple(seen)
+        for what, post in edges.get(at, []): yield from go(post, seen + [what])
+    return set(go("0", []))
+
+
+def follow(row, args, d):
+    wrong = build(row, d, where=HERE.parent / "hardware", beside=())
+    if wrong: return wrong, None
+    cpp = call([args.explorer, "edges", row["space"], row["sabotage"], str(d / "dump")], d)
+    if cpp.status: return "mmodel_link: " + cpp.out.strip()[-300:], None
+    names = call([args.explorer, "fields", row["space"]], d).out.split()
+    ours = of_promela(call(["./pan", "-E", "-m1000000"], d).out)
+    theirs = of_cpp(d / "dump", names, row["model"], [int(n) for n in row["expect"].split()[1:]])
+    total = (str(len(theirs)), str(sum(map(len, theirs))), "0")
+    if ours == theirs: return "" if len(ours) > 1 else "there is nothing to compare", total
+    lines = ["not the same: %d sequences, %d in C++" % (len(ours), len(theirs))]
+    for who, mine, other in (("Promela", ours, theirs), ("C++", theirs, ours)):
+        for s in sorted(mine - other)[:1]:
+            n = max(len(os.path.commonprefix([s, o])) for o in other | {()})
+            lines.append("      only %s goes on with %s after %s" % (who, s[n] if n < len(s) else "nothing", " ".join(s[:n]) or "nothing"))
+    return "\n".join(lines), total
 
 
 def replayed(d, log):
@@ -135,10 +215,13 @@ def replay(row, args, d):
 def run(row, args):
     start = time.monotonic()
     with tempfile.TemporaryDirectory(dir=args.dir, prefix="link.") as d:
-        wrong, total = (replay if row["expect"] == "replay" else compare)(row, args, pathlib.Path(d))
+        kind = {"replay": replay, "events": follow, "drift": follow}.get(row["expect"].split()[0], compare)
+        wrong, total = kind(row, args, pathlib.Path(d))
     if row["expect"] == "differs":
         agree = wrong.startswith("not the same") and "\n" not in wrong
         wrong = "" if agree else wrong or "a spec that drifted passes"
+    if row["expect"].startswith("drift"):
+        wrong = "" if wrong.startswith("not the same") else wrong or "a task that drifted passes"
     return dict(row, wrong=wrong, total=total, seconds=time.monotonic() - start)
 
 
@@ -149,6 +232,8 @@ def report(r, as_json):
                            "states": int(t[0]), "edges": int(t[1]), "hash": t[2], "seconds": round(r["seconds"], 2), "wrong": r["wrong"]})
     if r["expect"] == "replay":
         what = "%s events followed, spoilt logs refused" % t[0] if r["sabotage"] == "none" else "logs of the C++ model refused"
+    elif " " in r["expect"]:
+        what = "%s sequences of events, %s events" % t[:2] + ("  a task with a break is refused" if r["expect"].startswith("drift") else "")
     else:
         what = "%s states %s edges %s" % t + ("" if r["expect"] == "same" else "  a drifted spec with as many is refused")
     return "%-4s %-17s %-21s %5.1f s  %s" % ("ok" if not r["wrong"] else "BAD", r["space"], r["sabotage"], r["seconds"], r["wrong"] or what)
