@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What an operation on folios may have done. The abstract machine: a folio is plain or optimised; an
-// operation that cannot do its work leaves it as it was, every frame accounted for.
+// What an operation on folios may have done: the rules of hvo_outcome.hpp, and every frame accounted for.
+#include "spec/judge/hvo_outcome.hpp"
+
 #include "spec/judge/monitor.hpp"
 
 namespace mmodel::spec {
@@ -11,23 +12,19 @@ std::string folio_name(const hvo::Folio& f) { return "folio at pfn " + num(stati
 
 } // namespace
 
-// Each folio: optimised before and after; or it may not be, and is as it was; or it becomes optimised; or an
-// allocation failed, and it is as it was. The frames behind the vmemmap change by what that says and nothing
-// else.
+auto Monitor::say_of(const Subject& s) {
+    return [this, &s](Inv inv, bool holds, const auto& what) {
+        if (!holds) fail(inv, nullptr, folio_name(s.folio) + " " + what);
+    };
+}
+
+// The frames behind the vmemmap change by what was saved and nothing else.
 void Monitor::judge_optimise(const World& w, const Ran& ran) {
     const Machine& m = w.machine();
     i64 saved = 0;
     for (const Subject& s : subjects_) {
         const bool is = hvo::is_optimised(m, s.folio.head);
-        if (s.was_optimised && !is)
-            fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 folio_name(s.folio) + " is no longer optimised");
-        if (is && !s.was_optimised && !s.eligible)
-            fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 folio_name(s.folio) + " was optimised although it may not be");
-        if (!is && s.eligible && ran.nr_failed_allocs == 0)
-            fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 folio_name(s.folio) + " was not optimised although no allocation failed");
+        judge_optimised_folio(s.was_optimised, is, s.eligible, ran.nr_failed_allocs > 0, say_of(s));
         if (is && !s.was_optimised) saved += static_cast<i64>(s.end - s.start) - 1;
     }
     const i64 before = tally_before_.vmemmap_buddy + tally_before_.vmemmap_boot;
@@ -37,21 +34,15 @@ void Monitor::judge_optimise(const World& w, const Ran& ran) {
              num(now) + " frames are behind the vmemmap, not " + num(before - saved));
 }
 
-// One folio: restored and 0 is returned; or an allocation failed, that is returned, and nothing was changed.
 void Monitor::judge_restore(const World& w, const Ran& ran) {
-    const bool failed = ran.outcome.err != Errno::ok;
-    if (failed && ran.nr_failed_allocs == 0)
+    const Errno err = ran.outcome.err;
+    if (err != Errno::ok && ran.nr_failed_allocs == 0)
         fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-             std::string(name(ran.outcome.err)) + " although no allocation failed");
+             std::string(name(err)) + " although no allocation failed");
     for (const Subject& s : subjects_) {
-        const bool freed = op_.kind == OpKind::free_folio && !failed;
+        const bool freed = op_.kind == OpKind::free_folio && err == Errno::ok;
         const bool is = !freed && hvo::is_optimised(w.machine(), s.folio.head);
-        if (!failed && is)
-            fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 folio_name(s.folio) + " is still optimised although 0 was returned");
-        if (failed && (is != s.was_optimised || nr_live_pte_changes_))
-            fail(Inv::failed_operation_is_rolled_back, nullptr,
-                 folio_name(s.folio) + " changed although " + name(ran.outcome.err) + " was returned");
+        judge_restored_folio(s.was_optimised, is, !nr_live_pte_changes_, err, say_of(s));
     }
 }
 
@@ -63,12 +54,9 @@ void Monitor::judge_restore_list(const World& w, const Ran& ran) {
     u64 restored = 0;
     for (u64 i = 0; i < subjects_.size(); ++i) {
         const Subject& s = subjects_[i];
-        const bool is = hvo::is_optimised(w.machine(), s.folio.head);
-        const bool moved = i < o.moved;
-        if (is != (s.was_optimised && !moved))
-            fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 folio_name(s.folio) + (moved ? " was moved but is optimised" : " stayed but was changed"));
-        restored += s.was_optimised && moved;
+        judge_listed_folio(s.was_optimised, hvo::is_optimised(w.machine(), s.folio.head), i < o.moved,
+                           say_of(s));
+        restored += s.was_optimised && i < o.moved;
     }
     if (failed ? ran.nr_failed_allocs == 0 || o.moved == subjects_.size() : o.moved != subjects_.size())
         fail(Inv::outcome_is_what_the_operation_promises, nullptr,

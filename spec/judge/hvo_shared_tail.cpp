@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What is asked where the tails of optimised folios are a page that a zone shares among all folios of an
-// order (Linux 7.1), instead of the head page again. A tail says where its head is by a mask of its own
+// What is asked at rest where the tails of optimised folios are a page that a zone shares among all folios of
+// an order (Linux 7.1), instead of the head page again. A tail says where its head is by a mask of its own
 // address, so one page serves all of them.
 #include "spec/judge/monitor.hpp"
 
@@ -17,28 +17,6 @@ std::string tails_of(const SharedTail& t) {
 }
 
 } // namespace
-
-// A store to a frame through the direct map.
-void Monitor::judge_tail_store(const Machine& m, const Event& e) {
-    require(!m.is_shared_tail(e.pfn), Inv::shared_tail_page_is_never_written, e,
-            "it is a zone's page of tails, which others read");
-}
-
-void Monitor::judge_publish(const Machine& m, const Event& e) {
-    require(!e.ok || m.read(e.pfn) == Contents::tails(e.order().value), Inv::shared_tail_page_reads_as_tails,
-            e, "not all of its struct pages are tails of that order");
-}
-
-void Monitor::judge_shared_pte(const Machine& m, const Event& e, const Subject& s) {
-    const Pfn p = e.pte.pfn();
-    if (!m.is_shared_tail(p))
-        return require(e.pte.writable(), Inv::own_vmemmap_is_writable, e, "mapped read-only");
-    require(!e.pte.writable(), Inv::tail_vmemmap_is_read_only, e, "mapped read-write");
-    require(*e.vpage != s.start, Inv::optimised_folio_shares_its_zones_tails, e,
-            "the head page is a page of tails");
-    require(m.shared_tail(m.zone_of(s.folio.head), s.folio.order) == p,
-            Inv::optimised_folio_shares_its_zones_tails, e, "they are of another zone or order");
-}
 
 void Monitor::judge_shared_tails(const Machine& m) {
     for (const SharedTail& t : m.shared_tails())

@@ -36,68 +36,6 @@ void Monitor::fail(Inv inv, const Event* e, std::string detail) {
     violations_.push_back(std::move(found));
 }
 
-const Monitor::Subject* Monitor::subject_of(Vpage v) const {
-    for (const Subject& s : subjects_)
-        if (v >= s.start && v < s.end) return &s;
-    return nullptr;
-}
-
-// ---- at every event
-
-void Monitor::before(const Machine& m, const Event& e) {
-    switch (e.kind) {
-    case EventKind::free_page:
-    case EventKind::free_bootmem_page: return judge_free(m, e);
-    case EventKind::pmd_populate_kernel: return judge_install(m, e);
-    case EventKind::set_pte_at: return judge_set_pte(m, e);
-    case EventKind::store: return judge_store(m, e);
-    case EventKind::copy_page:
-    case EventKind::reset_struct_pages:
-    case EventKind::init_compound_tail: return judge_tail_store(m, e);
-    case EventKind::cmpxchg_tail: return judge_publish(m, e);
-    case EventKind::warn: return fail(Inv::no_kernel_warning, &e, e.what);
-    case EventKind::alloc_pages_node:
-    case EventKind::pte_alloc_one_kernel: return percpu_.before(*this, m, e);
-    case EventKind::split_page:
-    case EventKind::pte_free_kernel:
-    case EventKind::smp_wmb:
-    case EventKind::flush_tlb_kernel_range:
-    case EventKind::flush_tlb_all:
-    case EventKind::synchronize_rcu:
-    case EventKind::static_branch:
-    case EventKind::memmap_pages_add:
-    case EventKind::memmap_boot_pages_add:
-    case EventKind::lock:
-    case EventKind::unlock:
-    case EventKind::flush_cache_vmap:
-    case EventKind::flush_cache_vunmap:
-    case EventKind::kfree:
-    case EventKind::set_page_tag: return;
-    case EventKind::vmalloc_pte:
-    case EventKind::flush_tlb_vmalloc:
-    case EventKind::pcpu_get_vm_areas:
-    case EventKind::pcpu_free_vm_areas:
-    case EventKind::kzalloc:
-    case EventKind::memset_zero: return percpu_.before(*this, m, e);
-    }
-}
-
-void Monitor::after(const Machine& m, const Event& e) {
-    if (e.kind == EventKind::set_pte_at && e.is_live()) {
-        ++nr_live_pte_changes_;
-        if (const Subject* s = subject_of(*e.vpage)) judge_remap(m, e, *s);
-    }
-    if (e.kind == EventKind::store && e.store_to() == StoreTo::optimised_flag)
-        judge_optimised_flag(m, *e.vpage, e);
-    if (e.kind == EventKind::static_branch) {
-        require(m.counters.static_key >= 0, Inv::static_key_counts_optimised_folios, e,
-                "the key fell below zero");
-        if (m.counters.static_key == 0) judge_compound_heads(m, e);
-    }
-    if (++nr_events_ == max_events)
-        fail(Inv::every_operation_ends, &e, "there have been " + std::to_string(max_events) + " events");
-}
-
 // ---- at the end
 
 void Monitor::finish(const World& after, const Ran& ran) {

@@ -62,27 +62,8 @@ private:
         bool eligible; // may be optimised: enabled, a size that can be, not self-hosted
     };
 
-    void require(bool holds, Inv inv, const Event& e, const char* detail) {
-        if (!holds) [[unlikely]]
-            fail(inv, &e, detail);
-    }
-    [[nodiscard]] const Subject* subject_of(Vpage v) const;
-
-    // Discipline, by event.
-    void judge_free(const Machine& m, const Event& e);
-    void judge_install(const Machine& m, const Event& e);
-    void judge_set_pte(const Machine& m, const Event& e);
-    void judge_remap(const Machine& m, const Event& e, const Subject& s);
-    void judge_store(const Machine& m, const Event& e);
-    void judge_optimised_flag(const Machine& m, Vpage head, const Event& e);
-    void judge_compound_heads(const Machine& m, const Event& e);
-    // Where tails are shared by a zone.
-    void judge_tail_store(const Machine& m, const Event& e);
-    void judge_publish(const Machine& m, const Event& e);
-    void judge_shared_pte(const Machine& m, const Event& e, const Subject& s);
-    void judge_shared_tails(const Machine& m);
-    void judge_shared(const Machine& m, const Subject& s);
-    void judge_reader(const Machine& m, Vpage v, Pfn p, Inv inv, const Event* e);
+    // What the rules of discipline.hpp see: the machine, and the operation's folios.
+    class View;
 
     // At rest.
     void judge_rest(const World& w);
@@ -90,8 +71,12 @@ private:
     void judge_subject(const Machine& m, const Subject& s);
     void judge_optimised(const Machine& m, const Subject& s);
     void judge_plain(const Machine& m, const Subject& s);
+    // ... where tails are shared by a zone.
+    void judge_shared_tails(const Machine& m);
+    void judge_shared(const Machine& m, const Subject& s);
 
     // Refinement.
+    [[nodiscard]] auto say_of(const Subject& s);
     void judge_outcome(const World& w, const Ran& ran);
     void judge_optimise(const World& w, const Ran& ran);
     void judge_restore(const World& w, const Ran& ran);

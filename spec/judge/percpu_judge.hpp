@@ -28,7 +28,7 @@ class PercpuJudge {
 public:
     PercpuJudge(const World& before, const Op& op);
 
-    void before(Monitor& out, const Machine& m, const Event& e);
+    void note(const Event& e);
     void judge_rest(Monitor& out, const World& w);
     void judge_outcome(Monitor& out, const World& w, const Ran& ran);
     // What an allocation has got, while other operations run.
@@ -43,7 +43,6 @@ private:
         u64 addr, bytes;
     };
 
-    void judge_vmalloc_pte(Monitor& out, const Machine& m, const Event& e);
     void judge_mapping(Monitor& out, const World& w, Vmap v, const std::vector<ChunkId>& chunks);
     void judge_chunk(Monitor& out, const World& w, ChunkId id);
     void judge_chunk_list(Monitor& out, const Pcpu& p, ChunkId id);

@@ -305,31 +305,29 @@ std::optional<std::string> refute(const Claims& x, Result& out) {
     return example + "\n";
 }
 
-Result prove_property(const Theorem& t) {
+Result prove_property(const Property& p) {
     const Stopwatch watch;
     Result out;
-    const Property* p = properties;
-    while (t.name != std::string("arithmetic_") + p->name) ++p;
     for (const Config& config : presets()) {
         z3::context c;
         Claims x(c, config.geometry), wrong(c, config.geometry);
-        p->state(x);
+        p.state(x);
         ++out.nr_paths;
         if (const auto example = refute(x, out)) {
             out.proved = false;
-            out.broken = p->what;
+            out.broken = p.what;
             out.example += *example;
         }
-        p->wrong(wrong);
-        p->state(wrong);
+        p.wrong(wrong);
+        p.state(wrong);
         const auto example = refute(wrong, out);
         const bool says_nothing = wrong.claim.simplify().is_true(); // a size that HVO leaves alone
         if (!example && !says_nothing) {
             out.proved = false;
-            out.broken = std::string("holds too when ") + p->wrong_what + " (" +
+            out.broken = std::string("holds too when ") + p.wrong_what + " (" +
                          std::string(config.geometry.arch) + ")";
         }
-        if (example) out.note = std::string("  when ") + p->wrong_what + ", refuted on" + *example;
+        if (example) out.note = std::string("  when ") + p.wrong_what + ", refuted on" + *example;
     }
     out.seconds = watch.seconds();
     return out;
@@ -339,7 +337,8 @@ Result prove_property(const Theorem& t) {
 
 void add_arithmetic_theorems(std::vector<Theorem>& out) {
     for (const Property& p : properties)
-        out.push_back({std::string("arithmetic_") + p.name, false, prove_property, p.what});
+        out.push_back(
+            {std::string("arithmetic_") + p.name, false, [&p] { return prove_property(p); }, p.what});
 }
 
 } // namespace mmodel::symbolic

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// One step of HVO: from every state that satisfies the invariant, every operation, on every path, with any
-// allocations failing, keeps the discipline at every event and ends in a state that satisfies it again.
-#include <functional>
-
+// The proofs of HVO: what driver.hpp has to know of it, and over which folios.
 #include "spec/inductive/invariant.hpp"
+#include "spec/judge/hvo_outcome.hpp"
+#include "spec/symbolic/driver.hpp"
 #include "spec/symbolic/hvo_watch.hpp"
 #include "spec/symbolic/steps.hpp"
 
@@ -12,14 +11,6 @@ namespace mmodel::symbolic {
 namespace {
 
 using K = Kernel<HvoWatch, HvoMachine, AnyFaults>;
-using spec::Inv;
-
-std::vector<Claim> invariant(const HvoState& s) {
-    std::vector<Claim> out;
-    hvo_invariant<Term>(
-        s, [&](const char* name, const Term& holds) { out.push_back({holds.simplify(), name, "at rest"}); });
-    return out;
-}
 
 hvo::Folio folio_at(const Geometry& g, u64 vpage, u8 size) {
     return {Pfn{vpage * g.struct_pages_per_page()}, g.folio_order[size]};
@@ -79,12 +70,7 @@ const HvoShape& larger() {
     return s;
 }
 
-// The operations of a shape, each a name and how it is run.
-struct Step {
-    std::string name;
-    Op op;
-};
-
+// The operations of a shape.
 std::vector<Step> steps(const HvoShape& s) {
     std::vector<Step> out;
     auto add = [&](std::string name, Op op) { out.push_back({std::move(name), op}); };
@@ -123,9 +109,9 @@ u16 slots_named(const HvoShape& s, const Op& op) {
     return out & static_cast<u16>((1 << s.folios.size()) - 1);
 }
 
-std::vector<int> slots_in(u16 mask) {
-    std::vector<int> out;
-    for (int k = 0; k < 16; ++k)
+std::vector<u8> slots_in(u16 mask) {
+    std::vector<u8> out;
+    for (u8 k = 0; k < max_folios; ++k)
         if (mask >> k & 1) out.push_back(k);
     return out;
 }
@@ -147,194 +133,128 @@ Outcome run(Paths& paths, HvoMachine& m, hvo::Pool& pool, K& k, const Op& op) {
     return run_on_folios(m, pool, k, op);
 }
 
-// spec/judge/hvo_outcome.cpp: what the outcome promises of each folio.
-void judge_outcome(const HvoState& was, const HvoMachine& m, const hvo::Pool& pool, const Op& op,
-                   const Outcome& o, const K& k, std::vector<Claim>& out) {
-    const bool failed = o.err != Errno::ok, wanted = k.nr_failed_allocs() > 0;
-    auto say = [&](Inv inv, const Term& t) {
+// What the outcome promises of one folio; `i`: the how manieth of the operation's it is.
+template <class Say>
+void judge_folio(const HvoState& was, const HvoState& now, bool enabled, const Op& op, const Outcome& o,
+                 bool alloc_failed, int f, u64 i, Say&& say) {
+    const Term before = was.is_optimised(f), after = now.is_optimised(f);
+    Term as_before = was.c.bool_val(true);
+    switch (hvo_op(op.kind)) {
+    case HvoOp::optimise:
+    case HvoOp::optimise_list:
+        return spec::judge_optimised_folio(
+            before, after, was.c.bool_val(enabled) && !was.is_self_hosted(was.pmd_of(was.start(f))),
+            alloc_failed, say);
+    case HvoOp::restore:
+    case HvoOp::free_folio:
+        for (u64 v = was.start(f); v < was.end(f); ++v) as_before = as_before && was.frame(v) == now.frame(v);
+        return spec::judge_restored_folio(before, after, as_before, o.err, say);
+    case HvoOp::restore_list: return spec::judge_listed_folio(before, after, i < o.moved, say);
+    case HvoOp::alloc_folio:
+    case HvoOp::sysctl:
+    case HvoOp::alloc_lru:
+    case HvoOp::free_lru:
+    case HvoOp::walker_enter:
+    case HvoOp::walker_try_get:
+    case HvoOp::walker_leave:
+    case HvoOp::hot_add:
+    case HvoOp::take_pages:
+    case HvoOp::give_pages: return; // nothing under test
+    }
+}
+
+std::vector<Claim> promises(const HvoState& was, const HvoMachine& m, const hvo::Pool& pool, const Op& op,
+                            const Outcome& o, bool alloc_failed) {
+    std::vector<Claim> out;
+    auto say = [&](spec::Inv inv, const Term& t, const auto&) {
         out.push_back({t.simplify(), std::string(spec::fact(inv).name), "outcome"});
     };
-    z3::context& c = was.c;
+    if (o.disabled) return out;
+    if (op.kind == OpKind::restore || op.kind == OpKind::restore_list || op.kind == OpKind::free_folio)
+        say(spec::Inv::outcome_is_what_the_operation_promises,
+            was.c.bool_val(o.err == Errno::ok || alloc_failed), "");
     u64 i = 0;
-    for (const int f : slots_in(slots_named(was.shape, op))) {
-        const Term before = was.is_optimised(f), now = m.now.is_optimised(f);
-        const Term eligible = c.bool_val(pool.enabled) && !was.is_self_hosted(was.pmd_of(was.start(f)));
-        switch (hvo_op(op.kind)) {
-        case HvoOp::optimise:
-        case HvoOp::optimise_list:
-            say(Inv::outcome_is_what_the_operation_promises, !before || now);
-            say(Inv::outcome_is_what_the_operation_promises, before || !now || eligible);
-            say(Inv::outcome_is_what_the_operation_promises, now || !eligible || c.bool_val(wanted));
-            break;
-        case HvoOp::restore:
-        case HvoOp::free_folio:
-            say(Inv::outcome_is_what_the_operation_promises, c.bool_val(!failed || wanted));
-            say(Inv::failed_operation_is_rolled_back, failed ? before == now : !now);
-            for (u64 v = was.start(f); failed && v < was.end(f); ++v)
-                say(Inv::failed_operation_is_rolled_back, was.frame(v) == m.now.frame(v));
-            break;
-        case HvoOp::restore_list:
-            say(Inv::outcome_is_what_the_operation_promises,
-                now == (i++ < o.moved ? c.bool_val(false) : before));
-            say(Inv::outcome_is_what_the_operation_promises, c.bool_val(!failed || wanted));
-            break;
-        case HvoOp::alloc_folio:
-        case HvoOp::sysctl:
-        case HvoOp::alloc_lru:
-        case HvoOp::free_lru:
-        case HvoOp::walker_enter:
-        case HvoOp::walker_try_get:
-        case HvoOp::walker_leave:
-        case HvoOp::hot_add:
-        case HvoOp::take_pages:
-        case HvoOp::give_pages: break; // nothing under test
-        }
-    }
-}
-
-// The proof of one operation.
-void prove_step(z3::context& c, const HvoShape& s, ContentsCodes& codes, const Step& step, Paths& paths,
-                Result& out) {
-    const HvoState before(c, s, codes);
-    const u16 known = slots_named(s, step.op);
-    const auto assumed = invariant(before);
-    const Refuter refuter(assumed);
-    paths.each(before.well_formed() && all_hold(c, assumed), [&] {
-        HvoMachine m(paths, s, before, codes);
-        HvoWatch watch(slots_in(known));
-        K k(m, watch, AnyFaults{&paths});
-        hvo::Pool pool;
-        for (const int i : slots_in(known))
-            pool.slots[static_cast<std::size_t>(i)] = {m.slot_state(static_cast<u8>(i)), From::buddy,
-                                                       s.sizes[static_cast<std::size_t>(i)],
-                                                       s.folios[static_cast<std::size_t>(i)].head};
-        if (step.op.kind == OpKind::optimise || step.op.kind == OpKind::optimise_list)
-            pool.enabled = paths.decide(m.now.enabled);
-        const Outcome o = run(paths, m, pool, k, step.op);
-        m.end(pool, known);
-        std::vector<Claim> claims = watch.claims();
-        for (Claim& x : invariant(m.now)) claims.push_back(std::move(x));
-        if (!o.disabled) judge_outcome(before, m, pool, step.op, o, k, claims);
-        const auto model = refuter.refute(paths, claims);
-        if (!model) return;
-        const Claim* broken = first_broken(claims, *model);
-        out.proved = false;
-        out.broken = broken ? broken->name : "?";
-        out.example = "  before:\n" + before.show(*model) + "  " + step.name;
-        for (const std::string& n : paths.notes()) out.example += ", " + n;
-        out.example += o.disabled ? " is disabled\n"
-                                  : std::string(" returns ") + name(o.err) + "\n" + watch.show(*model);
-        out.example += "  broken: " + out.broken + " (" + (broken ? broken->where : "") + ")\n  after:\n" +
-                       m.now.show(*model);
-        paths.stop();
-    });
-}
-
-using ShapeOf = const HvoShape& (*)();
-
-// optimise_list has by far the most paths: a theorem of its own.
-template <ShapeOf shape, bool lists>
-Result prove_steps(const Theorem&) {
-    const Stopwatch watch;
-    Result out;
-    z3::context c;
-    ContentsCodes codes(shape());
-    for (const Step& step : steps(shape())) {
-        if ((step.op.kind == OpKind::optimise_list) != lists) continue;
-        Paths paths(c);
-        prove_step(c, shape(), codes, step, paths, out);
-        out.nr_paths += paths.nr_paths();
-        out.nr_checks += paths.nr_checks();
-        if (!out.proved) break;
-    }
-    out.seconds = watch.seconds();
+    for (const int f : slots_in(slots_named(was.shape, op)))
+        judge_folio(was, m.now, pool.enabled, op, o, alloc_failed, f, i++, say);
     return out;
 }
 
-// Boot leaves a state that satisfies the invariant, wherever each PMD's memory came from.
-template <ShapeOf shape>
-Result prove_init(const Theorem&) {
-    const Stopwatch watch;
-    Result out;
-    z3::context c;
-    const ContentsCodes codes(shape());
-    const HvoState boot = HvoState::booted(c, shape(), codes);
-    const auto claims = invariant(boot);
-    Paths paths(c);
-    paths.each(boot.well_formed(), [&] {
-        const auto model = paths.refute(all_hold(c, claims));
-        if (!model) return;
-        out.proved = false;
-        out.broken = first_broken(claims, *model)->name;
-        out.example = "  at boot:\n" + boot.show(*model);
-    });
-    out.nr_paths = paths.nr_paths(), out.nr_checks = paths.nr_checks(), out.seconds = watch.seconds();
-    return out;
+class HvoRoom {
+public:
+    using Shape = HvoShape;
+    using State = HvoState;
+
+    HvoRoom(z3::context& c, const HvoShape& s) : c_(c), shape_(s), codes_(s) {}
+
+    [[nodiscard]] HvoState any() const { return HvoState(c_, shape_, codes_); }
+    [[nodiscard]] HvoState booted() const { return HvoState::booted(c_, shape_, codes_); }
+    template <class Say>
+    static void invariant(const HvoState& s, Say&& say) {
+        hvo_invariant<Term>(s, say);
+    }
+    [[nodiscard]] std::vector<Step> steps() const { return symbolic::steps(shape_); }
+    Ended<HvoState> run(Paths& paths, const HvoState& before, const Step& step);
+    [[nodiscard]] std::vector<std::pair<std::string, Term>> probes(const HvoState& s) const;
+
+private:
+    z3::context& c_;
+    const HvoShape& shape_;
+    ContentsCodes codes_;
+};
+
+Ended<HvoState> HvoRoom::run(Paths& paths, const HvoState& before, const Step& step) {
+    const u16 known = slots_named(shape_, step.op);
+    HvoMachine m(paths, shape_, before, codes_);
+    std::vector<spec::OwnVmemmap> subjects;
+    for (const u8 k : slots_in(known)) subjects.push_back({Vpage{before.start(k)}, Vpage{before.end(k)}});
+    HvoWatch watch(std::move(subjects));
+    K k(m, watch, AnyFaults{&paths});
+    hvo::Pool pool;
+    for (const u8 i : slots_in(known))
+        pool.slots[i] = {m.slot_state(i), From::buddy, shape_.sizes[i], shape_.folios[i].head};
+    if (step.op.kind == OpKind::optimise || step.op.kind == OpKind::optimise_list)
+        pool.enabled = paths.decide(m.now.enabled);
+    const Outcome o = symbolic::run(paths, m, pool, k, step.op);
+    m.end(pool, known);
+    return {m.now, watch, promises(before, m, pool, step.op, o, k.nr_failed_allocs() > 0), o};
 }
 
-// The invariant holds in states of every kind: it is not empty.
-template <ShapeOf shape>
-Result prove_inhabited(const Theorem&) {
-    const Stopwatch watch;
-    Result out;
-    z3::context c;
-    const ContentsCodes codes(shape());
-    const HvoState s(c, shape(), codes);
-    const Term base = s.well_formed() && all_hold(c, invariant(s));
-    Term all = c.bool_val(true), none = c.bool_val(true), strangers = c.bool_val(false);
+std::vector<std::pair<std::string, Term>> HvoRoom::probes(const HvoState& s) const {
+    Term all = c_.bool_val(true), none = all, strangers = c_.bool_val(false);
     for (const int k : s.folios()) {
         all = all && s.is_optimised(k);
         none = none && !s.is_optimised(k) && s.is_hugetlb(k) && !s.is_leaf(s.pmd_of(s.start(k)));
         for (u64 v = s.start(k); v < s.end(k); ++v)
             strangers = strangers ||
-                        (s.is_optimised(k) && s.frame_of[v] == number(c, shape().nr_frames() - 1, s.bits));
+                        (s.is_optimised(k) && s.frame_of[v] == number(c_, shape_.nr_frames() - 1, s.bits));
     }
-    const std::pair<const char*, Term> probes[] = {
-        {"every folio optimised", all},
-        {"every folio plain, under tables", none},
-        {"one optimised in a frame from elsewhere", strangers},
-        {"a walker that may write", s.walker_inside && s.walker_may},
-        {"self-hosted and optimised side by side",
-         shape().nr_pmds < 3 || shape().folios.size() < 2
-             ? c.bool_val(true)
-             : s.is_self_hosted(shape().nr_pmds - 1) && s.is_optimised(0)},
-    };
-    Paths paths(c);
-    paths.each(base, [&] {
-        for (const auto& [name, probe] : probes)
-            if (paths.holds(!probe)) out.proved = false, out.broken = std::string("no state has ") + name;
-    });
-    if (!paths.nr_paths()) out.proved = false, out.broken = "no state satisfies the invariant";
-    out.nr_paths = paths.nr_paths(), out.nr_checks = paths.nr_checks(), out.seconds = watch.seconds();
-    return out;
+    return {{"every folio optimised", all},
+            {"every folio plain, under tables", none},
+            {"one optimised in a frame from elsewhere", strangers},
+            {"a walker that may write", s.walker_inside && s.walker_may},
+            {"self-hosted and optimised side by side",
+             shape_.nr_pmds < 3 || shape_.folios.size() < 2
+                 ? c_.bool_val(true)
+                 : s.is_self_hosted(shape_.nr_pmds - 1) && s.is_optimised(0)}};
 }
 
-// What the invariant is at boot, and which states it allows.
-template <ShapeOf shape>
-void add_states(std::vector<Theorem>& out, const std::string& name, bool is_long) {
-    const std::string of = std::string(" (") + shape().name + ")";
-    out.push_back({"hvo_" + name + "_init", is_long, prove_init<shape>, "boot satisfies the invariant" + of});
-    out.push_back({"hvo_" + name + "_inhabited", is_long, prove_inhabited<shape>,
-                   "states of every kind satisfy it" + of});
-}
-
-template <ShapeOf shape>
-void add(std::vector<Theorem>& out, const std::string& name, bool is_long) {
-    const std::string of = std::string(" (") + shape().name + ")";
-    add_states<shape>(out, name, is_long);
-    out.push_back({"hvo_" + name + "_step", is_long, prove_steps<shape, false>,
-                   "every operation but optimise_list keeps the discipline and the invariant" + of, true});
-    out.push_back({"hvo_" + name + "_list", is_long || shape().nr_pmds > 1, prove_steps<shape, true>,
-                   "... and optimise_list" + of, true});
+void add(std::vector<Theorem>& out, const std::string& name, const HvoShape& s, bool is_long) {
+    add_states<HvoRoom>(out, "hvo_" + name, is_long, s);
+    // optimise_list has by far the most paths.
+    const Part step{"_step", "every operation but optimise_list keeps the discipline and the invariant",
+                    is_long, [](const Step& x) { return x.op.kind != OpKind::optimise_list; }};
+    const Part list{"_list", "... and optimise_list", is_long || s.nr_pmds > 1,
+                    [](const Step& x) { return x.op.kind == OpKind::optimise_list; }};
+    for (const Part& part : {step, list}) add_steps<HvoRoom>(out, "hvo_" + name, part, s);
 }
 
 } // namespace
 
 void add_hvo_theorems(std::vector<Theorem>& out) {
-    add<two>(out, "two", false);
-    add<gigantic>(out, "gigantic", false);
-    add<three>(out, "three", true);
-    add_states<larger>(out, "larger", false); // its steps were not seen to end in half an hour
+    add(out, "two", two(), false);
+    add(out, "gigantic", gigantic(), false);
+    add(out, "three", three(), true);
+    add_states<HvoRoom>(out, "hvo_larger", false, larger()); // its steps were not seen to end in half an hour
 }
 
 } // namespace mmodel::symbolic

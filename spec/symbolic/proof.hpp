@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -91,7 +92,7 @@ struct AnyFaults {
 struct Theorem {
     std::string name;
     bool is_long{};
-    Result (*prove)(const Theorem&){};
+    std::function<Result()> prove{};
     std::string what{};
     bool can_be_broken{}; // runs the model's code
 };

@@ -75,7 +75,7 @@ bool run_sabotages(const Options& o) {
         if (!o.theorems.empty() && !is_named(r.theorem, o)) continue;
         const auto t = std::ranges::find(all, r.theorem, &Theorem::name);
         planted = *sabotage_named(r.sabotage);
-        good &= report(*t, t->prove(*t), r.sabotage, o);
+        good &= report(*t, t->prove(), r.sabotage, o);
     }
     return good;
 }
@@ -85,7 +85,7 @@ bool run_sabotage(const Options& o) {
     planted = *sabotage_named(o.sabotage);
     for (const Theorem& t : broken_theorems()) {
         if (!is_wanted(t, o)) continue;
-        const Result r = t.prove(t);
+        const Result r = t.prove();
         if (!r.proved) return report(t, r, o.sabotage, o);
         if (o.theorems.size()) return report(t, r, o.sabotage, o);
     }
@@ -111,7 +111,7 @@ bool run(const Options& o, const std::vector<Theorem>& all) {
     if (!o.sabotage.empty()) return run_sabotage(o);
     bool good = true;
     for (const Theorem& t : all)
-        if (is_wanted(t, o)) good &= report(t, t.prove(t), "", o);
+        if (is_wanted(t, o)) good &= report(t, t.prove(), "", o);
     return good;
 }
 

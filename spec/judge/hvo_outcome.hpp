@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What an operation may have done to one of its folios. The abstract machine: a folio is plain or optimised;
+// an operation that cannot do its work leaves it as it was. Read twice, as discipline.hpp is: `was` and `is`
+// optimised are answers in B, and `say(inv, holds, what)` is called for every rule.
+#pragma once
+
+#include <string>
+
+#include "model/outcome.hpp"
+#include "spec/judge/invariant.hpp"
+
+namespace mmodel::spec {
+
+// Optimised before and after; or it may not be, and is as it was; or it becomes optimised; or an allocation
+// failed, and it is as it was.
+template <class B, class Say>
+void judge_optimised_folio(const B& was, const B& is, const B& eligible, bool alloc_failed, Say&& say) {
+    say(Inv::outcome_is_what_the_operation_promises, !was || is, "is no longer optimised");
+    say(Inv::outcome_is_what_the_operation_promises, was || !is || eligible,
+        "was optimised although it may not be");
+    if (!alloc_failed)
+        say(Inv::outcome_is_what_the_operation_promises, is || !eligible,
+            "was not optimised although no allocation failed");
+}
+
+// Restored and 0 is returned; or that is returned, and nothing was changed.
+template <class B, class Say>
+void judge_restored_folio(const B& was, const B& is, const B& is_mapped_as_before, Errno err, Say&& say) {
+    if (err == Errno::ok)
+        return say(Inv::outcome_is_what_the_operation_promises, !is,
+                   "is still optimised although 0 was returned");
+    say(Inv::failed_operation_is_rolled_back, is == was && is_mapped_as_before,
+        std::string("changed although ") + name(err) + " was returned");
+}
+
+// Of a list: restored and moved to the other list, or left alone.
+template <class B, class Say>
+void judge_listed_folio(const B& was, const B& is, bool moved, Say&& say) {
+    if (moved)
+        say(Inv::outcome_is_what_the_operation_promises, !is, "was moved but is optimised");
+    else
+        say(Inv::outcome_is_what_the_operation_promises, is == was, "stayed but was changed");
+}
+
+} // namespace mmodel::spec
