@@ -50,28 +50,38 @@ std::deque<Faults> faults_of(const Geometry& g, const Scenario& s, u32 nr_allocs
 
 class Campaign::Impl {
 public:
-    Impl(const Unit& unit, Options options)
-        : unit_(unit), options_(std::move(options)), plan_(plan_for(unit.tree.name, unit.geometry)),
-          report_{.tree = unit.tree,
-                  .to_sweep = plan_.scenarios.size(),
-                  .backend = unit.backend,
-                  .no_mmu = unit.no_mmu} {}
+    Impl(const Unit& unit, Options options) : options_(std::move(options)) {
+        report_.tree = unit.tree;
+        report_.backend = unit.backend;
+        report_.no_mmu = unit.no_mmu;
+        add(unit);
+    }
+
+    void add(const Unit& unit) {
+        Part& p = parts_.emplace_back(unit, plan_for(unit.tree.name, unit.geometry));
+        p.on.geometry = unit.geometry;
+        p.on.to_sweep = p.plan.scenarios.size();
+    }
 
     void sweep(double seconds) {
-        timed(seconds, [&] { sweep_on(); });
+        timed(seconds, [&] {
+            while (goes_on() && std::ranges::any_of(parts_, &Part::has_sweeps)) {
+                Part& p = least_run([](const Part& part) { return part.has_sweeps(); });
+                timed_part(p, [&] { p.on.swept += sweep(p, p.plan.scenarios[p.on.swept]); });
+            }
+        });
     }
 
     void draw(double seconds) {
         timed(seconds, [&] {
-            sweep_on();
-            for (; goes_on(); ++drawn_) {
-                const auto& configs = plan_.random_configs;
-                const Config c = *parse_config(configs[drawn_ % configs.size()]);
-                Mix mix = plan_.mix;
-                const bool rarely = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
-                if (rarely) mix.gigantic_percent = drawn_ % 16 == 0 ? 50u : 2u;
-                const u64 seed = options_.seed * 1'000'003 + drawn_;
-                (void)try_sequence(c, random_ops(c, mix, seed, plan_.random_length));
+            while (goes_on()) {
+                Part& p = least_run([](const Part&) { return true; });
+                timed_part(p, [&] {
+                    if (p.has_sweeps())
+                        p.on.swept += sweep(p, p.plan.scenarios[p.on.swept]);
+                    else
+                        draw(p);
+                });
             }
         });
     }
@@ -79,13 +89,55 @@ public:
     // What was found so far is kept whatever ends the campaign; with nothing done at all the problem is the
     // answer.
     [[nodiscard]] std::expected<Report, Problem> report() const {
-        if (problem_ && !report_.sequences) return std::unexpected(*problem_);
+        if (problem_ && !ran()) return std::unexpected(*problem_);
         Report out = report_;
+        for (const Part& p : parts_) {
+            out.on.push_back(p.on);
+            out.operations += p.on.operations, out.events += p.on.events, out.sequences += p.on.sequences;
+            out.swept += p.on.swept, out.to_sweep += p.on.to_sweep;
+        }
         if (problem_) out.trouble = problem_->what;
         return out;
     }
 
 private:
+    // Of one geometry.
+    struct Part {
+        Part(const Unit& u, Plan p) : unit(u), plan(std::move(p)) {}
+        [[nodiscard]] bool has_sweeps() const { return on.swept < on.to_sweep; }
+
+        Unit unit;
+        Plan plan;
+        OnGeometry on{};
+        std::optional<std::deque<Faults>> faults{}; // of the scenario that is swept, those that are left
+        u64 drawn{};
+        std::map<std::string, std::unique_ptr<Runner>> runners{};
+    };
+
+    // Of those that can go on, the one that has had the least time.
+    Part& least_run(const auto& can) {
+        Part* least = nullptr;
+        for (Part& p : parts_)
+            if (can(p) && (!least || p.on.seconds < least->on.seconds)) least = &p;
+        return *least;
+    }
+
+    void timed_part(Part& p, const auto& work) {
+        const double began = seconds();
+        work();
+        p.on.seconds += seconds() - began;
+    }
+
+    void draw(Part& p) {
+        const auto& configs = p.plan.random_configs;
+        const Config c = *parse_config(configs[p.drawn % configs.size()]);
+        Mix mix = p.plan.mix;
+        const bool rarely = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
+        if (rarely) mix.gigantic_percent = p.drawn % 16 == 0 ? 50u : 2u;
+        const u64 seed = options_.seed * 1'000'003 + p.drawn++;
+        (void)try_sequence(c, random_ops(c, mix, seed, p.plan.random_length));
+    }
+
     [[nodiscard]] double seconds() const {
         return std::chrono::duration<double>(Clock::now() - start_).count();
     }
@@ -104,38 +156,42 @@ private:
     }
 
     [[nodiscard]] bool stopped() const { return options_.stop && options_.stop(); }
-    [[nodiscard]] bool goes_on() const {
-        return !problem_ && !is_enough() && (seconds() < limit_ || !report_.sequences);
+    [[nodiscard]] bool goes_on() const { return !problem_ && !is_enough() && (seconds() < limit_ || !ran()); }
+
+    [[nodiscard]] bool ran() const {
+        return std::ranges::any_of(parts_, [](const Part& p) { return p.on.sequences != 0; });
+    }
+
+    Part& part_for(const Config& c) {
+        return *std::ranges::find_if(parts_,
+                                     [&](const Part& p) { return p.unit.geometry == c.geometry.arch; });
     }
 
     Runner& runner(const Config& c) {
-        auto& r = runners_[print_config(c)];
-        if (!r) r = std::make_unique<Runner>(unit_, c, default_patience, options_.stop);
+        Part& p = part_for(c);
+        auto& r = p.runners[print_config(c)];
+        if (!r) r = std::make_unique<Runner>(p.unit, c, default_patience, options_.stop);
         return *r;
     }
 
-    void sweep_on() {
-        while (report_.swept < report_.to_sweep && goes_on() && sweep(plan_.scenarios[report_.swept]))
-            ++report_.swept;
-    }
-
     // From where it was left; whether it is done.
-    bool sweep(const Scenario& s) {
+    bool sweep(Part& p, const Scenario& s) {
+        auto& faults = p.faults;
         const Config c = *parse_config(s.config);
-        if (!faults_) {
+        if (!faults) {
             const auto clean = try_sequence(c, s.ops);
             if (!clean) return false;
             const bool ran = clean->ran.size() == s.ops.size();
-            faults_ = faults_of(c.geometry, s, ran ? clean->ran.back().nr_allocs : 12);
+            faults = faults_of(c.geometry, s, ran ? clean->ran.back().nr_allocs : 12);
         }
-        for (; !faults_->empty() && goes_on(); faults_->pop_front()) {
+        for (; !faults->empty() && goes_on(); faults->pop_front()) {
             std::vector<Op> ops = s.ops;
-            ops.back().fail = faults_->front();
+            ops.back().fail = faults->front();
             ops.back() = canonical(ops.back());
             (void)try_sequence(c, ops);
         }
-        const bool done = faults_->empty();
-        if (done) faults_.reset();
+        const bool done = faults->empty();
+        if (done) faults.reset();
         return done;
     }
 
@@ -147,15 +203,16 @@ private:
         auto r = runner(c).run(ops);
         if (!r) problem_ = r.error();
         if (!r) return std::nullopt;
-        ++report_.sequences;
-        report_.operations += r->nr_ops;
-        report_.events += r->nr_events;
+        OnGeometry& on = part_for(c).on;
+        ++on.sequences;
+        on.operations += r->nr_ops;
+        on.events += r->nr_events;
         report_.compared += r->nr_compared;
         for (std::size_t d = 0; d < r->deviations.size(); ++d) report_.deviations[d] += r->deviations[d];
         for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx);
-        if (options_.progress && report_.sequences % 64 == 0)
-            options_.progress(std::to_string(report_.sequences) + " sequences, " +
-                              std::to_string(report_.operations) + " operations, " +
+        if (options_.progress && on.sequences % 64 == 0)
+            options_.progress(on.geometry + ", " + std::to_string(on.sequences) + " sequences, " +
+                              std::to_string(on.operations) + " operations, " +
                               std::to_string(report_.findings.size()) + " invariants violated");
         return std::move(*r);
     }
@@ -165,6 +222,8 @@ private:
                                                 [&](const Finding& f) { return f.violation.inv == v.inv; });
         if (known != report_.findings.end()) {
             ++known->seen;
+            if (std::ranges::find(known->geometries, c.geometry.arch) == known->geometries.end())
+                known->geometries.emplace_back(c.geometry.arch);
             if (v.inv == spec::Inv::every_operation_ends && known->seen >= max_hangs) gave_up_ = true;
             return;
         }
@@ -193,17 +252,13 @@ private:
         const Trace small =
             shrink(std::move(t), still_fails, nullptr, v.inv == spec::Inv::every_operation_ends ? 8 : 600);
         (void)shows_it(small);
-        report_.findings.push_back({shown, small.config, small.ops, 1});
+        report_.findings.push_back({shown, small.config, small.ops, 1, {std::string(c.geometry.arch)}});
     }
 
-    const Unit& unit_;
     const Options options_;
-    const Plan plan_;
-    Report report_;
+    Report report_{};
+    std::deque<Part> parts_;
     std::optional<Problem> problem_{};
-    std::optional<std::deque<Faults>> faults_{}; // of the scenario that is swept, those that are left
-    u64 drawn_{};
-    std::map<std::string, std::unique_ptr<Runner>> runners_;
     Clock::time_point start_{}; // of this stretch
     double limit_{};
     bool gave_up_{};
@@ -213,6 +268,7 @@ Campaign::Campaign(const Unit& unit, Options options)
     : impl_(std::make_unique<Impl>(unit, std::move(options))) {}
 Campaign::~Campaign() = default;
 Campaign::Campaign(Campaign&&) noexcept = default;
+void Campaign::add(const Unit& unit) { impl_->add(unit); }
 void Campaign::sweep(double seconds) { impl_->sweep(seconds); }
 void Campaign::draw(double seconds) { impl_->draw(seconds); }
 std::expected<Report, Problem> Campaign::report() const { return impl_->report(); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// A campaign against one kernel tree's file: sweeps and random sequences, and for each invariant violated the
-// shortest sequence that shows it.
+// A campaign against one kernel tree's file, on one geometry or several: sweeps and random sequences, and for
+// each invariant violated the shortest sequence that shows it.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,9 @@ namespace mmodel::bench {
 struct Finding {
     spec::Violation violation;
     Config config;
-    std::vector<Op> ops; // the shortest sequence found that shows it
-    u64 seen{};          // how often this invariant was violated
+    std::vector<Op> ops;                   // the shortest sequence found that shows it
+    u64 seen{};                            // how often this invariant was violated
+    std::vector<std::string> geometries{}; // on which
 };
 
 struct Options {
@@ -25,13 +26,22 @@ struct Options {
     std::optional<spec::Inv> until{};                   // it ends once this is violated
 };
 
-struct Report {
-    Tree tree;
+// What was run; swept, to_sweep: scenarios. The sweeps are whole when there are as many.
+struct Amount {
     u64 operations{}, events{}, sequences{};
+    u64 swept{}, to_sweep{};
+    double seconds{};
+};
+
+struct OnGeometry : Amount {
+    std::string geometry;
+};
+
+struct Report : Amount { // of all geometries
+    Tree tree;
+    std::vector<OnGeometry> on{};
     u64 compared{};                      // operations, with the model
     bench::DeviationCounts deviations{}; // ... of them that deviated as is known
-    u64 swept{}, to_sweep{};             // scenarios; the sweeps are whole when there are as many
-    double seconds{};
     std::vector<Finding> findings{};
     Backend backend{};     // who answered what the file read and wrote
     std::string no_mmu{};  // why it was not the software MMU that was asked for
@@ -46,6 +56,8 @@ class Campaign {
 public:
     // Options::seconds is not asked.
     Campaign(const Unit& unit, Options options);
+    // The same file, compiled for another geometry. The least run one goes on first, each sequence anew.
+    void add(const Unit& unit);
     ~Campaign();
     Campaign(Campaign&&) noexcept;
 

@@ -258,9 +258,20 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
     for (const bench::Finding& f : r.findings) {
         violations.push_back(violation_json(f.violation, trace_of(f), tree));
         violations.back()["seen"] = f.seen;
+        violations.back()["geometries"] = f.geometries;
     }
     j["violations"] = std::move(violations);
     j["model"] = model_json(r);
+    Json on = Json::array();
+    for (const bench::OnGeometry& g : r.on)
+        on.push_back({{"geometry", g.geometry},
+                      {"operations", g.operations},
+                      {"events", g.events},
+                      {"sequences", g.sequences},
+                      {"swept", g.swept},
+                      {"to_sweep", g.to_sweep},
+                      {"seconds", g.seconds}});
+    j["geometries"] = std::move(on);
     if (!r.no_mmu.empty()) j["no_mmu"] = r.no_mmu;
     return j;
 }

@@ -45,6 +45,11 @@ std::vector<std::pair<std::string_view, std::string>> model_lines(const bench::R
     return out;
 }
 
+std::string words_of(const bench::OnGeometry& g) {
+    return fmt::format("{}: {} ({}), {} of {} swept", g.geometry, plural(g.operations, "operation"),
+                       rate(g.operations, "operation", g.seconds), g.swept, plural(g.to_sweep, "scenario"));
+}
+
 void print_head(const bench::Report& r, const LinuxOptions& o) {
     const auto print = [](std::string_view label, std::string_view text) {
         fmt::print("{}", labelled(label, text, 9));
@@ -54,10 +59,11 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
         print("shape", fmt::format("{} calls; list calls: {}; nr_memmap_pages: {}", r.tree.shape,
                                    r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no"));
     if (!r.tree.defines.empty()) print("shims", fmt::format("{}", fmt::join(r.tree.defines, " ")));
-    print("memory", memory_words(r.backend) + (r.no_mmu.empty() ? "" : ": " + r.no_mmu));
+    print("memory", memory_words(r.backend) + (r.no_mmu.empty() ? "" : ", x86-64 only: " + r.no_mmu));
     print("ran", fmt::format("{}, {} ({}), {} ({}) in {:.1f} s", plural(r.sequences, "sequence"),
                              plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
                              plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds));
+    for (const bench::OnGeometry& g : r.on) print("on", words_of(g));
     for (const auto& [label, text] : model_lines(r)) print(label, text);
     const Standing v = standing_of(r);
     print("verdict", v.violated ? "violates " + plural(v.violated, "invariant") : v.text());
@@ -70,7 +76,8 @@ void print_findings(const bench::Report& r, const LinuxOptions& o) {
         const Trace t = trace_of(f);
         const std::string again =
             o.keep.empty() ? replay_command(t, o.tree) : replay_command(kept_path(o, r, f), o.tree);
-        fmt::print("\n{}  seen   {}\n", five_lines({f.violation, subject, t, again}), plural(f.seen, "time"));
+        fmt::print("\n{}  seen   {}\n", five_lines({f.violation, subject, t, again}),
+                   fmt::format("{} on {}", plural(f.seen, "time"), fmt::join(f.geometries, ", ")));
     }
 }
 
@@ -140,9 +147,9 @@ int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i
     return complain(p);
 }
 
-int check_files(const LinuxOptions& o, std::vector<bench::Tree> files) {
+int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vector<std::string> geometries) {
     const Budget budget(o.sweeps ? 0 : o.seconds);
-    TreeChecks checks(std::move(files), o.seed, o.backend);
+    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend);
     checks.sweep(budget);
     Turns turns(budget, o.sweeps ? 0 : checks.size());
     while (const auto turn = checks.goes_on() ? turns.next() : std::nullopt)
@@ -166,6 +173,8 @@ int check_files(const LinuxOptions& o, std::vector<bench::Tree> files) {
 int check_linux(const LinuxOptions& o) {
     const auto file = file_meant(o.file);
     if (!file) return complain(file.error());
+    auto geometries = geometries_in(o.geometry, o.backend);
+    if (!geometries) return complain(Failure{geometries.error()});
     const auto tree = open_tree(o.tree);
     if (!tree) return complain_as_json(o, "", tree.error());
     std::vector<bench::Tree> chosen;
@@ -174,7 +183,7 @@ int check_linux(const LinuxOptions& o) {
     if (chosen.empty()) return complain(tree->judged_by(*file).error());
     if (!o.keep.empty())
         if (const auto why = why_not_a_place(o.keep)) return complain(Failure{*why, exit_environment});
-    return check_files(o, std::move(chosen));
+    return check_files(o, std::move(chosen), std::move(*geometries));
 }
 
 } // namespace mmodel::cli

@@ -14,7 +14,8 @@ struct LinuxOptions {
     u64 seed{1};
     bool json{};
     bench::Backend backend{bench::default_backend};
-    bool sweeps{}; // no limit, but only the sweeps
+    std::string geometry{}; // a list, see geometries_in()
+    bool sweeps{};          // no limit, but only the sweeps
 };
 int check_linux(const LinuxOptions& o);
 

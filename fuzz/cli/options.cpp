@@ -138,6 +138,11 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
                     "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
         ->type_name("DIR");
     add_backend(*sub, o.backend);
+    sub->add_option(
+           "--geometry", o.geometry,
+           fmt::format("The machines: names separated by commas, of {}; or all. Default: x86-64,tiny512",
+                       fmt::join(bench::geometries(), ", ")))
+        ->type_name("LIST");
     sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
     sub->footer(""); // or the command's own would follow
     sub->footer([] {

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "fuzz/cli/explore.hpp"
 #include "fuzz/cli/long_work.hpp"
@@ -63,9 +65,10 @@ Verdict on_model(const Input& in, const ReplayOptions& o, Screen& screen) {
 }
 
 std::optional<Failure> why_not_on_tree(const Input& in) {
-    if (in.trace.config.geometry.arch != "x86-64")
-        return Failure{fmt::format("{}: geometry {}; kernel trees run as x86-64 only", in.name,
-                                   in.trace.config.geometry.arch)};
+    const auto known = bench::geometries();
+    if (std::ranges::find(known, in.trace.config.geometry.arch) == known.end())
+        return Failure{fmt::format("{}: geometry {}; kernel trees run on {}", in.name,
+                                   in.trace.config.geometry.arch, fmt::join(known, ", "))};
     if (in.sabotage != Sabotage::none)
         return Failure{fmt::format("{}: sabotage {} breaks the model; a kernel tree has no such break",
                                    in.name, in.trace.sabotage)};
@@ -151,11 +154,12 @@ public:
         : dir_(std::move(dir)), work_(work), backend_(backend) {}
     std::expected<const bench::Unit*, bench::Problem> unit_for(const Trace& t) {
         const bool percpu = std::ranges::any_of(t.ops, [](const Op& op) { return is_percpu(op.kind); });
-        auto& unit = percpu ? percpu_ : hvo_;
+        const std::string geometry(t.config.geometry.arch);
+        auto& unit = units_[{percpu, geometry}];
         if (!unit) {
             Progress progress;
             progress.show("compiling the tree's file");
-            auto built = build_tree(dir_, work_, percpu ? "percpu" : "hugetlb_vmemmap", backend_);
+            auto built = build_tree(dir_, work_, percpu ? "percpu" : "hugetlb_vmemmap", backend_, geometry);
             if (!built) return std::unexpected(built.error());
             unit = std::move(*built);
         }
@@ -167,7 +171,7 @@ private:
     std::string dir_;
     const WorkDir& work_;
     bench::Backend backend_;
-    std::optional<bench::Unit> hvo_, percpu_;
+    std::map<std::pair<bool, std::string>, std::optional<bench::Unit>> units_; // by percpu, geometry
 };
 
 int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Screen& screen) {
@@ -180,6 +184,7 @@ int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Sc
     if (!in->trace.tasks.nr_ops.empty()) return replay_tasks(*in, o);
     const bench::Unit* unit = nullptr;
     if (units.are_wanted()) {
+        if (const auto why = why_not_on_tree(*in)) return complain(*why);
         const auto found = units.unit_for(in->trace);
         if (!found) return complain(found.error());
         unit = *found;
@@ -187,8 +192,6 @@ int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Sc
     if (o.step && *o.step >= in->trace.ops.size())
         return complain(Failure{fmt::format("{}: there is no operation {}: it has {}", in->name, *o.step,
                                             plural(in->trace.ops.size(), "operation"))});
-    if (unit)
-        if (const auto why = why_not_on_tree(*in)) return complain(*why);
     if (o.minimize) return minimize(*in, o, unit);
     if (!unit) return on_model(*in, o, screen).status();
     const auto verdict = on_tree(*in, *unit, screen);

@@ -81,6 +81,9 @@ void report(Job& job, const std::vector<Record>& records, const bench::Report& r
         : v.violated ? "not as recorded"
                      : v.text(),
         names(c)};
+    for (const bench::OnGeometry& g : r.on)
+        row.beneath.push_back(fmt::format("on {}: {}, {}", g.geometry, plural(g.sequences, "sequence"),
+                                          plural(g.operations, "operation")));
     if (!r.is_whole() && r.sequences)
         row.beneath.push_back(fmt::format("{}; until then: {}", v.reached, verdict_on(c)));
     if (const std::string known = known_deviations(r); !known.empty())
@@ -127,7 +130,8 @@ void TreeRun::begin(const RunOptions& o) {
         if (!t.tree) continue;
         for (const bench::KernelFile& f : t.tree->files) files.push_back(t.tree->seen_by(f));
     }
-    checks_ = std::make_unique<TreeChecks>(std::move(files), o.seed);
+    checks_ =
+        std::make_unique<TreeChecks>(std::move(files), o.seed, *geometries_in("", bench::default_backend));
 }
 
 void TreeRun::report(Job& job) {

@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/say.hpp"
@@ -55,42 +58,130 @@ void say_cage_gaps() {
 
 // Into a directory of its tree's: two trees may be of one version.
 std::expected<bench::Unit, bench::Problem> compile_tree(const bench::Tree& tree, const WorkDir& work,
-                                                        bench::Backend backend) {
+                                                        bench::Backend backend, std::string_view geometry) {
     if (work.path().empty()) return std::unexpected(bench::Problem{work.why_not()});
-    say_cage_gaps();
-    return bench::compile(tree, work.path() / std::to_string(fs::hash_value(tree.dir)), {}, {}, backend);
+    return bench::compile(tree, work.path() / std::to_string(fs::hash_value(tree.dir)), {}, {}, backend,
+                          geometry);
 }
 
 } // namespace
 
 std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const WorkDir& work,
-                                                      std::string_view file, bench::Backend backend) {
+                                                      std::string_view file, bench::Backend backend,
+                                                      std::string_view geometry) {
     const auto whole = open_tree(dir);
     if (!whole) return std::unexpected(whole.error());
     const auto tree = whole->judged_by(file);
     if (!tree) return std::unexpected(tree.error());
-    return compile_tree(*tree, work, backend);
+    say_cage_gaps();
+    return compile_tree(*tree, work, backend, geometry);
 }
 
 // ---- files, checked
 
-TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend backend) {
-    for (bench::Tree& t : files) {
-        if (interrupted()) return;
-        progress_.show(fmt::format("Linux {}, {}: compiling", t.version, t.name));
-        files_.push_back(std::make_unique<File>(std::move(t), compile_tree(t, work_, backend)));
-        File& f = *files_.back();
-        if (!f.unit) continue;
+std::expected<std::vector<std::string>, std::string> geometries_in(std::string_view list,
+                                                                   bench::Backend backend) {
+    const bool of_host_only = backend == bench::Backend::mmap;
+    if (list.empty()) list = of_host_only ? "x86-64" : "x86-64,tiny512";
+    const std::vector<std::string> known = bench::geometries();
+    if (list == "all") return known;
+    std::vector<std::string> out;
+    for (std::string_view rest = list; !rest.empty();) {
+        const std::string name(rest.substr(0, rest.find(',')));
+        rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+        if (std::ranges::find(known, name) == known.end())
+            return std::unexpected(fmt::format("--geometry: there is no '{}'; kernel files run on {}, or all",
+                                               name, fmt::join(known, ", ")));
+        if (of_host_only && name != "x86-64")
+            return std::unexpected(
+                fmt::format("--geometry: with --backend mmap pages are the host's: x86-64, not {}", name));
+        if (std::ranges::find(out, name) == out.end()) out.push_back(name);
+    }
+    return out;
+}
+
+TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, std::vector<std::string> geometries,
+                       bench::Backend backend)
+    : geometries_(std::move(geometries)), seed_(seed) {
+    for (bench::Tree& t : files) files_.push_back(std::make_unique<File>(std::move(t)));
+    if (!files_.empty()) say_cage_gaps();
+    start_compiling(backend);
+}
+
+TreeChecks::~TreeChecks() {
+    const std::lock_guard hold(mutex_);
+    jobs_.clear();
+}
+
+// All files for the first geometry, then for the next. What shares an object (percpu-vm and percpu) is one
+// job: it is compiled once.
+void TreeChecks::start_compiling(bench::Backend backend) {
+    std::map<std::string, std::vector<std::function<void()>>> by_object;
+    std::vector<std::string> order;
+    for (const std::string& geometry : geometries_) {
+        for (const auto& f : files_) {
+            auto task =
+                std::make_shared<std::packaged_task<Compiled()>>([&t = f->tree, this, backend, geometry] {
+                    return compile_tree(t, work_, backend, geometry);
+                });
+            f->units.push_back(task->get_future());
+            const auto file = std::ranges::find(f->tree.files, f->tree.name, &bench::KernelFile::name);
+            const std::string object = fmt::format("{} {} {}", geometry, file->unit, f->tree.dir.string());
+            if (!by_object.contains(object)) order.push_back(object);
+            by_object[object].push_back([task] { (*task)(); });
+        }
+    }
+    for (const std::string& object : order)
+        jobs_.push_back([tasks = by_object[object]] {
+            for (const auto& task : tasks) task();
+        });
+    const std::size_t nr = std::min<std::size_t>(std::max(std::thread::hardware_concurrency(), 1u), 8);
+    for (std::size_t i = 0; i < std::min(nr, order.size()); ++i)
+        threads_.emplace_back([this] {
+            for (;;) {
+                std::unique_lock hold(mutex_);
+                if (jobs_.empty() || interrupted()) return;
+                const auto job = std::move(jobs_.front());
+                jobs_.pop_front();
+                hold.unlock();
+                job();
+            }
+        });
+}
+
+// Waits until a file is compiled for a geometry, and has its campaign go on with it.
+void TreeChecks::take(File& f, std::size_t geometry) {
+    const std::string& name = geometries_[geometry];
+    progress_.show(fmt::format("Linux {}, {}: compiling for {}", f.tree.version, f.tree.name, name));
+    auto& unit = f.units[geometry];
+    while (unit.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready)
+        if (interrupted()) {
+            f.problem = bench::Problem{"interrupted"};
+            return;
+        }
+    const Compiled compiled = unit.get();
+    if (!compiled) {
+        const bool is_known = f.campaign && !f.no_mmu.empty(); // the verdict says so
+        if (!is_known && !f.problem) f.problem = compiled.error();
+    } else if (f.campaign) {
+        f.campaign->add(*compiled);
+    } else {
         const auto tell = [this, &f](const std::string& text) {
             progress_.show(fmt::format("Linux {}, {}: {}", f.tree.version, f.tree.name, text));
         };
-        f.campaign.emplace(*f.unit, bench::Options{.seed = seed, .progress = tell, .stop = interrupted});
+        f.no_mmu = compiled->no_mmu;
+        f.campaign.emplace(*compiled, bench::Options{.seed = seed_, .progress = tell, .stop = interrupted});
     }
 }
 
 void TreeChecks::sweep(const Budget& budget) {
-    for (std::size_t i = 0; i < files_.size() && !interrupted(); ++i)
-        if (auto& c = files_[i]->campaign) c->sweep(budget.share(files_.size() - i));
+    std::size_t left = geometries_.size() * files_.size();
+    for (std::size_t g = 0; g < geometries_.size(); ++g)
+        for (const auto& f : files_) {
+            take(*f, g);
+            if (f->campaign) f->campaign->sweep(budget.share(left));
+            --left;
+        }
 }
 
 void TreeChecks::draw(std::size_t i, double seconds) {
@@ -107,8 +198,10 @@ bool TreeChecks::goes_on() const {
 
 std::expected<bench::Report, bench::Problem> TreeChecks::report(std::size_t i) const {
     const File& f = *files_[i];
-    if (!f.unit) return std::unexpected(f.unit.error());
-    return f.campaign->report();
+    if (!f.campaign) return std::unexpected(f.problem.value_or(bench::Problem{"interrupted"}));
+    auto r = f.campaign->report();
+    if (r && r->trouble.empty() && f.problem) r->trouble = f.problem->what;
+    return r;
 }
 
 Standing standing_of(const bench::Report& r) {

@@ -2,12 +2,17 @@
 // Kernel trees on the command line: opened, compiled in a directory of their own, checked.
 #pragma once
 
+#include <deque>
 #include <expected>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "fuzz/campaign/campaign.hpp"
@@ -36,13 +41,21 @@ private:
 // Opens a tree and compiles one of its files.
 [[nodiscard]] std::expected<bench::Unit, bench::Problem>
 build_tree(const std::filesystem::path& dir, const WorkDir& work, std::string_view file = "hugetlb_vmemmap",
-           bench::Backend backend = bench::default_backend);
+           bench::Backend backend = bench::default_backend, std::string_view geometry = "x86-64");
 
-// Files of kernel trees, checked side by side: each swept, then each drawn for in turns.
+// The geometries that a list names, "x86-64,tiny512" or "all"; empty: those of a verdict that nobody asked
+// more of. An error says which there are, or that the backend has no other than x86-64.
+[[nodiscard]] std::expected<std::vector<std::string>, std::string> geometries_in(std::string_view list,
+                                                                                 bench::Backend backend);
+
+// Files of kernel trees on some geometries, checked side by side: each swept, then each drawn for in turns.
+// Compiles on threads of its own, and begins with what is there.
 class TreeChecks {
 public:
-    // Compiles each; says what cannot be. `tree`: judged by the file.
-    TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend backend = bench::default_backend);
+    // `files`: each judged by the file. `geometries`: of geometries_in().
+    TreeChecks(std::vector<bench::Tree> files, u64 seed, std::vector<std::string> geometries,
+               bench::Backend backend = bench::default_backend);
+    ~TreeChecks();
 
     [[nodiscard]] std::size_t size() const { return files_.size(); }
     void sweep(const Budget& budget);
@@ -52,18 +65,29 @@ public:
     [[nodiscard]] const bench::Tree& tree(std::size_t i) const { return files_[i]->tree; }
     // Takes the line of the progress away, before something is printed.
     void end_progress() { progress_.end(); }
-    // What there is so far.
+    // What there is so far. A Problem where there is no campaign.
     [[nodiscard]] std::expected<bench::Report, bench::Problem> report(std::size_t i) const;
 
 private:
+    using Compiled = std::expected<bench::Unit, bench::Problem>;
     struct File {
         bench::Tree tree;
-        std::expected<bench::Unit, bench::Problem> unit;
+        std::vector<std::future<Compiled>> units{}; // of the geometries that have not been looked at
         std::optional<bench::Campaign> campaign{};
+        std::string no_mmu{};                    // of its first unit
+        std::optional<bench::Problem> problem{}; // the first; a geometry that was not run
     };
+    void start_compiling(bench::Backend backend);
+    void take(File& f, std::size_t geometry);
+
     WorkDir work_;
     Progress progress_;
+    std::vector<std::string> geometries_;
+    u64 seed_;
     std::vector<std::unique_ptr<File>> files_;
+    std::deque<std::function<void()>> jobs_; // that no thread has begun
+    std::mutex mutex_;                       // of jobs_
+    std::vector<std::jthread> threads_;
 };
 
 // Of a report: whether it held, how far it came.

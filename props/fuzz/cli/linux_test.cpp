@@ -201,6 +201,37 @@ TEST_CASE(
     CHECK(run_mmodel({"replay", "--tree", tree, dir.put("t", v["trace"].get<std::string>())}).status == 0);
 }
 
+TEST_CASE("a geometry that is not there is refused, and a finding says on which it was seen") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "#define MMODEL_BREAK_BUG");
+    check_refused({"linux", "--tree", tree, "--geometry", "tiny"}, 2,
+                  "there is no 'tiny'; kernel files run on x86-64, ");
+    check_refused({"linux", "--tree", tree, "--geometry", "tiny512", "--backend", "mmap"}, 2,
+                  "with --backend mmap pages are the host's: x86-64, not tiny512");
+    using Names = std::vector<std::string>;
+    for (const auto& [extra, names] :
+         {std::pair{Args{}, Names{"x86-64", "tiny512"}}, {Args{"--geometry", "tiny512"}, Names{"tiny512"}}}) {
+        Args args{"linux", "--tree", tree, "--sweeps", "--json"};
+        args.insert(args.end(), extra.begin(), extra.end());
+        const Said s = run_mmodel(args);
+        INFO(s.out + s.err);
+        CHECK(s.status == 1);
+        const Json j = json_lines(s.out).at(0);
+        REQUIRE(j["geometries"].size() == names.size());
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            const Json& on = j["geometries"][i];
+            CHECK(on["geometry"] == names[i]);
+            CHECK(on["operations"].get<int>() > 0);
+            CHECK(on["swept"] == on["to_sweep"]);
+        }
+        const Json& v = j["violations"].at(0);
+        CHECK(v["geometries"].get<Names>() == names);
+        CHECK(has(v["trace"].get<std::string>(), "geometry " + names.front() + "\n"));
+        CHECK(run_mmodel({"replay", "--tree", tree, dir.put("t", v["trace"].get<std::string>())}).status ==
+              0);
+    }
+}
+
 TEST_CASE("a finding at an event says as JSON which event, of which function, and what was found") {
     const TempDir dir;
     const std::string tree = stand_in(dir, "#define MMODEL_BREAK_DOUBLE_FREE");

@@ -100,7 +100,8 @@ struct CompileLimits {
 // clang-19, clang, gcc or cc, whichever is there. What percpu-vm and percpu share is compiled once a
 // work_dir. `breaks`: names of the deliberate breaks of the stand-in tree in spec/linux/fixtures. The shims
 // are those in default_shim_dir(). A compiler that cannot instrument makes a unit for Backend::mmap, whatever
-// was asked for, that says why; Backend::mmap has x86-64 only. `geometry`: one of geometries().
+// was asked for, that says why; Backend::mmap has x86-64 only. `geometry`: one of geometries(). May be called
+// by several threads, but for what shares an object.
 [[nodiscard]] std::expected<Unit, Problem> compile(const Tree& tree, const std::filesystem::path& work_dir,
                                                    std::span<const std::string> breaks = {},
                                                    const CompileLimits& limits = {},

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "spec/linux/host/bench.hpp"
 #include "spec/linux/host/cage.hpp"
@@ -238,9 +240,9 @@ const std::vector<std::vector<std::string>> instrumentations{
     {"-fsanitize=thread", "-nodefaultlibs", "-lc", "-lgcc"}};
 
 // Nothing: the compiler cannot.
-std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std::string>& cc,
-                                                           const fs::path& shims, const fs::path& work_dir,
-                                                           const CompileLimits& limits) {
+std::optional<std::vector<std::string>> probe_instrumentation(const std::vector<std::string>& cc,
+                                                              const fs::path& shims, const fs::path& work_dir,
+                                                              const CompileLimits& limits) {
     const std::string stem = "mmodel-probe-" + std::to_string(getpid());
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
     std::optional<std::vector<std::string>> found;
@@ -256,6 +258,19 @@ std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std
     }
     std::error_code ec;
     fs::remove(object, ec), fs::remove(log, ec);
+    return found;
+}
+
+// The same, tried once for each compiler.
+std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std::string>& cc,
+                                                           const fs::path& shims, const fs::path& work_dir,
+                                                           const CompileLimits& limits) {
+    static std::mutex mutex;
+    static std::map<std::vector<std::string>, std::vector<std::string>> known;
+    const std::lock_guard hold(mutex);
+    if (const auto it = known.find(cc); it != known.end()) return it->second;
+    const auto found = probe_instrumentation(cc, shims, work_dir, limits);
+    if (found) known[cc] = *found;
     return found;
 }
 
