@@ -88,7 +88,16 @@ struct Agreement::Follower {
     Agreement& of;
     void before(const Machine&, const Event& e) { of.follow(e); }
     void after(const Machine&, const Event&) {}
+    // The frame that the file got: whoever explores gives others than the page allocator would.
+    std::optional<Pfn> pick_frame(const Machine&) { return of.frame_of_the_next_allocation(); }
 };
+
+std::optional<Pfn> Agreement::frame_of_the_next_allocation() const {
+    for (std::size_t i = next_; i < events_.size(); ++i)
+        if (is_one_of(events_[i].kind, EventKind::alloc_pages_node, EventKind::pte_alloc_one_kernel))
+            return events_[i].ok ? std::optional(events_[i].pfn) : std::nullopt;
+    return std::nullopt;
+}
 
 void Agreement::follow(const Event& models) {
     pass_early_keys(models);

@@ -34,6 +34,7 @@ private:
     // ---- while the model runs
     void follow(const Event& models);
     [[nodiscard]] const Event* next() const { return next_ < events_.size() ? &events_[next_] : nullptr; }
+    [[nodiscard]] std::optional<Pfn> frame_of_the_next_allocation() const;
     bool show(Deviation d);
     void pass_early_keys(const Event& models);
     bool passes_key(const Event& models);
