@@ -2,6 +2,8 @@
 // mmodel linux: one kernel tree's own files under the specification.
 #pragma once
 
+#include <expected>
+
 #include "fuzz/campaign/campaign.hpp"
 #include "fuzz/cli/finding.hpp"
 
@@ -17,6 +19,9 @@ struct LinuxOptions {
     bool sweeps{}; // no limit, but only the sweeps
 };
 int check_linux(const LinuxOptions& o);
+
+// The file that is meant: by its name, by a beginning that only it has, or "hvo". Empty: none is named.
+[[nodiscard]] std::expected<std::string, Failure> file_meant(std::string_view asked);
 
 // What `linux` and `run` print of a tree's report.
 [[nodiscard]] Json report_json(const bench::Report& r, const std::filesystem::path& tree);

@@ -55,10 +55,12 @@ void say_cage_gaps() {
 
 // Into a directory of its tree's: two trees may be of one version.
 std::expected<bench::Unit, bench::Problem> compile_tree(const bench::Tree& tree, const WorkDir& work,
-                                                        bench::Backend backend) {
+                                                        bench::Backend backend,
+                                                        std::string_view geometry = "x86-64") {
     if (work.path().empty()) return std::unexpected(bench::Problem{work.why_not()});
     say_cage_gaps();
-    return bench::compile(tree, work.path() / std::to_string(fs::hash_value(tree.dir)), {}, {}, backend);
+    return bench::compile(tree, work.path() / std::to_string(fs::hash_value(tree.dir)), {}, {}, backend,
+                          geometry);
 }
 
 } // namespace
@@ -70,6 +72,11 @@ std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const
     const auto tree = whole->judged_by(file);
     if (!tree) return std::unexpected(tree.error());
     return compile_tree(*tree, work, backend);
+}
+
+std::expected<bench::Unit, bench::Problem> compile_file(const bench::Tree& tree, const WorkDir& work,
+                                                        std::string_view geometry) {
+    return compile_tree(tree, work, bench::Backend::mmu, geometry);
 }
 
 // ---- files, checked

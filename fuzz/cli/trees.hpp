@@ -38,6 +38,10 @@ private:
 build_tree(const std::filesystem::path& dir, const WorkDir& work, std::string_view file = "hugetlb_vmemmap",
            bench::Backend backend = bench::default_backend);
 
+// Compiles the file that a tree is judged by for the software MMU, of that geometry.
+[[nodiscard]] std::expected<bench::Unit, bench::Problem>
+compile_file(const bench::Tree& tree, const WorkDir& work, std::string_view geometry);
+
 // Files of kernel trees, checked side by side: each swept, then each drawn for in turns.
 class TreeChecks {
 public:
