@@ -156,7 +156,7 @@ void pass(IO& io, const Space& space, u64 max_nodes, Graph& g) {
     list(io, g.broken, spec::nr_invariants, [&](Broken& b) { pass(io, space, b); });
     list(io, g.classes, max_nodes, [&](u64& c) { io.number(c); });
     list(io, g.worlds, max_nodes, [&](u64& w) { io.number(w); });
-    numbers(io, g.nr_runs, g.nr_events, g.nr_worlds, g.depth, g.bytes);
+    numbers(io, g.nr_runs, g.nr_events, g.nr_faulted, g.nr_worlds, g.depth, g.bytes);
     small(io, g.complete, 1);
     io.text(g.cut_by);
 }
