@@ -7,6 +7,7 @@
 #include "fuzz/cli/trees.hpp"
 #include "fuzz/cli/verdict.hpp"
 #include "spec/explore/explore.hpp"
+#include "spec/linux/host/tree_graph.hpp"
 #include "spec/tasks/campaign.hpp"
 
 namespace mmodel::cli {
@@ -44,7 +45,7 @@ void print_steps(const explore::Finding& f);
 [[nodiscard]] std::vector<explore::Space> spaces_for(const bench::Tree& tree);
 [[nodiscard]] std::vector<explore::Space> large_spaces_for(const bench::Tree& tree);
 // Explores it. `no_symmetry`: tells apart what is interchangeable.
-[[nodiscard]] std::expected<explore::Explored, bench::Problem>
+[[nodiscard]] std::expected<bench::ExploredFile, bench::Problem>
 explore_file(const bench::Unit& unit, const explore::Space& s, const explore::Limits& limits,
              const explore::Options& options = {});
 

@@ -29,6 +29,8 @@ int check_linux(const LinuxOptions& o);
                                      const std::string& file = "mm/hugetlb_vmemmap.c");
 // Of a file that did not run: refused, or it cannot be built.
 [[nodiscard]] Json unjudged_json(const bench::Tree& t);
+// {"compared":...,"deviations":[...]}
+[[nodiscard]] Json compared_json(u64 nr, const bench::DeviationCounts& counts);
 [[nodiscard]] Trace trace_of(const bench::Finding& f);
 
 } // namespace mmodel::cli

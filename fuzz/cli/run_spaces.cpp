@@ -75,7 +75,7 @@ void TreeRun::explore(Job& job, const Budget& budget) {
             const auto e = explore_file(*unit, spaces[n], limits);
             progress.end();
             if (e)
-                cli::report(job, records_, files[i], spaces[n], *e);
+                cli::report(job, records_, files[i], spaces[n], e->explored);
             else
                 job.tally.worsen(complain(e.error()));
         }

@@ -106,8 +106,33 @@ int keep_trace(const Found& f, const std::string& dir) {
     return why ? complain(Failure{*why + "; the trace:\n" + text, exit_environment}) : exit_holds;
 }
 
-Json file_json(const bench::Unit& unit, const Space& s, const Explored& e, const std::string& dir) {
+// Of the comparison with the model, in every state of the space.
+std::string model_words(const bench::BesideTheModel& m) {
+    std::string out = plural(m.nr_compared, "operation") + " compared with the model";
+    for (const bench::DeviationFact& d : bench::deviations)
+        if (const u64 n = m.deviations[static_cast<std::size_t>(d.deviation)])
+            out += fmt::format("; {} in {}", d.name, grouped(n));
+    if (!m.worlds) return out;
+    if (m.worlds->are_the_same()) return out + fmt::format("; the same {} worlds", grouped(m.worlds->both));
+    return out + fmt::format("; {} worlds are the same, {} are the file's alone, {} the model's",
+                             grouped(m.worlds->both), grouped(m.worlds->only_the_files),
+                             grouped(m.worlds->only_the_models));
+}
+
+Json model_json(const bench::BesideTheModel& m) {
+    Json j = compared_json(m.nr_compared, m.deviations);
+    if (m.worlds)
+        j["worlds"] = {{"both", m.worlds->both},
+                       {"only_the_files", m.worlds->only_the_files},
+                       {"only_the_models", m.worlds->only_the_models}};
+    return j;
+}
+
+Json file_json(const bench::Unit& unit, const Space& s, const bench::ExploredFile& file,
+               const std::string& dir) {
+    const Explored& e = file.explored;
     Json j = explored_json(s, e);
+    if (file.model) j["model"] = model_json(*file.model);
     j.update({{"tree", dir},
               {"version", unit.tree.version},
               {"file", unit.tree.file},
@@ -148,9 +173,14 @@ private:
             tally_.worsen(complain(e.error()));
             return std::nullopt;
         }
-        tally_.add(standing_of(*e));
-        o_.json ? print_json(file_json(unit, s, *e, o_.tree)) : print_line(s, *e);
-        return std::move(*e);
+        tally_.add(standing_of(e->explored));
+        if (o_.json) {
+            print_json(file_json(unit, s, *e, o_.tree));
+        } else {
+            print_line(s, e->explored);
+            if (e->model) print_wrapped("      " + model_words(*e->model), 8);
+        }
+        return std::move(e->explored);
     }
     void tell(const Found& f) {
         if (!o_.json) print_finding(f, o_);
@@ -187,9 +217,9 @@ std::vector<Space> large_spaces_for(const bench::Tree& tree) {
     return spaces_of(tree, explore::large_spaces());
 }
 
-std::expected<Explored, bench::Problem> explore_file(const bench::Unit& unit, const Space& s,
-                                                     const explore::Limits& limits,
-                                                     const explore::Options& options) {
+std::expected<bench::ExploredFile, bench::Problem> explore_file(const bench::Unit& unit, const Space& s,
+                                                                const explore::Limits& limits,
+                                                                const explore::Options& options) {
     auto r = bench::explore_file(unit, s, options, limits);
     if (!r) return std::unexpected(r.error());
     for (const explore::Broken& b : r->unconfirmed)
@@ -197,7 +227,7 @@ std::expected<Explored, bench::Problem> explore_file(const bench::Unit& unit, co
             "{}: {} was seen by the child that explored, but a fresh one that runs the same operations does "
             "not show it; it is not counted: {}",
             s.name, name_of(b.violation), one_line(s.config.geometry, b.ops)));
-    return std::move(r->explored);
+    return r;
 }
 
 int explore_tree(const SpacesOptions& o) {

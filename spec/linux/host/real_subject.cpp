@@ -42,6 +42,8 @@ explore::Attempt RealSubject::run(const Op& op, explore::Observer* observer) {
     driver_.observe(observer);
     try {
         RealStep step = driver_.run(op);
+        nr_compared_ += step.compared;
+        add(deviations_, step.shown);
         out = {step.ran, std::move(step.violations)};
     } catch (const spec::Violated& v) {
         out.violations.push_back(v.violation);

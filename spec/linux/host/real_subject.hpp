@@ -35,6 +35,9 @@ public:
     // A state's own: what it does not share with others. And all that was interned.
     [[nodiscard]] u64 bytes_of_a_state() const;
     [[nodiscard]] u64 bytes_interned() const { return blobs_.bytes(); }
+    // Of the operations that were run: see RealResult.
+    [[nodiscard]] u64 nr_compared() const { return nr_compared_; }
+    [[nodiscard]] const DeviationCounts& deviations() const { return deviations_; }
 
 private:
     struct Kept {
@@ -76,6 +79,8 @@ private:
     std::vector<u32> frames_first_;             // in the first state
     std::deque<std::optional<Kept>> kept_;
     std::optional<Kept> first_;
+    u64 nr_compared_{};
+    DeviationCounts deviations_{};
     bool raw_{}; // the key that is being written is of bytes as they are
     mutable std::unordered_map<u32, Meaning> meanings_; // by blob
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <unordered_set>
 
 #include "spec/linux/host/child.hpp"
 #include "spec/linux/host/graph_wire.hpp"
@@ -34,7 +35,10 @@ struct Asked {
 struct Place {
     volatile u64 nr_rests, nr_nodes;
     volatile u64 nr_runs; // of operations, the one that is under way included
-    volatile u64 nr_ops;  // of the path, that operation included
+    u64 nr_compared;      // at the end, see TreeGraph
+    DeviationCounts deviations;
+    u8 nr_used_subpage, nr_reset_struct_page;
+    volatile u64 nr_ops; // of the path, that operation included
     std::array<WireOp, max_path> path;
 };
 
@@ -74,6 +78,7 @@ public:
             place_.path[i] = to_wire(space_, path[space_.boot.size() + i]).value_or(WireOp{});
     }
     [[nodiscard]] bool is_at_its_end() const { return crash_ && place_.nr_runs >= crash_->run; }
+    [[nodiscard]] const RealSubject& real() const { return real_; }
     [[nodiscard]] u64 bytes() const { return real_.bytes_interned() + nr_kept_ * real_.bytes_of_a_state(); }
 
 private:
@@ -150,6 +155,11 @@ void TreeBuilder::work(RealDriver& driver, int out) {
                                  }};
     Graph g = build_graph(subject, space_, options_, limits);
     g.bytes += subject.bytes();
+    place_->nr_compared = subject.real().nr_compared();
+    place_->deviations = subject.real().deviations();
+    const Geometry& geometry = subject.now().machine.geometry();
+    place_->nr_used_subpage = geometry.nr_used_subpage;
+    place_->nr_reset_struct_page = geometry.nr_reset_struct_page;
     send_graph(space_, g, [out](std::span<const std::byte> bytes) { write_all(out, bytes); });
 }
 
@@ -248,6 +258,12 @@ std::expected<TreeGraph, Problem> TreeBuilder::confirmed(Graph g) {
     }
     if (!out.unconfirmed.empty() && g.complete) g.complete = false, g.cut_by = "unconfirmed";
     if (crash_) g.complete = false, g.cut_by = "crash";
+    out.nr_compared = std::min(place_->nr_compared, g.nr_runs);
+    for (std::size_t i = 0; i < out.deviations.size(); ++i)
+        out.deviations[i] = std::min(place_->deviations[i], out.nr_compared);
+    const auto at_most = static_cast<u8>(space_.config.geometry.struct_pages_per_page() / 2);
+    out.nr_used_subpage = std::min(place_->nr_used_subpage, at_most);
+    out.nr_reset_struct_page = std::min(place_->nr_reset_struct_page, at_most);
     out.graph = std::move(g);
     return out;
 }
@@ -284,6 +300,56 @@ std::expected<TreeGraph, Problem> build_tree_graph(const Unit& unit, const Space
     return TreeBuilder(unit, space, options, limits).build();
 }
 
+Graph models_graph(Space space, const TreeGraph& of_the_file, Symmetry symmetry, const GraphLimits& limits) {
+    space.config.geometry.nr_used_subpage = of_the_file.nr_used_subpage;
+    space.config.geometry.nr_reset_struct_page = of_the_file.nr_reset_struct_page;
+    return build_graph(space, {.symmetry = symmetry, .judged = false}, limits);
+}
+
+Worlds compare_worlds(const Space& space, const Graph& files, const Graph& models) {
+    const std::unordered_set<u64> f(files.worlds.begin(), files.worlds.end()),
+        m(models.worlds.begin(), models.worlds.end());
+    Worlds out;
+    const auto only = [&](const Graph& g, const std::unordered_set<u64>& own,
+                          const std::unordered_set<u64>& other) {
+        for (u32 i = 0; i < g.worlds.size() && out.way.empty(); ++i)
+            if (!other.contains(g.worlds[i])) out.way = path_to(space, g, i);
+        return static_cast<u64>(std::ranges::count_if(own, [&](u64 w) { return !other.contains(w); }));
+    };
+    out.only_the_files = only(files, f, m);
+    out.only_the_models = only(models, m, f);
+    out.both = f.size() - out.only_the_files;
+    return out;
+}
+
+namespace {
+
+// The model's graph of the same space, and what differs. The model goes on from where an operation of the
+// file broke a rule, and has no walker left where the file has waited for none; any other world that only one
+// has is a violation.
+void set_beside_the_model(const Space& space, const GraphOptions& options, const GraphLimits& limits,
+                          TreeGraph& g, BesideTheModel& out) {
+    out.nr_compared = g.nr_compared;
+    out.deviations = g.deviations;
+    if (!g.graph.complete) return;
+    const Graph model = models_graph(space, g, options.symmetry, limits);
+    if (!model.complete) return;
+    out.worlds = compare_worlds(space, g.graph, model);
+    const bool walkers_stay =
+        g.deviations[static_cast<std::size_t>(Deviation::only_the_first_folio_is_waited_for)];
+    const bool model_goes_on = !g.graph.broken.empty();
+    if (walkers_stay || !(out.worlds->only_the_files || (out.worlds->only_the_models && !model_goes_on)))
+        return;
+    spec::Violation v;
+    v.inv = spec::Inv::real_file_agrees_with_the_model;
+    v.detail = "in this space the file comes to " + std::to_string(out.worlds->only_the_files) +
+               " worlds that the model does not, the model to " +
+               std::to_string(out.worlds->only_the_models) + " that the file does not";
+    g.graph.broken.push_back({.violation = std::move(v), .ops = out.worlds->way});
+}
+
+} // namespace
+
 std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space& space,
                                                   const explore::Options& options,
                                                   const explore::Limits& limits) {
@@ -296,6 +362,8 @@ std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space&
             return Graph{};
         }
         out.unconfirmed = std::move(g->unconfirmed);
+        if (unit.tree.name == "hugetlb_vmemmap" && unit.tree.not_the_models.empty())
+            set_beside_the_model(space, options.graph, of, *g, out.model.emplace());
         return std::move(g->graph);
     };
     out.explored = explore::explore(space, build, options.cpu_symmetry, limits);

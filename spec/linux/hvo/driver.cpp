@@ -71,7 +71,7 @@ void HvoDriver::moved() {
 }
 
 RealStep HvoDriver::run(const Op& op) {
-    const bool compared = agreement_ && agreement_->begin(world_, op);
+    const bool compared = agreement_ && agreement_->begin(world_, op, observer_ != nullptr);
     Running running(
         *this, op,
         {.memmap_counters = unit_->has_memmap_counters != 0, .shared_tail = unit_->has_shared_tail != 0});
