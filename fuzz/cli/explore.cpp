@@ -38,6 +38,17 @@ void add_tasks(CLI::App& sub, ConcurrentOptions& o, CLI::Option* concurrent) {
 }
 
 void add_spaces(CLI::App& sub, SpacesOptions& o, CLI::Option* concurrent) {
+    auto* tree = sub.add_option("--tree", o.tree, "Of this kernel tree's own file instead of the model")
+                     ->type_name("DIR")
+                     ->excludes(concurrent);
+    sub.add_option("--file", o.file,
+                   "Of the tree: which file, as for `mmodel linux`. Default: each that has spaces")
+        ->type_name("NAME")
+        ->needs(tree);
+    sub.add_option("--keep", o.keep,
+                   "Of the tree: write each violation's trace to DIR/<version>-<space>-<invariant>.trace")
+        ->type_name("DIR")
+        ->needs(tree);
     sub.add_option("--space", o.spaces,
                    "Only this space; may be given again. Default: those that close in a minute")
         ->type_name("NAME")
@@ -74,6 +85,13 @@ void add_explore(CLI::App& app, ExploreOptions& o) {
         "line a space: worlds at rest and events of the machine's part, states and transitions of the whole, "
         "steps to the farthest state, and 'complete' or what ended it; a violation is shown by the shortest "
         "way there. What is interrupted starts from boot when it is run again.\n\n"
+        "With --tree: the same spaces over the tree's own, unchanged mm/hugetlb_vmemmap.c, on the machine "
+        "tiny512 "
+        "(pages of 512 bytes), in a child process. A state is then also every byte that the file has "
+        "written. A "
+        "violation counts once a fresh child has shown it again from boot; that a space is complete is what "
+        "the "
+        "child says.\n\n"
         "With --concurrent: operations of the model run at the same time on one machine, switched at events, "
         "as the scenarios of spec/tasks say: every schedule with few preemptions, without failing "
         "allocations and with each of them failing. One line a scenario; what breaks is shown as the "
@@ -89,6 +107,7 @@ void add_explore(CLI::App& app, ExploreOptions& o) {
     sub->add_flag("--list", o.tasks.list, "Say what there is, and run nothing");
     sub->add_flag("--json", o.tasks.json, "One JSON object a line");
     sub->footer(footer("  mmodel explore\n"
+                       "  mmodel explore --tree ~/src/linux --keep /tmp/found\n"
                        "  mmodel explore --space hvo-walker --sabotage no_rcu\n"
                        "  mmodel explore --space hvo-three-tlbs --megabytes 8000\n"
                        "  mmodel explore --concurrent\n"

@@ -4,15 +4,18 @@
 
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/replay.hpp"
+#include "fuzz/cli/trees.hpp"
 #include "fuzz/cli/verdict.hpp"
 #include "spec/explore/explore.hpp"
+#include "spec/linux/host/tree_graph.hpp"
 #include "spec/tasks/campaign.hpp"
 
 namespace mmodel::cli {
 
-// Every state of tiny machines.
+// Every state of tiny machines, of the model or of a kernel tree's own file.
 struct SpacesOptions {
-    std::vector<std::string> spaces{}; // by name; none: those that close in a minute
+    std::string tree{}, file{}, keep{}; // tree: empty: the model
+    std::vector<std::string> spaces{};  // by name; none: those that close in a minute
     bool json{};
     double seconds{}; // of all spaces together; 0: no limit
     u64 states{};     // 0: no limit
@@ -25,6 +28,26 @@ struct SpacesOptions {
     bool list{};
 };
 [[nodiscard]] int explore_spaces(const SpacesOptions& o);
+[[nodiscard]] int explore_tree(const SpacesOptions& o);
+
+[[nodiscard]] unsigned nr_cpus();
+[[nodiscard]] u64 most_bytes(); // of memory, unless somebody says otherwise
+// Those that are named, or those that close in a minute.
+[[nodiscard]] std::expected<std::vector<explore::Space>, Failure>
+chosen(const SpacesOptions& o, const std::vector<explore::Space>& normal,
+       const std::vector<explore::Space>& all);
+[[nodiscard]] explore::Limits limits_of(const SpacesOptions& o);
+// Progress, and a word before a search that will not reach its end.
+[[nodiscard]] explore::Limits telling(explore::Limits limits, const explore::Space& s, Progress& progress);
+void print_steps(const explore::Finding& f);
+
+// The spaces that a tree's file is explored in, `tiny512` all; empty: there are none for it.
+[[nodiscard]] std::vector<explore::Space> spaces_for(const bench::Tree& tree);
+[[nodiscard]] std::vector<explore::Space> large_spaces_for(const bench::Tree& tree);
+// Explores it. `no_symmetry`: tells apart what is interchangeable.
+[[nodiscard]] std::expected<bench::ExploredFile, bench::Problem>
+explore_file(const bench::Unit& unit, const explore::Space& s, const explore::Limits& limits,
+             const explore::Options& options = {});
 
 // One space on all CPUs, for as long as it is given; for `mmodel run`.
 [[nodiscard]] explore::Explored explore_for(const explore::Space& s, double seconds, Progress& progress);

@@ -228,11 +228,7 @@ Json linux_json(const std::filesystem::path& tree, const std::string& version, c
 
 // What came of the comparison with the model.
 Json model_json(const bench::Report& r) {
-    Json shown = Json::array();
-    for (const bench::DeviationFact& d : bench::deviations)
-        if (const u64 n = r.deviations[static_cast<std::size_t>(d.deviation)])
-            shown.push_back({{"name", d.name}, {"sentence", d.sentence}, {"operations", n}});
-    Json j{{"compared", r.compared}, {"deviations", std::move(shown)}};
+    Json j = compared_json(r.compared, r.deviations);
     if (r.tree.name == "hugetlb_vmemmap" && !r.tree.not_the_models.empty())
         j["lacks"] = r.tree.not_the_models;
     return j;
@@ -241,6 +237,14 @@ Json model_json(const bench::Report& r) {
 } // namespace
 
 std::unique_ptr<Screen> json_screen() { return std::make_unique<JsonScreen>(); }
+
+Json compared_json(u64 nr, const bench::DeviationCounts& counts) {
+    Json shown = Json::array();
+    for (const bench::DeviationFact& d : bench::deviations)
+        if (const u64 n = counts[static_cast<std::size_t>(d.deviation)])
+            shown.push_back({{"name", d.name}, {"sentence", d.sentence}, {"operations", n}});
+    return {{"compared", nr}, {"deviations", std::move(shown)}};
+}
 
 Trace trace_of(const bench::Finding& f) {
     return {.config = f.config, .ops = f.ops, .expect = std::string(spec::fact(f.violation.inv).name)};

@@ -108,7 +108,8 @@ int complain_as_json(const LinuxOptions& o, const std::string& version, const be
 
 constexpr std::array<std::string_view, 3> known_files{"hugetlb_vmemmap", "percpu-vm", "percpu"};
 
-// The file that is meant: by its name, by a beginning that only it has, or "hvo".
+} // namespace
+
 std::expected<std::string, Failure> file_meant(std::string_view asked) {
     if (!asked.empty() && std::string_view("hvo").starts_with(asked)) asked = known_files.front();
     const auto fits = [&](std::string_view name) { return name.starts_with(asked); };
@@ -121,6 +122,8 @@ std::expected<std::string, Failure> file_meant(std::string_view asked) {
         std::ranges::any_of(known_files, fits) ? "more than one file's name begins with" : "there is no",
         asked, fmt::join(known_files, ", "))});
 }
+
+namespace {
 
 // What is said of one file; the exit status for it.
 int show(const LinuxOptions& o, const bench::Report& r) {

@@ -2,6 +2,8 @@
 // mmodel linux: one kernel tree's own files under the specification.
 #pragma once
 
+#include <expected>
+
 #include "fuzz/campaign/campaign.hpp"
 #include "fuzz/cli/finding.hpp"
 
@@ -19,12 +21,17 @@ struct LinuxOptions {
 };
 int check_linux(const LinuxOptions& o);
 
+// The file that is meant: by its name, by a beginning that only it has, or "hvo". Empty: none is named.
+[[nodiscard]] std::expected<std::string, Failure> file_meant(std::string_view asked);
+
 // What `linux` and `run` print of a tree's report.
 [[nodiscard]] Json report_json(const bench::Report& r, const std::filesystem::path& tree);
 [[nodiscard]] Json cannot_build_json(const std::filesystem::path& tree, const std::string& version,
                                      const std::string& file = "mm/hugetlb_vmemmap.c");
 // Of a file that did not run: refused, or it cannot be built.
 [[nodiscard]] Json unjudged_json(const bench::Tree& t);
+// {"compared":...,"deviations":[...]}
+[[nodiscard]] Json compared_json(u64 nr, const bench::DeviationCounts& counts);
 [[nodiscard]] Trace trace_of(const bench::Finding& f);
 
 } // namespace mmodel::cli

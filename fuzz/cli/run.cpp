@@ -177,6 +177,7 @@ int run(const RunOptions& o) {
     Job job{.options = o, .budget = Budget(o.seconds)};
     if (!o.no_linux) trees->begin(o);
     if (!interrupted()) check_every_state(job, job.budget.part(o.no_linux ? 0.65 : 0.5));
+    if (!interrupted() && !o.no_linux) trees->explore(job, job.budget.part(0.3));
     if (!interrupted()) check_what_is_drawn(job, o.no_linux ? nullptr : &*trees);
     print_results(job);
     return job.tally.status();

@@ -78,6 +78,8 @@ public:
     void begin(const RunOptions& o);
     [[nodiscard]] TreeChecks& checks() { return *checks_; }
     void report(Job& job);
+    // Every state of the files that have spaces, on machines small enough.
+    void explore(Job& job, const Budget& budget);
 
 private:
     struct Opened {

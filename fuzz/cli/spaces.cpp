@@ -29,28 +29,10 @@ struct Setting {
     explore::Limits limits{};
 };
 
-unsigned nr_cpus() { return std::max(1u, std::thread::hardware_concurrency()); }
-u64 most_bytes() { return bytes_of_memory() / 4 * 3; }
-
 std::vector<Space> all_spaces() {
     std::vector<Space> all = explore::default_spaces();
     for (Space& s : explore::large_spaces()) all.push_back(std::move(s));
     return all;
-}
-
-std::expected<std::vector<Space>, Failure> chosen(const SpacesOptions& o) {
-    if (o.spaces.empty()) return explore::default_spaces();
-    std::vector<Space> all = all_spaces(), out;
-    for (const std::string& name : o.spaces) {
-        const auto found = std::ranges::find(all, name, &Space::name);
-        if (found == all.end()) {
-            std::string names;
-            for (const Space& s : all) names += (names.empty() ? "" : ", ") + s.name;
-            return std::unexpected(Failure{fmt::format("there is no space '{}'; there are {}", name, names)});
-        }
-        out.push_back(*found);
-    }
-    return out;
 }
 
 int list_spaces() {
@@ -87,10 +69,7 @@ void print_finding(const Space& s, const Finding& f, const Setting& setting) {
         fmt::print("{}{}", labelled("where", where_text(v), 7),
                    labelled("found", v.detail.empty() ? "-" : v.detail, 7));
     } else {
-        fmt::print("  steps  from boot, the shortest way:\n");
-        for (std::size_t i = 0; i < f.steps.size(); ++i)
-            print_wrapped(
-                fmt::format("  {} {:>3}  {}", i + 1 == f.steps.size() ? ">>>" : "   ", i, f.steps[i]), 11);
+        print_steps(f);
     }
     fmt::print("  seen   {} in {}\n", plural(f.seen, "time"), s.name);
     fmt::print(
@@ -148,21 +127,57 @@ void show(Progress& progress, const Space& s, std::string_view what, u64 n) {
 }
 
 Explored explore_one(const Space& s, const Setting& setting, Progress& progress) {
-    explore::Limits limits = setting.limits;
-    limits.progress = [&](std::string_view what, u64 n) { show(progress, s, what, n); };
-    limits.estimated = [&](const explore::Estimate& e) { warn_if_too_large(s, e, limits); };
     explore::Options options{.graph = {.sabotage = setting.sabotage, .stop_at_first = setting.options.first}};
     if (setting.options.no_symmetry) {
         options.graph.symmetry = explore::Symmetry::none;
         options.cpu_symmetry = false;
     }
-    return explore::explore(s, options, limits);
+    return explore::explore(s, options, telling(setting.limits, s, progress));
 }
 
 } // namespace
 
 Trace trace_of(const Space& s, const Finding& f, const std::string& sabotage) {
     return {.config = s.config, .sabotage = sabotage, .ops = f.ops, .expect = std::string(f.name)};
+}
+
+unsigned nr_cpus() { return std::max(1u, std::thread::hardware_concurrency()); }
+u64 most_bytes() { return bytes_of_memory() / 4 * 3; }
+
+std::expected<std::vector<Space>, Failure> chosen(const SpacesOptions& o, const std::vector<Space>& normal,
+                                                  const std::vector<Space>& all) {
+    if (o.spaces.empty()) return normal;
+    std::vector<Space> out;
+    for (const std::string& name : o.spaces) {
+        const auto found = std::ranges::find(all, name, &Space::name);
+        if (found == all.end()) {
+            std::string names;
+            for (const Space& s : all) names += (names.empty() ? "" : ", ") + s.name;
+            return std::unexpected(Failure{fmt::format("there is no space '{}'; there are {}", name, names)});
+        }
+        out.push_back(*found);
+    }
+    return out;
+}
+
+explore::Limits limits_of(const SpacesOptions& o) {
+    return {.states = o.states ? o.states : ~u64{0},
+            .bytes = o.megabytes ? o.megabytes << 20 : most_bytes(),
+            .jobs = o.jobs ? static_cast<unsigned>(o.jobs) : nr_cpus(),
+            .interrupted = interrupted};
+}
+
+explore::Limits telling(explore::Limits limits, const Space& s, Progress& progress) {
+    limits.progress = [&](std::string_view what, u64 n) { show(progress, s, what, n); };
+    limits.estimated = [&s, limits](const explore::Estimate& e) { warn_if_too_large(s, e, limits); };
+    return limits;
+}
+
+void print_steps(const Finding& f) {
+    fmt::print("  steps  from boot, the shortest way:\n");
+    for (std::size_t i = 0; i < f.steps.size(); ++i)
+        print_wrapped(fmt::format("  {} {:>3}  {}", i + 1 == f.steps.size() ? ">>>" : "   ", i, f.steps[i]),
+                      11);
 }
 
 Standing standing_of(const Explored& e) {
@@ -221,16 +236,14 @@ Explored explore_for(const Space& s, double seconds, Progress& progress) {
 
 int explore_spaces(const SpacesOptions& o) {
     if (o.list) return list_spaces();
-    auto spaces = chosen(o);
+    if (!o.tree.empty()) return explore_tree(o);
+    auto spaces = chosen(o, explore::default_spaces(), all_spaces());
     if (!spaces) return complain(spaces.error());
     Setting setting{.options = o};
     const auto sabotage = sabotage_asked(o.sabotage);
     if (!sabotage) return complain(sabotage.error());
     setting.sabotage = *sabotage;
-    setting.limits = {.states = o.states ? o.states : ~u64{0},
-                      .bytes = o.megabytes ? o.megabytes << 20 : most_bytes(),
-                      .jobs = o.jobs ? static_cast<unsigned>(o.jobs) : nr_cpus(),
-                      .interrupted = interrupted};
+    setting.limits = limits_of(o);
     const Budget budget(o.seconds);
     Tally tally;
     std::vector<std::pair<const Space*, Explored>> broken;

@@ -77,6 +77,12 @@ std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const
     return compile_tree(*tree, work, backend, geometry);
 }
 
+std::expected<bench::Unit, bench::Problem> compile_file(const bench::Tree& tree, const WorkDir& work,
+                                                        std::string_view geometry) {
+    say_cage_gaps();
+    return compile_tree(tree, work, bench::Backend::mmu, geometry);
+}
+
 // ---- files, checked
 
 std::expected<std::vector<std::string>, std::string> geometries_in(std::string_view list,

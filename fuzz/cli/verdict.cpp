@@ -19,6 +19,8 @@ std::string ended_by(std::string_view cut_by) {
     if (cut_by == "states" || cut_by == "nodes") return "limit of states";
     if (cut_by == "memory") return "limit of memory";
     if (cut_by == "bits") return "states too large";
+    if (cut_by == "crash") return "an operation ended the child";
+    if (cut_by == "unconfirmed") return "a fresh child does not show it";
     return std::string(cut_by);
 }
 

@@ -23,6 +23,14 @@ template <class W, class M>
 concept PicksFrames = requires(W& w, const M& m) {
     { w.pick_frame(m) } -> std::same_as<std::optional<Pfn>>;
 };
+// Whether it does so now: one that has picks() may also leave it to the allocator.
+template <class W>
+[[nodiscard]] constexpr bool picks_now(const W& w) {
+    if constexpr (requires { w.picks(); })
+        return w.picks();
+    else
+        return true;
+}
 
 // Says whether the n-th allocation of an operation is to fail.
 template <class F>

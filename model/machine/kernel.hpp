@@ -294,20 +294,20 @@ public:
 private:
     // A watch may say which frame it is that the page allocator has to give (nothing: there is none).
     std::optional<Pfn> take_page(Nid nid, bool this_node, bool highmem) {
-        if constexpr (PicksFrames<Watch, M>) {
-            const std::optional<Pfn> p = watch_.pick_frame(m_);
-            return p ? m_.alloc_this_page(*p) : p;
-        } else {
-            return highmem ? m_.alloc_highmem_page(nid, this_node) : m_.alloc_page(nid, this_node);
-        }
+        if constexpr (PicksFrames<Watch, M>)
+            if (picks_now(watch_)) {
+                const std::optional<Pfn> p = watch_.pick_frame(m_);
+                return p ? m_.alloc_this_page(*p) : p;
+            }
+        return highmem ? m_.alloc_highmem_page(nid, this_node) : m_.alloc_page(nid, this_node);
     }
     std::optional<Pfn> take_table() {
-        if constexpr (PicksFrames<Watch, M>) {
-            const std::optional<Pfn> p = watch_.pick_frame(m_);
-            return p ? m_.alloc_this_table(*p) : p;
-        } else {
-            return m_.alloc_table(Nid{0});
-        }
+        if constexpr (PicksFrames<Watch, M>)
+            if (picks_now(watch_)) {
+                const std::optional<Pfn> p = watch_.pick_frame(m_);
+                return p ? m_.alloc_this_table(*p) : p;
+            }
+        return m_.alloc_table(Nid{0});
     }
     // mm/vmalloc.c: lazy_max_pages().
     [[nodiscard]] u64 lazy_max_pages() const {

@@ -76,6 +76,12 @@ Meaning meaning(Wrong w) {
 }
 
 Explored explore(const Space& space, const Options& options, const Limits& limits) {
+    return explore(
+        space, [&](const GraphLimits& of) { return build_graph(space, options.graph, of); },
+        options.cpu_symmetry, limits);
+}
+
+Explored explore(const Space& space, const BuildGraph& build, bool cpu_symmetry, const Limits& limits) {
     const auto start = Clock::now();
     std::string cut_by;
     const auto stop = [&] {
@@ -90,7 +96,7 @@ Explored explore(const Space& space, const Options& options, const Limits& limit
             if (limits.progress) limits.progress(what, n);
         };
     };
-    Graph g = build_graph(space, options.graph, {.stop = stop, .progress = tell("worlds at rest")});
+    Graph g = build({.stop = stop, .progress = tell("worlds at rest")});
     Explored out = of_graph(g);
     if (!g.complete && !cut_by.empty()) out.cut_by = cut_by;
     out.graph_seconds = seconds_since(start);
@@ -110,7 +116,7 @@ Explored explore(const Space& space, const Options& options, const Limits& limit
                         {.states = limits.states,
                          .bytes = limits.bytes,
                          .jobs = limits.jobs,
-                         .symmetry = options.cpu_symmetry,
+                         .symmetry = cpu_symmetry,
                          .stop = stop,
                          .progress = tell("states")});
     if (!s.complete && !cut_by.empty()) s.cut_by = cut_by;

@@ -10,10 +10,11 @@ namespace mmodel::explore {
 
 // What was found wrong: a fact of the specification, or one of the hardware's part.
 struct Finding {
-    std::string_view name{}, sentence{}; // "inv_..."
-    spec::Violation violation{};         // of the specification; else its name and sentence are all it has
-    std::vector<Op> ops{};               // from boot; no shorter sequence of the space shows it
-    std::vector<std::string> steps{};    // of the hardware's part: everything that happens, a line each
+    std::string_view name{}, sentence{};    // "inv_..."
+    spec::Violation violation{};            // of the specification; else its name and sentence are all it has
+    std::vector<Op> ops{};                  // from boot; no shorter sequence of the space shows it
+    std::vector<std::string> steps{};       // of the hardware's part: everything that happens, a line each
+    std::optional<spec::Violation> alone{}; // ... and what the operations show without it, if somebody looked
     u64 seen{1};
 
     // Of one invariant, which is broken when the operations are run one by one.
@@ -55,7 +56,12 @@ struct Options {
     bool cpu_symmetry{true};
 };
 
+// The model.
 [[nodiscard]] Explored explore(const Space& space, const Options& options, const Limits& limits);
+// Whatever `build` makes a graph of.
+using BuildGraph = std::function<Graph(const GraphLimits&)>;
+[[nodiscard]] Explored explore(const Space& space, const BuildGraph& build, bool cpu_symmetry,
+                               const Limits& limits);
 
 // The name and the sentence of what the hardware's part can show.
 struct Meaning {

@@ -2,7 +2,6 @@
 #include "spec/explore/graph.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <stdexcept>
 #include <unordered_map>
@@ -10,7 +9,6 @@
 #include "spec/explore/may.hpp"
 #include "spec/explore/seen.hpp"
 #include "spec/inductive/world_view.hpp"
-#include "spec/sabotage/advance.hpp"
 
 namespace mmodel::explore {
 namespace {
@@ -23,18 +21,21 @@ struct Decision {
     u16 choice{};
 };
 
-class Builder {
+class Builder final : private Observer {
 public:
-    Builder(const Space& space, const GraphOptions& options, const GraphLimits& limits)
-        : space_(space), options_(options), limits_(limits), seen_(space) {}
+    // `inductive`: spec/symbolic's invariant is asserted of every world at rest.
+    Builder(Subject& subject, bool inductive, const Space& space, const GraphOptions& options,
+            const GraphLimits& limits)
+        : subject_(subject), inductive_(inductive), space_(space), options_(options), limits_(limits),
+          seen_(space) {}
 
     Graph build();
 
-    // ---- called while an operation runs
-    std::optional<Pfn> pick(const Machine& m);
-    void note_event(const Machine& m, const Event& e);
-
 private:
+    // ---- called while an operation runs
+    void after(const Machine& m, const Event& e) override;
+    std::optional<Pfn> pick_frame(const Machine& m) override;
+
     struct Draft { // an edge while the graph grows
         u32 to{};
         u64 outcome{}; // tells siblings apart
@@ -47,14 +48,14 @@ private:
     u32 add_node(const Machine& m, const hvo::Pool& pool, const Mays& mays);
     u8 becomes(std::size_t page, Pte pte, const May& after, const Event& e) const;
     std::vector<Remap> remaps(const Mays& before, const Mays& after, const Event& e) const;
-    u32 rest_of(World w, u32 from, const Op& op);
+    u32 rest_of(u32 from, const Op& op);
     void assert_inductive_invariant(const World& w, u32 rest);
     void expand(u32 rest);
     [[nodiscard]] bool is_over();
     void try_operation(u32 rest, u16 op_idx);
     u64 run(u32 rest, u16 op_idx);
     void follow(u64 outcome, const Machine& m, const Mays& mays, const Event& e);
-    void finish_run(u32 rest, World w, const Op& op, const Ran& ran);
+    void finish_run(u32 rest, const Op& op, const Ran& ran);
     void note_broken(u32 rest, const Op& op, spec::Violation v);
     [[nodiscard]] Mays mays_of(const Machine& m) const;
     void add_view(const Mays& mays);
@@ -63,6 +64,8 @@ private:
     void flatten();
     Op op_of(u16 op_idx) const;
 
+    Subject& subject_;
+    bool inductive_;
     const Space& space_;
     const GraphOptions& options_;
     const GraphLimits& limits_;
@@ -71,8 +74,7 @@ private:
     std::unordered_map<std::string, u32> known_;  // key -> index of rests
     std::unordered_map<std::string, u32> labels_; // text -> index
     std::map<Op, u32> end_labels_;
-    std::deque<std::optional<World>> worlds_; // by index of rests; dropped once expanded
-    std::vector<Mays> rest_mays_;             // by index of rests
+    std::vector<Mays> rest_mays_; // by index of rests
     std::vector<u32> depths_;
 
     // The run that is under way.
@@ -83,26 +85,10 @@ private:
     Mays mays_;
     u16 op_idx_{}, event_idx_{};
     u32 rest_idx_{};
-    const State* state_{};
     Seen seen_; // what a view shows of it
 };
 
-// A watch for one run: judged, and followed through the graph.
-struct RunWatch {
-    Builder& b;
-    spec::Monitor* monitor;
-
-    void before(const Machine& m, const Event& e) {
-        if (monitor) monitor->before(m, e);
-    }
-    void after(const Machine& m, const Event& e) {
-        if (monitor) monitor->after(m, e);
-        b.note_event(m, e);
-    }
-    std::optional<Pfn> pick_frame(const Machine& m) { return b.pick(m); }
-};
-
-std::optional<Pfn> Builder::pick(const Machine& m) {
+std::optional<Pfn> Builder::pick_frame(const Machine& m) {
     const std::vector<Pfn> from = choices(m, space_, options_.symmetry);
     const std::size_t at = nr_choices_.size();
     nr_picked_ = static_cast<u16>(from.size());
@@ -110,7 +96,7 @@ std::optional<Pfn> Builder::pick(const Machine& m) {
     return from[at < script_.size() ? script_[at].choice : 0];
 }
 
-void Builder::note_event(const Machine& m, const Event& e) {
+void Builder::after(const Machine& m, const Event& e) {
     if (is_allocation(e.kind)) nr_choices_.push_back(std::exchange(nr_picked_, 0));
     if (++event_idx_ > max_events_of_an_operation)
         throw spec::Violated{
@@ -127,8 +113,8 @@ void Builder::add_view(const Mays& mays) {
     if (!options_.view) return;
     std::vector<std::vector<Pte>> lists;
     for (const May& may : mays) lists.emplace_back(may.pte.begin(), may.pte.begin() + may.nr);
-    g_.views.push_back(
-        options_.view({*state_, op_idx_, event_idx_, seen_.path(), seen_.faults(), seen_.held(), lists}));
+    g_.views.push_back(options_.view(
+        {subject_.now(), op_idx_, event_idx_, seen_.path(), seen_.faults(), seen_.held(), lists}));
 }
 
 // Along an edge that exists, or along a new one.
@@ -139,7 +125,7 @@ void Builder::follow(u64 outcome, const Machine& m, const Mays& now, const Event
             mays_ = now;
             return;
         }
-    Draft d{.to = add_node(m, state_->pool, now),
+    Draft d{.to = add_node(m, subject_.now().pool, now),
             .outcome = outcome,
             .label = label_of(e),
             .waits = e.kind == EventKind::synchronize_rcu,
@@ -218,17 +204,16 @@ u32 Builder::add_node(const Machine& m, const hvo::Pool& pool, const Mays& mays)
     return static_cast<u32>(g_.nodes.size() - 1);
 }
 
-// The node at rest with this world's key, made if there is none.
-u32 Builder::rest_of(World w, u32 from, const Op& op) {
-    forget_the_dead(w);
+// The node at rest that the subject stands in, made if there is none.
+u32 Builder::rest_of(u32 from, const Op& op) {
+    const World& w = subject_.settle();
     const auto [it, fresh] =
-        known_.try_emplace(key_of(w, space_, options_.symmetry), static_cast<u32>(g_.rests.size()));
+        known_.try_emplace(subject_.key(space_, options_.symmetry), static_cast<u32>(g_.rests.size()));
     if (!fresh) return it->second;
     const u32 idx = it->second;
     rest_idx_ = idx;
     op_idx_ = no_op;
     event_idx_ = 0;
-    state_ = &w.own();
     if (options_.view) seen_.begin(w.machine());
     Mays mays = mays_of(w.machine());
     g_.rests.push_back(add_node(w.machine(), w.pool(), mays));
@@ -237,10 +222,11 @@ u32 Builder::rest_of(World w, u32 from, const Op& op) {
     g_.depth = std::max(g_.depth, depths_.back());
     g_.nr_worlds += options_.symmetry == Symmetry::pool ? orbit(w, space_) : 1;
     g_.classes.push_back(std::hash<std::string>()(
-        options_.symmetry == Symmetry::frames ? it->first : key_of(w, space_, Symmetry::frames)));
+        options_.symmetry == Symmetry::frames ? it->first : subject_.key(space_, Symmetry::frames)));
+    g_.worlds.push_back(std::hash<std::string>()(key_of(w, space_, Symmetry::frames)));
     rest_mays_.push_back(std::move(mays));
-    if (options_.judged) assert_inductive_invariant(w, idx);
-    worlds_.emplace_back(std::move(w));
+    if (inductive_) assert_inductive_invariant(w, idx);
+    subject_.keep();
     return idx;
 }
 
@@ -266,41 +252,34 @@ Op Builder::op_of(u16 op_idx) const {
 // Runs the script once. Returns how many allocations the operation tried.
 u64 Builder::run(u32 rest, u16 op_idx) {
     const Op op = op_of(op_idx);
-    World w = *worlds_[rest];
+    subject_.load(rest);
     nr_choices_.clear();
     at_ = g_.rests[rest];
     mays_ = rest_mays_[rest];
     rest_idx_ = rest;
     op_idx_ = op_idx;
     event_idx_ = 0;
-    std::optional<spec::Monitor> monitor;
-    if (options_.judged) monitor.emplace(w, op);
-    RunWatch watch{*this, monitor ? &*monitor : nullptr};
-    state_ = &w.own();
-    if (options_.view) seen_.begin(w.machine());
+    if (options_.view) seen_.begin(subject_.settle().machine());
     ++g_.nr_runs;
-    try {
-        const Ran ran = advance(w, op, watch, options_.sabotage);
-        if (ran.outcome.disabled) return 0;
-        if (monitor) monitor->finish(w, ran);
-        g_.nr_events += event_idx_;
-        g_.nr_faulted += ran.nr_failed_allocs > 0;
-        finish_run(rest, std::move(w), op, ran);
-        return ran.nr_allocs;
-    } catch (const spec::Violated& v) {
-        g_.nr_events += event_idx_;
-        note_broken(rest, op, v.violation);
-        return nr_choices_.size();
+    Attempt a = subject_.run(op, this);
+    if (a.ran.outcome.disabled && a.violations.empty()) return 0;
+    g_.nr_events += event_idx_;
+    if (a.violations.empty()) {
+        g_.nr_faulted += a.ran.nr_failed_allocs > 0;
+        finish_run(rest, op, a.ran);
+        return a.ran.nr_allocs;
     }
+    for (spec::Violation& v : a.violations) note_broken(rest, op, std::move(v));
+    return nr_choices_.size();
 }
 
 // The operation is over: from its last event to the node at rest that the world is now.
-void Builder::finish_run(u32 rest, World w, const Op& op, const Ran& ran) {
+void Builder::finish_run(u32 rest, const Op& op, const Ran& ran) {
     const u32 last = at_;
     // Memory that is added changes what pages translate to, and is no event.
-    const Mays now = mays_of(w.machine());
+    const Mays now = mays_of(subject_.now().machine);
     std::vector<Remap> moved = remaps(mays_, now, Event{.kind = EventKind::smp_wmb});
-    const u32 next = rest_of(std::move(w), rest, op);
+    const u32 next = rest_of(rest, op);
     const u64 outcome = hash_combine(~u64{0}, hash_combine(next, static_cast<u64>(ran.outcome.err)));
     for (const Draft& d : out_[last])
         if (d.outcome == outcome) return;
@@ -353,10 +332,12 @@ void Builder::try_operation(u32 rest, u16 op_idx) {
 }
 
 void Builder::expand(u32 rest) {
-    const bool goes_on = !options_.goes_on || options_.goes_on(worlds_[rest]->own());
+    subject_.load(rest);
+    subject_.expands(path_to(space_, g_, rest));
+    const bool goes_on = !options_.goes_on || options_.goes_on(subject_.now());
     for (u16 op = 0; goes_on && op < space_.alphabet.size() && g_.cut_by.empty(); ++op)
         try_operation(rest, op);
-    worlds_[rest].reset();
+    subject_.drop(rest);
 }
 
 void Builder::note_broken(u32 rest, const Op& op, spec::Violation v) {
@@ -383,17 +364,16 @@ void Builder::flatten() {
 }
 
 Graph Builder::build() {
-    World w(space_.config);
     for (const Op& op : space_.boot) {
-        spec::Checked c = spec::checked_advance(w, op, options_.sabotage);
-        if (!c.violation && (c.ran.outcome.disabled || c.ran.outcome.err != Errno::ok))
+        Attempt a = subject_.run(op, nullptr);
+        if (a.violations.empty() && (a.ran.outcome.disabled || a.ran.outcome.err != Errno::ok))
             throw std::logic_error(space_.name +
                                    ": its boot does not succeed: " + std::string(name(op.kind)));
-        if (!c.violation) continue;
-        g_.broken.push_back({.violation = std::move(*c.violation), .ops = space_.boot});
-        return std::move(g_);
+        for (spec::Violation& v : a.violations)
+            g_.broken.push_back({.violation = std::move(v), .ops = space_.boot});
+        if (!g_.broken.empty()) return std::move(g_);
     }
-    rest_of(std::move(w), 0, {});
+    rest_of(0, {});
     u32 next = 0;
     for (; next < g_.rests.size() && g_.cut_by.empty(); ++next) {
         expand(next);
@@ -409,7 +389,13 @@ Graph Builder::build() {
 } // namespace
 
 Graph build_graph(const Space& space, const GraphOptions& options, const GraphLimits& limits) {
-    return Builder(space, options, limits).build();
+    ModelSubject model(space.config, options.sabotage, options.judged);
+    return Builder(model, options.judged, space, options, limits).build();
+}
+
+Graph build_graph(Subject& subject, const Space& space, const GraphOptions& options,
+                  const GraphLimits& limits) {
+    return Builder(subject, false, space, options, limits).build();
 }
 
 std::vector<Op> path_to(const Space& space, const Graph& g, u32 rest) {

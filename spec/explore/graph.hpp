@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // The machine's part of a space, as a graph. A node is a point in an operation: at rest, or after one of its
 // events; an edge is the next event. Every node at rest is tried with every operation, every choice of frames
-// and every failing allocation, on the model's own code under the whole specification. Nodes at rest are one
-// if their keys are equal (key.hpp); a point inside an operation is its node at rest and the events since.
+// and every failing allocation, on the subject's own code (subject.hpp) under the whole specification. Nodes
+// at rest are one if their keys are equal (key.hpp); a point inside an operation is its node at rest and the
+// events since.
 //
 // What a CPU's TLB may hold of a page there is listed with the node, so that the hardware's part of a state
 // (search.hpp) is a few bits a page, and an event's effect on it a table.
@@ -12,9 +13,10 @@
 #include <optional>
 #include <span>
 
-#include "spec/sabotage/sabotage.hpp"
-#include "spec/judge/check.hpp"
 #include "spec/explore/key.hpp"
+#include "spec/explore/subject.hpp"
+#include "spec/judge/check.hpp"
+#include "spec/sabotage/sabotage.hpp"
 
 namespace mmodel::explore {
 
@@ -106,8 +108,9 @@ struct Graph {
     u64 nr_runs{}, nr_events{};                // operations run, and their events
     u64 nr_faulted{};                          // operations in which an allocation failed
     std::vector<u64> classes{};                // by the same order: a hash of the key with Symmetry::frames
-    u64 nr_worlds{}; // Symmetry::pool: how many the nodes at rest stand for without symmetry
-    u32 depth{};     // operations from boot to the node at rest that is farthest
+    std::vector<u64> worlds{}; // ... and of the world's alone, which another subject may have as well
+    u64 nr_worlds{};           // Symmetry::pool: how many the nodes at rest stand for without symmetry
+    u32 depth{};               // operations from boot to the node at rest that is farthest
     bool complete{};
     std::string cut_by{}; // not complete: "nodes", "time" or "violation"
     u64 bytes{};
@@ -121,7 +124,7 @@ struct GraphLimits {
 
 struct GraphOptions {
     Symmetry symmetry{Symmetry::frames};
-    Sabotage sabotage{};
+    Sabotage sabotage{};  // of the model
     bool stop_at_first{}; // at the first violation
     bool judged{true};    // by the specification; else only TLBs and walkers are there to find what is wrong
     // If given: what is seen of every node is kept, operations that begin alike are told apart, and ...
@@ -134,7 +137,12 @@ struct GraphOptions {
     return g.may[node] >> (4 * page) & 15;
 }
 
+// Of the model.
 [[nodiscard]] Graph build_graph(const Space& space, const GraphOptions& options, const GraphLimits& limits);
+// Of a subject that was booted with the space's configuration. `sabotage` is its own business, and the
+// inductive invariant of spec/symbolic, which is the model's, is not asked of it.
+[[nodiscard]] Graph build_graph(Subject& subject, const Space& space, const GraphOptions& options,
+                                const GraphLimits& limits);
 
 // The operations from boot to a node at rest (an index of `rests`).
 [[nodiscard]] std::vector<Op> path_to(const Space& space, const Graph& g, u32 rest);

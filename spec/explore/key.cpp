@@ -16,56 +16,7 @@ bool is_interchangeable(const Machine& m, const Space& space, Pfn p, Symmetry sy
     return symmetry == Symmetry::pool ? !m.boot_vpage(p) : !m.is_reserved(p);
 }
 
-// Writes numbers as bytes, seven bits each, and frames by their names.
-class Writer {
-public:
-    Writer(const Machine& m, const Space& space, Symmetry symmetry)
-        : m_(m), space_(space), symmetry_(symmetry) {}
-
-    void put(u64 n) {
-        for (; n >= 0x80; n >>= 7) out_.push_back(static_cast<char>(n | 0x80));
-        out_.push_back(static_cast<char>(n));
-    }
-    void put_signed(i64 n) { put(static_cast<u64>(n) << 1 ^ static_cast<u64>(n >> 63)); }
-    void put_pte(const Pte& p) {
-        put(p.raw & 3);
-        if (p.present()) put_frame(p.pfn());
-    }
-    void put_frame(Pfn p) {
-        const auto known = std::ranges::find(named_, p);
-        const bool by_place = is_interchangeable(m_, space_, p, symmetry_);
-        put(by_place ? static_cast<u64>(known - named_.begin()) << 1 | 1 : p.value << 1);
-        if (known != named_.end()) return;
-        named_.push_back(p);
-        put_what_it_carries(p);
-    }
-    [[nodiscard]] std::string take() { return std::move(out_); }
-    [[nodiscard]] const std::vector<Pfn>& named() const { return named_; }
-
-private:
-    void put_what_it_carries(Pfn p) {
-        const Frame& f = m_.frame(p);
-        put(u64{m_.is_reserved(p)} | u64{m_.is_under_unsplit_block(p)} << 1 | u64{m_.is_unordered(p)} << 2 |
-            u64{m_.is_free(p)} << 3 | u64{m_.is_self_hosted(p)} << 4 | static_cast<u64>(f.owner) << 5);
-        put(m_.tag(p));
-        const Contents c = m_.as_kept(p);
-        put(static_cast<u64>(c.kind));
-        put(c.optimised); // of junk, too: it is read
-        if (c.kind == Contents::Kind::junk) return;
-        put(c.subject);
-        if (c.kind != Contents::Kind::copy) return;
-        put(c.rest);
-        for (const u8 s : c.slots) put(s);
-    }
-
-    const Machine& m_;
-    const Space& space_;
-    Symmetry symmetry_;
-    std::string out_;
-    std::vector<Pfn> named_;
-};
-
-void put_vmemmap(Writer& w, const Machine& m) {
+void put_vmemmap(KeyWriter& w, const Machine& m) {
     const Geometry& g = m.geometry();
     const u64 nr_pmds = g.vpage_of(Pfn{m.config().nr_frames()}).value / g.ptrs_per_pte;
     for (u64 i = 0; i < nr_pmds; ++i) {
@@ -80,8 +31,13 @@ void put_vmemmap(Writer& w, const Machine& m) {
         m.for_each_stale(Vpage{v}, [&](const Pte& p) { w.put(v), w.put_pte(p); });
 }
 
+// Nothing is there, and nobody has been there before percpu boots.
+bool is_unused(const Vmalloc& v) {
+    return v.areas().empty() && !v.nr_stale() && v.mapped(Vmap{0}, Vmap{v.nr_pages()}).empty();
+}
+
 // Addresses before the areas come out as they lie; a page that was never used writes one byte.
-void put_vmalloc(Writer& w, const Machine& m) {
+void put_vmalloc(KeyWriter& w, const Machine& m) {
     const Vmalloc& v = m.vmalloc();
     for (const VmapArea& a : v.areas()) w.put(a.start.value << 1 | u64{a.lazy}), w.put(a.end.value);
     w.put(v.areas().size());
@@ -99,7 +55,7 @@ void put_vmalloc(Writer& w, const Machine& m) {
     }
 }
 
-void put_pool(Writer& w, const hvo::Pool& pool) {
+void put_pool(KeyWriter& w, const hvo::Pool& pool) {
     w.put(pool.enabled);
     for (const hvo::FolioSlot& s : pool.slots) {
         w.put(static_cast<u64>(s.state));
@@ -110,17 +66,17 @@ void put_pool(Writer& w, const hvo::Pool& pool) {
     for (const u8 n : pool.boot_taken) w.put(n);
 }
 
-void put_bitmap(Writer& w, const pcpu::Bitmap& b) {
+void put_bitmap(KeyWriter& w, const pcpu::Bitmap& b) {
     for (const u64 word : b.words) w.put(word);
 }
 
-void put_block(Writer& w, const pcpu::BlockMd& b) {
+void put_block(KeyWriter& w, const pcpu::BlockMd& b) {
     for (const int n : {b.scan_hint, b.scan_hint_start, b.contig_hint, b.contig_hint_start, b.left_free,
                         b.right_free, b.first_free})
         w.put_signed(n);
 }
 
-void put_chunk(Writer& w, const pcpu::Chunk& c) {
+void put_chunk(KeyWriter& w, const pcpu::Chunk& c) {
     w.put(c.base_addr);
     put_block(w, c.chunk_md);
     for (const pcpu::BlockMd& b : c.md_blocks) put_block(w, b);
@@ -133,7 +89,7 @@ void put_chunk(Writer& w, const pcpu::Chunk& c) {
         w.put_signed(n);
 }
 
-void put_pcpu(Writer& w, const pcpu::Pcpu& p) {
+void put_pcpu(KeyWriter& w, const pcpu::Pcpu& p) {
     w.put(p.booted);
     if (!p.booted) return;
     w.put(p.chunks.end_id());
@@ -156,7 +112,7 @@ void put_pcpu(Writer& w, const pcpu::Pcpu& p) {
     w.put_signed(p.nr_populated);
 }
 
-void put_counters(Writer& w, const Machine& m) {
+void put_counters(KeyWriter& w, const Machine& m) {
     for (const i64 n : {m.counters.static_key, m.counters.memmap, m.counters.memmap_boot, m.tally.objects})
         w.put_signed(n);
     for (u8 cpu = 0; cpu < m.config().nr_cpu_ids(); ++cpu) w.put(m.is_online(cpu));
@@ -169,38 +125,92 @@ void put_counters(Writer& w, const Machine& m) {
 }
 
 // Those that operations have made; the walkers of a space are no part of its worlds.
-void put_walkers(Writer& w, const Machine& m) {
+void put_walkers(KeyWriter& w, const Machine& m) {
     for (const Walker& k : m.walkers) {
         w.put(u64{k.inside} | u64{k.may_write} << 1);
         if (k.inside) w.put(k.page.value);
     }
 }
 
-// Free memory: of what is interchangeable how much, of the rest which.
-void put_free(Writer& w, const Machine& m, const Space& space, Symmetry symmetry) {
-    u64 nr = 0;
+void put_shared_tails(KeyWriter& w, const Machine& m) {
+    w.put(m.shared_tails().size());
+    for (const SharedTail& t : m.shared_tails()) {
+        w.put(t.zone);
+        w.put(t.order);
+        w.put_frame(t.pfn);
+    }
+}
+
+// Free memory: of what is interchangeable how much, of the rest which, as the lengths of runs of frames that
+// are free and that are not.
+void put_free(KeyWriter& w, const Machine& m, const Space& space, Symmetry symmetry) {
+    u64 nr = 0, run = 0;
+    bool runs_free = false;
     for (Pfn p{0}; p.value < m.config().nr_frames(); ++p) {
         const bool is_free = m.is_free(p);
-        if (is_interchangeable(m, space, p, symmetry))
+        if (is_interchangeable(m, space, p, symmetry)) {
             nr += is_free;
-        else
-            w.put(is_free);
+        } else {
+            if (is_free != runs_free) w.put(std::exchange(run, 0));
+            runs_free = is_free;
+            ++run;
+        }
     }
+    w.put(run);
+    w.put(0);
     w.put(nr);
 }
 
-void write(Writer& out, const World& w, const Space& space, Symmetry symmetry) {
+void write(KeyWriter& out, const World& w, const Space& space, Symmetry symmetry) {
     const Machine& m = w.machine();
     put_pool(out, w.pool());
     put_vmemmap(out, m);
-    put_vmalloc(out, m);
+    const bool vmalloc = w.pcpu().booted || !is_unused(m.vmalloc());
+    out.put(vmalloc);
+    if (vmalloc) put_vmalloc(out, m);
     put_pcpu(out, w.pcpu());
     put_counters(out, m);
     put_walkers(out, m);
+    put_shared_tails(out, m);
     put_free(out, m, space, symmetry);
 }
 
 } // namespace
+
+void KeyWriter::put_pte(const Pte& p) {
+    put(p.raw & 3);
+    if (p.present()) put_frame(p.pfn());
+}
+
+bool KeyWriter::is_interchangeable(Pfn p) const {
+    return explore::is_interchangeable(m_, space_, p, symmetry_);
+}
+
+bool KeyWriter::has_named(Pfn p) const { return std::ranges::find(named_, p) != named_.end(); }
+
+void KeyWriter::put_frame(Pfn p) {
+    const auto known = std::ranges::find(named_, p);
+    put(is_interchangeable(p) ? static_cast<u64>(known - named_.begin()) << 1 | 1 : p.value << 1);
+    if (known != named_.end()) return;
+    named_.push_back(p);
+    put_what_it_carries(p);
+    if (beside_) beside_->put_frame(*this, p);
+}
+
+void KeyWriter::put_what_it_carries(Pfn p) {
+    const Frame& f = m_.frame(p);
+    put(u64{m_.is_reserved(p)} | u64{m_.is_under_unsplit_block(p)} << 1 | u64{m_.is_unordered(p)} << 2 |
+        u64{m_.is_free(p)} << 3 | u64{m_.is_self_hosted(p)} << 4 | static_cast<u64>(f.owner) << 5);
+    put(m_.tag(p));
+    const Contents c = m_.as_kept(p);
+    put(static_cast<u64>(c.kind));
+    put(c.optimised); // of junk, too: it is read
+    if (c.kind == Contents::Kind::junk) return;
+    put(c.subject);
+    if (c.kind != Contents::Kind::copy) return;
+    put(c.rest);
+    for (const u8 s : c.slots) put(s);
+}
 
 void forget_the_dead(World& w) {
     const pcpu::Pcpu& now = w.pcpu();
@@ -214,9 +224,10 @@ void forget_the_dead(World& w) {
     std::ranges::fill(p.pages, Pfn{0});
 }
 
-std::string key_of(const World& w, const Space& space, Symmetry symmetry) {
-    Writer out(w.machine(), space, symmetry);
+std::string key_of(const World& w, const Space& space, Symmetry symmetry, const Beside* beside) {
+    KeyWriter out(w.machine(), space, symmetry, beside);
     write(out, w, space, symmetry);
+    if (beside) beside->put_rest(out);
     return out.take();
 }
 
@@ -255,7 +266,7 @@ std::vector<Pfn> choices(const Machine& m, const Space& space, Symmetry symmetry
 
 u64 orbit(const World& w, const Space& space) {
     const Machine& m = w.machine();
-    Writer out(m, space, Symmetry::pool);
+    KeyWriter out(m, space, Symmetry::pool);
     write(out, w, space, Symmetry::pool);
     auto counts = [&](Pfn p) { return is_interchangeable(m, space, p, Symmetry::pool); };
     u64 all = 0, ways = 1;

@@ -21,13 +21,57 @@ enum class Symmetry : u8 {
     frames, // ... and those from behind the vmemmap, once freed: from then on they are like any other
 };
 
+// Writes a key: numbers as bytes, seven bits each, and frames by their names.
+class KeyWriter;
+
+// What tells worlds apart beside what the machine says: of a kernel tree's file its memory (spec/linux).
+class Beside {
+public:
+    // What a frame carries with it, where it first occurs.
+    virtual void put_frame(KeyWriter& out, Pfn p) const = 0;
+    // At the end.
+    virtual void put_rest(KeyWriter& out) const = 0;
+
+protected:
+    ~Beside() = default;
+};
+
+class KeyWriter {
+public:
+    KeyWriter(const Machine& m, const Space& space, Symmetry symmetry, const Beside* beside = nullptr)
+        : m_(m), space_(space), symmetry_(symmetry), beside_(beside) {}
+
+    void put(u64 n) {
+        for (; n >= 0x80; n >>= 7) out_.push_back(static_cast<char>(n | 0x80));
+        out_.push_back(static_cast<char>(n));
+    }
+    void put_signed(i64 n) { put(static_cast<u64>(n) << 1 ^ static_cast<u64>(n >> 63)); }
+    void put_pte(const Pte& p);
+    void put_frame(Pfn p);
+    [[nodiscard]] bool is_interchangeable(Pfn p) const;
+    [[nodiscard]] bool has_named(Pfn p) const;
+    [[nodiscard]] std::string take() { return std::move(out_); }
+    [[nodiscard]] const std::vector<Pfn>& named() const { return named_; }
+
+private:
+    void put_what_it_carries(Pfn p);
+
+    const Machine& m_;
+    const Space& space_;
+    Symmetry symmetry_;
+    const Beside* beside_;
+    std::string out_{};
+    std::vector<Pfn> named_{};
+};
+
 // Drops from a world at rest what no operation ever reads: areas that were freed (their slot keeps where they
 // were) and the entries of percpu-vm's array of pages. An entry left over becomes frame 0, which is always
 // somebody's: using it breaks an invariant.
 void forget_the_dead(World& w);
 
 // Needs: the world is at rest and forget_the_dead() was called.
-[[nodiscard]] std::string key_of(const World& w, const Space& space, Symmetry symmetry);
+[[nodiscard]] std::string key_of(const World& w, const Space& space, Symmetry symmetry,
+                                 const Beside* beside = nullptr);
 
 // Free frames of the space's pool.
 [[nodiscard]] std::vector<Pfn> free_frames(const Machine& m, const Space& space);

@@ -278,6 +278,14 @@ public:
     Counterexample find(Wrong kind);
 
 private:
+    // Where it ends: the last state, and the step that should not be; and how many steps come before.
+    struct End {
+        u64 at{};
+        Step last{};
+        u64 nr_steps{};
+    };
+    // `at_rest`: walkers enter between operations only.
+    [[nodiscard]] std::optional<End> look_for(Wrong kind, bool at_rest);
     [[nodiscard]] std::string line(const Step& step) const;
     void tell(Counterexample& out, u64 end, const Step& last) const;
     [[nodiscard]] Step step_between(u64 from, u64 to) const;
@@ -289,28 +297,42 @@ private:
     std::unordered_map<u64, u64> from_;
 };
 
-Counterexample Backward::find(Wrong kind) {
+std::optional<Backward::End> Backward::look_for(Wrong kind, bool at_rest) {
     std::vector<u64> level{packing_.initial()}, next;
+    from_.clear();
     from_.emplace(packing_.initial(), packing_.initial());
-    Counterexample out{.wrong = kind};
-    std::optional<Step> last;
-    u64 at = 0;
-    while (!last && !level.empty()) {
+    for (u64 nr_steps = 0; !level.empty(); ++nr_steps) {
         for (const u64 s : level) {
+            const bool enters = !at_rest || g_.nodes[packing_.node(s)].op == no_op;
+            std::optional<Step> last;
             packing_.successors(
                 s,
-                [&](u64 to, const Step&) {
+                [&](u64 to, const Step& step) {
+                    if (step.kind == Step::Kind::enter && !enters) return;
                     if (from_.emplace(to, s).second) next.push_back(to);
                 },
                 [&](Wrong found, const Step& step) {
-                    if (found == kind && !last) last = step, at = s;
+                    if (found == kind && !last) last = step;
                 });
-            if (last) break;
+            if (last) return End{s, *last, nr_steps};
         }
         level.swap(next);
         next.clear();
     }
-    if (last) tell(out, at, *last);
+    return std::nullopt;
+}
+
+// Of equally short ways one that walkers enter between operations: then the operations show it, too.
+Counterexample Backward::find(Wrong kind) {
+    Counterexample out{.wrong = kind};
+    const auto at_rest = space_.walkers.empty() ? std::nullopt : look_for(kind, true);
+    std::unordered_map<u64, u64> way = std::move(from_);
+    auto end = look_for(kind, false);
+    if (at_rest && end && at_rest->nr_steps == end->nr_steps) {
+        end = at_rest;
+        from_ = std::move(way);
+    }
+    if (end) tell(out, end->at, end->last);
     return out;
 }
 
@@ -325,13 +347,16 @@ Step Backward::step_between(u64 from, u64 to) const {
     return *found;
 }
 
-// An operation that goes on from this node, as it ends one way or another.
+// An operation that goes on from this node, as it ends one way or another; if it never does, as it is in the
+// alphabet.
 Op Backward::some_end(u32 node) const {
-    for (;;) {
+    const u16 op = g_.nodes[node].op;
+    for (std::size_t i = 0; i < g_.nodes.size() && g_.nodes[node].nr_edges; ++i) {
         const Edge& e = g_.edges[g_.nodes[node].first_edge];
         if (e.ends) return g_.ends[e.label];
         node = e.to;
     }
+    return space_.alphabet[op];
 }
 
 std::string Backward::line(const Step& step) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/explore/space.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace mmodel::explore {
@@ -200,6 +201,22 @@ Space hotplug_behind_a_folio() {
     return s;
 }
 
+// Of a list, the folio that needs a grace period is not the one that got it.
+Space walker_and_list() {
+    Space s = hvo_space("hvo-walker-list",
+                        "a list of two small folios, one of which a PFN walker may have seen in use", 4);
+    s.alphabet = {alloc(0),
+                  alloc(1),
+                  {.kind = OpKind::free_folio, .folio = 1},
+                  {.kind = OpKind::alloc_lru, .folio = 1},
+                  {.kind = OpKind::free_lru, .folio = 1}};
+    one_by_one(s, 0);
+    lists(s, {3});
+    track(s, false, {4, 5, 6, 7});
+    s.walkers = {{.folio = 1, .page = 4}};
+    return s;
+}
+
 // ---- percpu, on two CPUs of one node
 
 // Units of so many pages; the first chunk holds static data and a few bytes.
@@ -386,6 +403,33 @@ Space link_percpu(std::string name, std::string sentence, u32 unit_pages, std::i
 
 } // namespace
 
+// Nodes are four times as many frames, twice as many pages of vmemmap: the first folio, behind the node's own
+// vmemmap, and with it all others, are then where they were, in pages of the vmemmap.
+Space on_tiny512(Space s) {
+    const Config from = s.config;
+    Config to = config_of("tiny512");
+    assert(from.geometry.arch == "tiny");
+    to.nr_nodes = from.nr_nodes;
+    to.boot_gigantic = from.boot_gigantic;
+    to.frames_per_node = 4 * from.frames_per_node;
+    to.hot_block_frames = 2 * from.hot_block_frames;
+    const u64 nr_pages = from.vmemmap_frames(from.frames_per_node); // of vmemmap, a node
+    auto frame = [&](Pfn p) {
+        const u64 node = p.value / from.frames_per_node, at = p.value % from.frames_per_node;
+        return Pfn{node * to.frames_per_node + at + (at < nr_pages ? 0 : nr_pages)};
+    };
+    for (FrameRange& r : s.pool) r = {frame(r.start), frame(r.start) + (r.end.value - r.start.value)};
+    for (Tracked& t : s.pages) { // memory from boot is a node's last, added memory lies behind all nodes
+        const u64 node = std::min<u64>(t.page / nr_pages, from.nr_nodes);
+        t.page += node * nr_pages + (from.boot_gigantic ? nr_pages : 0);
+    }
+    for (WalkerAt& w : s.walkers) w.page *= 2;
+    for (Op& op : s.alphabet)
+        if (op.kind == OpKind::walker_enter) op.page *= 2;
+    s.config = to;
+    return s;
+}
+
 std::vector<Space> link_spaces() {
     return {link_hvo("link-hvo", 1, {4, 5, 6, 7}),
             link_gigantic(),
@@ -399,10 +443,10 @@ std::vector<Space> link_spaces() {
 }
 
 std::vector<Space> default_spaces() {
-    return {walker(),          gigantic_walker(), hotplug(),      gigantic_hotplug(), boot_memory(),
-            hvo_pressure(),    gigantic_folio(),  two_gigantic(), two_sizes(),        three_folios(1),
-            two_chunks(false), allocator(false),  reclaim(),      reserved(),         both(),
-            both_pressure()};
+    return {walker(),        walker_and_list(), gigantic_walker(), hotplug(),      gigantic_hotplug(),
+            boot_memory(),   hvo_pressure(),    gigantic_folio(),  two_gigantic(), two_sizes(),
+            three_folios(1), two_chunks(false), allocator(false),  reclaim(),      reserved(),
+            both(),          both_pressure()};
 }
 
 std::vector<Space> large_spaces() {

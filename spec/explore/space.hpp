@@ -47,6 +47,10 @@ struct Space {
 // Spaces that close in a minute together, and those that take longer.
 [[nodiscard]] std::vector<Space> default_spaces();
 [[nodiscard]] std::vector<Space> large_spaces();
+// A space of HVO on the machine `tiny512`, which a kernel tree's own file takes: twice as many struct pages a
+// page, folios of twice as many pages. The vmemmap of its folios is as it was, page by page and PMD by PMD.
+// Needs: its machine is a `tiny` one, and none of its operations is one of percpu.
+[[nodiscard]] Space on_tiny512(Space s);
 // Those that spec/promela/link has in Promela, too.
 [[nodiscard]] std::vector<Space> link_spaces();
 

@@ -392,3 +392,40 @@ TEST_CASE("Ctrl-C while a replay hangs on a tree ends within 2 seconds, also whe
         CHECK(has(s.err, "interrupted"));
     }
 }
+
+TEST_CASE("every state of a tree's file: what it prints, keeps and exits with") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    const Said s = run_mmodel(
+        {"explore", "--tree", tree, "--space", "hvo-walker", "--keep", dir.path().string(), "--json"});
+    INFO(s.err);
+    CHECK(s.status == 1);
+    const Json j = Json::parse(s.out);
+    CHECK(j["kind"] == "explore");
+    CHECK(j["space"] == "hvo-walker");
+    CHECK(j["file"] == "mm/hugetlb_vmemmap.c");
+    CHECK(j["complete"] == true);
+    CHECK(j["operations_run"] > 100);
+    REQUIRE(j["violations"].size() == 1);
+    CHECK(j["violations"][0]["invariant"] == "inv_compound_head_holds_through_stale_translations");
+    CHECK(fs::exists(dir.path() /
+                     ("6.8.0-hvo-walker-" + j["violations"][0]["invariant"].get<std::string>() + ".trace")));
+    const Said text = run_mmodel({"explore", "--tree", tree, "--space", "hvo-walker"});
+    CHECK(text.status == 1);
+    CHECK(has(text.out, "complete"));
+    CHECK(has(text.out, "violates 1"));
+    CHECK(has(text.out, " | "));
+    CHECK(run_mmodel({"explore", "--tree", stand_in(TempDir(), wild), "--space", "hvo-walker"}).status == 1);
+}
+
+TEST_CASE("every state of a tree's file: what makes no sense exits 2, a compiler that cannot exits 3") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    check_refused({"explore", "--tree", "/no/such/tree"}, 2, "there is no such directory");
+    check_refused({"explore", "--tree", tree, "--space", "percpu"}, 2,
+                  "there is no space 'percpu'; there are hvo-");
+    check_refused({"explore", "--tree", tree, "--sabotage", "no_rcu"}, 2, "breaks the model");
+    check_refused({"explore", "--file", "hvo"}, 2, "--tree");
+    check_refused({"explore", "--tree", tree}, 3, "no C compiler",
+                  {.env = {{"MMODEL_CC", "no-such-compiler"}}});
+}

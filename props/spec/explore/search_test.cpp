@@ -59,6 +59,21 @@ TEST_CASE("a break is found with and without symmetry, the same invariants broke
     }
 }
 
+TEST_CASE("on tiny512 the spaces of HVO are what they are on tiny") {
+    for (const char* name : {"hvo-walker", "hvo-walker-list", "hvo-hotplug", "hvo-gigantic", "hvo-three"}) {
+        CAPTURE(name);
+        const Space tiny = named(name);
+        const Graph a = graph_of(tiny, Symmetry::frames), b = graph_of(on_tiny512(tiny), Symmetry::frames);
+        REQUIRE(b.complete);
+        CHECK(a.rests.size() == b.rests.size());
+        CHECK(a.nodes.size() == b.nodes.size());
+        CHECK(a.edges.size() == b.edges.size());
+        CHECK(a.remaps.size() == b.remaps.size());
+        CHECK(a.nr_events == b.nr_events);
+        CHECK(a.may == b.may);
+    }
+}
+
 TEST_CASE("CPUs are interchangeable: the orbits of the states found are the states without symmetry") {
     for (const u8 nr_tlbs : {2, 3}) {
         Space s = named("hvo-walker");

@@ -12,6 +12,7 @@
 #include "props/spec/linux/work_dir.hpp"
 #include "spec/linux/host/runner.hpp"
 #include "spec/linux/host/text.hpp"
+#include "spec/linux/host/tree_graph.hpp"
 
 using namespace mmodel;
 using bench::Deviation;
@@ -31,10 +32,10 @@ bool is_missing(const fs::path& dir) {
     return true;
 }
 
-bench::Unit compiled(const fs::path& dir) {
+bench::Unit compiled(const fs::path& dir, std::string_view geometry = "x86-64") {
     const auto tree = bench::open_tree(dir);
     REQUIRE(tree.has_value());
-    const auto unit = bench::compile(*tree, test_work_dir());
+    const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::default_backend, geometry);
     INFO((unit ? "" : unit.error().what));
     REQUIRE(unit.has_value());
     return *unit;
@@ -118,6 +119,32 @@ fs::path edited(const Edit& e) {
     return dir;
 }
 
+explore::Space space_named(std::string_view name) {
+    for (const explore::Space& s : explore::default_spaces())
+        if (s.name == name) return explore::on_tiny512(s);
+    FAIL("there is no space " << name);
+    return {};
+}
+
+// The graph of the file, and its worlds beside those of the model's.
+struct InSpace {
+    bench::TreeGraph file;
+    bench::Worlds worlds;
+    std::vector<Inv> broken; // by the file
+};
+InSpace in_space(const bench::Unit& unit, const explore::Space& s) {
+    auto g = bench::build_tree_graph(unit, s, {}, {});
+    INFO((g ? "" : g.error().what));
+    REQUIRE(g.has_value());
+    std::vector<Inv> broken;
+    for (const explore::Broken& b : g->graph.broken) broken.push_back(b.violation.inv);
+    REQUIRE(g->graph.complete);
+    const explore::Graph model = bench::models_graph(s, *g, explore::Symmetry::frames, {});
+    REQUIRE(model.complete);
+    const bench::Worlds worlds = bench::compare_worlds(s, g->graph, model);
+    return {std::move(*g), worlds, broken};
+}
+
 } // namespace
 
 TEST_CASE(
@@ -143,6 +170,36 @@ TEST_CASE("an edit of 6.12.113's HVO file that breaks no rule is found by the co
     CHECK(violated(run(unit, e.operations)) == std::vector{Inv::real_file_agrees_with_the_model});
     unit.tree.not_the_models = "this test's leave";
     CHECK(violated(run(unit, e.operations)).empty());
+}
+
+TEST_CASE(
+    "in every state of a space 6.12.113's HVO file does what the model does, and comes to the same worlds") {
+    if (is_missing(models_tree)) return;
+    const bench::Unit unit = compiled(models_tree, "tiny512");
+    for (const char* name : {"hvo-walker", "hvo-hotplug", "hvo-walker-list", "hvo-gigantic"}) {
+        CAPTURE(name);
+        const InSpace found = in_space(unit, space_named(name));
+        CHECK(found.file.nr_compared > 0);
+        CHECK(found.broken == std::vector{Inv::compound_head_holds_through_stale_translations}); // recorded
+        CHECK(found.worlds.both > 1);
+        CHECK(found.worlds.are_the_same());
+    }
+}
+
+TEST_CASE("an edit of 6.12.113's HVO file that breaks no rule is found in a space, by each operation and by "
+          "the worlds") {
+    if (is_missing(models_tree)) return;
+    const Edit e{"the head's own page is kept", R"(walk\.reuse_page = alloc_pages_node\(nid, gfp_mask, 0\);)",
+                 "(void)gfp_mask, (void)nid;", ""};
+    bench::Unit unit = compiled(edited(e), "tiny512");
+    const explore::Space s = space_named("hvo-hotplug");
+    CHECK(in_space(unit, s).broken == std::vector{Inv::real_file_agrees_with_the_model});
+    unit.tree.not_the_models = "this test's leave";
+    const InSpace apart = in_space(unit, s);
+    CHECK(apart.broken == std::vector{Inv::compound_head_holds_through_stale_translations});
+    CHECK(apart.file.nr_compared == 0);
+    CHECK_FALSE(apart.worlds.are_the_same());
+    CHECK_FALSE(apart.worlds.way.empty());
 }
 
 TEST_CASE("a file of another design is not compared, and why is said") {

@@ -90,6 +90,10 @@ void Arena::reset(const Machine& boot) {
     changed_lent_.clear();
 }
 
+std::vector<std::span<std::byte>> Arena::layout() {
+    return {std::as_writable_bytes(std::span(pmds_)), {lent_.at(), nr_frames_}};
+}
+
 void Arena::set_lent(Pfn start, u64 nr, bool on) {
     std::memset(lent_.at() + start.value, on, nr);
     for (u64 i = 0; i < nr; ++i) changed_lent_.push_back(start + i);

@@ -91,6 +91,11 @@ public:
     void install_table(u64 pmd_idx, Pfn table);
     // Every PMD that is no longer as it booted is mapped anew, and frames are lent as at boot.
     void reset(const Machine& boot);
+    // What is where, beside what frames hold: PMDs, ... and, last, which frames are lent, a byte each.
+    // Whoever writes to it calls moved(), and not reset() any more; not with mappings of the host's
+    // (mmap_arena.hpp).
+    [[nodiscard]] virtual std::vector<std::span<std::byte>> layout();
+    void moved() { changed_.clear(), changed_lent_.clear(); }
 
 protected:
     // `prot`: of the direct map and of both ranges, as long as nothing is mapped there.

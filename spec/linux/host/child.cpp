@@ -111,26 +111,21 @@ void run(RealDriver& driver, const Request& request, Reply& reply) {
 
 } // namespace
 
-void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, int in, int out, pid_t parent) {
+void be_child(const Unit& unit, const Config& c, std::span<std::byte> request, Reply& reply, int in, int out,
+              pid_t parent, const Work& work) {
     reply_now = &reply;
     reply.begin();
     leave_parent(parent, {in, out});
     in = 3, out = 4;
     limit(limits_for(c));
     catch_faults();
-    mprotect(&request, sizeof request, PROT_READ);
+    mprotect(request.data(), request.size(), PROT_READ);
     const bool filtered = filter_system_calls(Phase::loading); // what cannot be is said by cage_gaps()
     try {
         const auto driver = make_driver(unit, c, reply.progress);
         arena_now = &driver->arena();
         if (filtered && !filter_system_calls(Phase::running)) _exit(host_status);
-        for (char byte; read(in, &byte, 1) == 1;) {
-            run(*driver, request, reply);
-            const bool clean = !reply.nr_seen;
-            if (clean) driver->reset();
-            answer(out);
-            if (!clean) _exit(0);
-        }
+        work(*driver, in, out);
         _exit(0);
     } catch (const std::exception& e) {
         reply.host_error.set(e.what());
@@ -139,6 +134,20 @@ void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, in
         reply.host_error.set("an exception of an unknown kind left the driver");
         _exit(host_status);
     }
+}
+
+void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, int in, int out, pid_t parent) {
+    const auto answer_for_ever = [&](RealDriver& driver, int from, int to) {
+        for (char byte; read(from, &byte, 1) == 1;) {
+            run(driver, request, reply);
+            const bool clean = !reply.nr_seen;
+            if (clean) driver.reset();
+            answer(to);
+            if (!clean) _exit(0);
+        }
+    };
+    be_child(unit, c, std::as_writable_bytes(std::span(&request, 1)), reply, in, out, parent,
+             answer_for_ever);
 }
 
 } // namespace mmodel::bench

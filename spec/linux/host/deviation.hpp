@@ -54,4 +54,9 @@ private:
     u32 bits_{};
 };
 
+inline void add(DeviationCounts& counts, DeviationSet shown) {
+    for (const DeviationFact& d : deviations)
+        counts[static_cast<std::size_t>(d.deviation)] += shown.has(d.deviation);
+}
+
 } // namespace mmodel::bench

@@ -72,6 +72,12 @@ void Image::restore() const {
     for (const Segment& s : segments_) std::memcpy(s.at, s.bytes.data(), s.bytes.size());
 }
 
+std::vector<std::span<std::byte>> Image::live() const {
+    std::vector<std::span<std::byte>> out;
+    for (const Segment& s : segments_) out.emplace_back(s.at, s.bytes.size());
+    return out;
+}
+
 std::size_t Image::nr_bytes() const {
     std::size_t n = 0;
     for (const Segment& s : segments_) n += s.bytes.size();

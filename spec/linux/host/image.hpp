@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace mmodel::bench {
@@ -17,6 +18,8 @@ public:
     // Puts them back. Memory that the object allocated elsewhere is not freed.
     void restore() const;
     [[nodiscard]] std::size_t nr_bytes() const;
+    // The segments themselves, as they are now.
+    [[nodiscard]] std::vector<std::span<std::byte>> live() const;
 
 private:
     struct Segment {

@@ -88,7 +88,7 @@ Pfn RealDriver::checked(const char* where, unsigned long pfn) {
 }
 
 RealDriver::Running::Running(RealDriver& d, const Op& op, spec::Scope scope)
-    : driver(d), monitor(d.world_, op, scope, spec::OnViolation::collect), watch{monitor},
+    : driver(d), monitor(d.world_, op, scope, spec::OnViolation::collect), watch{monitor, d.observer_},
       state(d.world_.own()), kernel(state.machine, watch, op.fail) {
     d.monitor_ = &monitor;
     d.kernel_ = &kernel;

@@ -7,6 +7,7 @@
 #include "model/machine/kernel.hpp"
 #include "model/outcome.hpp"
 #include "model/world.hpp"
+#include "spec/explore/subject.hpp"
 #include "spec/judge/monitor.hpp"
 #include "spec/linux/host/deviation.hpp"
 #include "spec/linux/host/mmu.hpp"
@@ -21,16 +22,23 @@ protected:
     ~Listener() = default;
 };
 
-// The specification watches, and perhaps a listener.
+// The specification watches, and perhaps a listener; and as long as nothing is broken, whoever explores, who
+// also says which frames the page allocator gives.
 struct RealWatch {
     spec::Monitor& monitor;
+    explore::Observer* observer{};
     Listener* listener{};
 
     void before(const Machine& m, const Event& e) {
         monitor.before(m, e);
         if (listener) listener->see(e);
     }
-    void after(const Machine& m, const Event& e) { monitor.after(m, e); }
+    void after(const Machine& m, const Event& e) {
+        monitor.after(m, e);
+        if (observer && monitor.violations().empty()) observer->after(m, e);
+    }
+    [[nodiscard]] bool picks() const { return observer != nullptr; }
+    [[nodiscard]] std::optional<Pfn> pick_frame(const Machine& m) { return observer->pick_frame(m); }
 };
 
 using RealKernel = Kernel<RealWatch>;
@@ -73,8 +81,22 @@ public:
 
     // The machine and the kernel file's own state as after boot.
     virtual void reset() = 0;
+    // What the observer throws comes through, see observe().
     [[nodiscard]] virtual RealStep run(const Op& op) = 0;
     [[nodiscard]] const Arena& arena() const { return arena_; }
+
+    // ---- for who explores (subject.hpp)
+    // Who sees the events of the operations from now on; nobody: nullptr.
+    void observe(explore::Observer* observer) { observer_ = observer; }
+    // At rest, or while an operation runs.
+    [[nodiscard]] World& world() { return world_; }
+    [[nodiscard]] Arena& memory() { return arena_; }
+    // All that the kernel file and the bench for it keep outside frames and world, at rest. Always the same
+    // pieces.
+    [[nodiscard]] virtual std::vector<std::span<std::byte>> statics() = 0;
+    // World, frames and statics are those of another state: what the driver itself had noted is void, and
+    // reset() is not to be called any more.
+    virtual void moved() = 0;
     // Of all memory that kernel code may have written: frames, objects, page tables; and of what is where.
     [[nodiscard]] u64 digest() const;
 
@@ -114,6 +136,7 @@ protected:
     Arena& arena_;
     RealKernel* kernel_{}; // while an operation runs
     spec::Monitor* monitor_{};
+    explore::Observer* observer_{};
 };
 
 inline constexpr unsigned char poison =

@@ -66,8 +66,7 @@ void Reply::add(const RealStep& step) {
                        r.nr_allocs,        r.nr_failed_allocs};
     ops_enabled += !r.outcome.disabled;
     nr_compared += step.compared;
-    for (const DeviationFact& d : bench::deviations)
-        deviations[static_cast<std::size_t>(d.deviation)] += step.shown.has(d.deviation);
+    bench::add(deviations, step.shown);
     code = step.violations.size() <= max_seen ? step.code : 0;
     for (const spec::Violation& v : step.violations) {
         if (nr_seen == max_seen) break;

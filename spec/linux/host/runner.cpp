@@ -23,18 +23,10 @@ namespace {
 // A sequence may take this much of the child's CPU time, whatever it seems to be doing.
 constexpr rlim_t max_sequence_seconds = 300;
 
-template <typename T>
-T* share() {
-    void* at = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return at == MAP_FAILED ? nullptr : new (at) T{};
-}
-
 bool put_byte(int fd) {
     const char c = 1;
     return write(fd, &c, 1) == 1;
 }
-
-Problem cannot(const char* what) { return Problem{std::string(what) + ": " + std::strerror(errno)}; }
 
 } // namespace
 
@@ -43,69 +35,29 @@ Runner::Runner(Unit unit, Config c, double patience, std::function<bool()> stop)
       request_(share<Request>()), reply_(share<Reply>()) {}
 
 Runner::~Runner() {
-    stop();
-    if (request_) munmap(request_, sizeof *request_);
-    if (reply_) munmap(reply_, sizeof *reply_);
+    child_.stop();
+    unshare(request_), unshare(reply_);
 }
 
 std::expected<void, Problem> Runner::start() {
-    if (pid_ > 0) return {};
+    if (child_.is_there()) return {};
     if (!request_ || !reply_) return std::unexpected(Problem{"no memory to share with a child process"});
-    int to[2], from[2];
-    if (pipe2(to, O_CLOEXEC) != 0) return std::unexpected(cannot("cannot talk to a child process"));
-    if (pipe2(from, O_CLOEXEC) != 0) {
-        close(to[0]), close(to[1]);
-        return std::unexpected(cannot("cannot talk to a child process"));
-    }
-    const pid_t self = getpid(), pid = fork();
-    if (pid == 0) serve(unit_, config_, *request_, *reply_, to[0], from[1], self);
-    const int why = errno;
-    close(to[0]);
-    close(from[1]);
-    to_child_ = to[1], from_child_ = from[0];
-    if (pid < 0) {
-        close(to_child_), close(from_child_);
-        errno = why;
-        return std::unexpected(cannot("cannot fork"));
-    }
-    setpgid(pid, pid); // as the child does: whoever comes first
-    pid_ = pid;
-    return {};
-}
-
-Runner::Ended Runner::end_child(int patience_ms) {
-    Ended e{};
-    close(to_child_);
-    close(from_child_);
-    e.status = reap(pid_, patience_ms, e.killed);
-    pid_ = -1;
-    return e;
-}
-
-void Runner::stop() {
-    if (pid_ > 0) end_child(0);
-}
-
-// What the child has computed so far. A machine that is busy with other things does not make it look like a
-// hang.
-double Runner::cpu_seconds() const {
-    clockid_t clock;
-    timespec t{};
-    if (pid_ <= 0 || clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &t) != 0) return 0;
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+    return child_.start([this](int in, int out, pid_t parent) {
+        serve(unit_, config_, *request_, *reply_, in, out, parent);
+    });
 }
 
 // Until the child answers, dies, or makes no progress for too long; or whoever wanted to know does no more. A
 // child that sleeps uses no CPU time: then too long is a minute by the clock.
 Runner::Wait Runner::wait_for_answer() {
     u64 last = ~u64{0};
-    double since_cpu = cpu_seconds();
+    double since_cpu = child_.cpu_seconds();
     auto since = std::chrono::steady_clock::now();
     for (;;) {
-        pollfd p{.fd = from_child_, .events = POLLIN, .revents = 0};
+        pollfd p{.fd = child_.from(), .events = POLLIN, .revents = 0};
         const int n = poll(&p, 1, 200);
         char c;
-        if (n > 0) return read(from_child_, &c, 1) == 1 ? Wait::answered : Wait::died;
+        if (n > 0) return read(child_.from(), &c, 1) == 1 ? Wait::answered : Wait::died;
         if (n < 0 && errno != EINTR) return Wait::died;
         if (stop_ && stop_()) return Wait::stopped;
         const Progress& progress = reply_->progress;
@@ -113,8 +65,8 @@ Runner::Wait Runner::wait_for_answer() {
             progress.op_idx << 32 ^ progress.nr_events ^ static_cast<u64>(progress.nr_events_total) << 16;
         const auto t = std::chrono::steady_clock::now();
         if (now != last)
-            last = now, since = t, since_cpu = cpu_seconds();
-        else if (cpu_seconds() - since_cpu > patience_ || t - since > std::chrono::minutes(1))
+            last = now, since = t, since_cpu = child_.cpu_seconds();
+        else if (child_.cpu_seconds() - since_cpu > patience_ || t - since > std::chrono::minutes(1))
             return Wait::hangs;
     }
 }
@@ -124,9 +76,9 @@ void Runner::ask(std::span<const Op> ops) {
     request_->nr_ops = ops.size();
     std::ranges::copy(ops, request_->ops.begin());
     rlimit cpu{};
-    if (prlimit(pid_, RLIMIT_CPU, nullptr, &cpu) != 0) return;
-    cpu.rlim_cur = std::min(cpu.rlim_max, static_cast<rlim_t>(cpu_seconds()) + max_sequence_seconds);
-    prlimit(pid_, RLIMIT_CPU, &cpu, nullptr);
+    if (prlimit(child_.pid(), RLIMIT_CPU, nullptr, &cpu) != 0) return;
+    cpu.rlim_cur = std::min(cpu.rlim_max, static_cast<rlim_t>(child_.cpu_seconds()) + max_sequence_seconds);
+    prlimit(child_.pid(), RLIMIT_CPU, &cpu, nullptr);
 }
 
 std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
@@ -137,9 +89,9 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
     if (auto started = start(); !started) return std::unexpected(started.error());
     ask(ops);
     std::signal(SIGPIPE, SIG_IGN);
-    const Wait how = put_byte(to_child_) ? wait_for_answer() : Wait::died;
+    const Wait how = put_byte(child_.to()) ? wait_for_answer() : Wait::died;
     if (how == Wait::stopped) {
-        stop();
+        child_.stop();
         return std::unexpected(Problem{"interrupted"});
     }
     const auto told = read_reply(*reply_, request_->nr, ops.size(), how == Wait::answered);
@@ -150,13 +102,14 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
                           .ran = told->ran,
                           .nr_compared = told->nr_compared,
                           .deviations = told->deviations};
-    if (how == Wait::hangs) kill(pid_, SIGTERM); // a chance to say where it is
-    const Ended end = end_child(how == Wait::died ? 1000 : 100);
+    if (how == Wait::hangs) kill(child_.pid(), SIGTERM); // a chance to say where it is
+    const Process::Ended end = child_.end(how == Wait::died ? 1000 : 100);
     return collect(told, how, end);
 }
 
 // What a child leaves that has seen a violation or is gone.
-std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& told, Wait how, Ended end) {
+std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& told, Wait how,
+                                                   Process::Ended end) {
     if (how == Wait::died && WIFEXITED(end.status) && WEXITSTATUS(end.status) == host_status)
         if (const std::string what = reply_->host_error.get(); !what.empty())
             return std::unexpected(Problem{what});
@@ -193,7 +146,7 @@ void Runner::name_access(spec::Violation& v, u64 code) {
 }
 
 // What it means that a child has ended so.
-spec::Violation Runner::judge_end(Wait how, Ended end) const {
+spec::Violation Runner::judge_end(Wait how, Process::Ended end) const {
     spec::Violation v;
     v.inv = spec::Inv::kernel_code_touches_only_what_is_mapped;
     const bool fault = WIFEXITED(end.status) && WEXITSTATUS(end.status) == fault_status;

@@ -7,7 +7,7 @@
 #include <functional>
 #include <map>
 
-#include "spec/linux/host/bench.hpp"
+#include "spec/linux/host/process.hpp"
 #include "spec/linux/host/reply.hpp"
 #include "spec/linux/host/source_line.hpp"
 
@@ -35,20 +35,13 @@ public:
 private:
     [[nodiscard]] std::expected<void, Problem> start();
     void ask(std::span<const Op> ops);
-    void stop();
-    // Ends the child; its status. `patience_ms`: how long it may take to end by itself.
-    struct Ended {
-        int status;
-        bool killed; // by us
-    };
-    Ended end_child(int patience_ms);
     enum class Wait : u8 { answered, died, hangs, stopped };
     [[nodiscard]] Wait wait_for_answer();
     [[nodiscard]] std::expected<RealResult, Problem> collect(const std::optional<Told>& told, Wait how,
-                                                             Ended end);
+                                                             Process::Ended end);
     // Says of a wrong access which function and line made it.
     void name_access(spec::Violation& v, u64 code);
-    [[nodiscard]] spec::Violation judge_end(Wait how, Ended end) const;
+    [[nodiscard]] spec::Violation judge_end(Wait how, Process::Ended end) const;
 
     Unit unit_;
     Config config_;
@@ -57,7 +50,7 @@ private:
     Request* request_{};
     Reply* reply_{};
     std::map<u64, std::optional<SourceLine>> lines_; // by code
-    int pid_{-1}, to_child_{-1}, from_child_{-1};
+    Process child_;
 };
 
 } // namespace mmodel::bench

@@ -66,11 +66,12 @@ struct Differs {
 
 } // namespace
 
-bool Agreement::begin(const World& before, const Op& op) {
+bool Agreement::begin(const World& before, const Op& op, bool picked) {
     shown_ = {};
     if (!calls_the_file(op)) return false;
     before_ = before;
     op_ = op;
+    picked_ = picked;
     events_.clear();
     next_ = 0;
     lowered_ = 0;
@@ -88,7 +89,17 @@ struct Agreement::Follower {
     Agreement& of;
     void before(const Machine&, const Event& e) { of.follow(e); }
     void after(const Machine&, const Event&) {}
+    [[nodiscard]] bool picks() const { return of.picked_; }
+    [[nodiscard]] std::optional<Pfn> pick_frame(const Machine&) { return of.next_frame(); }
 };
+
+// What the file's next allocation got.
+std::optional<Pfn> Agreement::next_frame() const {
+    for (std::size_t i = next_; i < events_.size(); ++i)
+        if (is_one_of(events_[i].kind, EventKind::alloc_pages_node, EventKind::pte_alloc_one_kernel))
+            return events_[i].ok ? std::optional(events_[i].pfn) : std::nullopt;
+    return std::nullopt;
+}
 
 void Agreement::follow(const Event& models) {
     pass_early_keys(models);

@@ -20,7 +20,8 @@ public:
 
     // Before the file's operation. Returns false, and compares nothing, for one that calls nothing of the
     // file.
-    bool begin(const World& before, const Op& op);
+    // `picked`: not the page allocator but somebody else chooses the file's frames; the model gets the same.
+    bool begin(const World& before, const Op& op, bool picked = false);
     // The file's next event.
     void see(const Event& e) override;
     // After the file's operation: runs the model, and says what differs first.
@@ -33,6 +34,7 @@ private:
 
     // ---- while the model runs
     void follow(const Event& models);
+    [[nodiscard]] std::optional<Pfn> next_frame() const;
     [[nodiscard]] const Event* next() const { return next_ < events_.size() ? &events_[next_] : nullptr; }
     bool show(Deviation d);
     void pass_early_keys(const Event& models);
@@ -48,6 +50,7 @@ private:
     std::size_t next_{};        // of them: as far as the model's agree
     i64 lowered_{};             // how often the file lowered the key for what the model does at once
     bool first_is_optimised_{}; // of the list
+    bool picked_{};
     Ran model_ran_{};
 };
 

@@ -30,6 +30,8 @@ HvoDriver::HvoDriver(const Config& c, UnitInit unit_init, std::optional<Deviatio
         config_.geometry.nr_reset_struct_page = static_cast<u8>(unit_->nr_reset_struct_page);
     boot_ = World(config_);
     image_ = std::make_unique<Image>(unit_);
+    unit_->init_plain(0, 1, 0, 0);
+    std::memcpy(plain_page_.data(), arena_.at(arena_.vmemmap()), plain_page_.size());
     const u64 boot_frames = config_.vmemmap_frames(config_.frames_per_node);
     for (u8 n = 0; n < config_.nr_nodes; ++n) {
         const u64 start = config_.node_start(n).value;
@@ -61,8 +63,15 @@ void HvoDriver::init_as_booted(Pfn start, Pfn end) {
         unit_->init_plain(start.value, start.value + 1, boot_.machine().is_reserved(start), 0);
 }
 
+void HvoDriver::moved() {
+    arena_.moved();
+    unreserved_.clear();
+    scribbled_.clear();
+    pending_.reset();
+}
+
 RealStep HvoDriver::run(const Op& op) {
-    const bool compared = agreement_ && agreement_->begin(world_, op);
+    const bool compared = agreement_ && agreement_->begin(world_, op, observer_ != nullptr);
     Running running(
         *this, op,
         {.memmap_counters = unit_->has_memmap_counters != 0, .shared_tail = unit_->has_shared_tail != 0});
@@ -72,6 +81,7 @@ RealStep HvoDriver::run(const Op& op) {
     try {
         out.ran.outcome = hvo::run(running.state.pool, running.kernel, calls, op);
         arena_.commit();
+        if (op.kind == OpKind::sysctl) unit_->set_enabled(op.on);
         sync_pending();
         sync_shared_tails();
         sync_folios(op);
@@ -140,7 +150,20 @@ Contents HvoDriver::describe_tails(const SharedTail& t) const {
 void HvoDriver::hand_out(Pfn p, int byte) {
     std::memset(arena_.frame(p), byte, arena_.page());
     arena_.lend(p, 1);
+    clear_struct_page(p);
     if (const auto v = boot_.machine().boot_vpage(p)) scribbled_.push_back(*v);
+}
+
+void HvoDriver::take_back(Pfn p) {
+    arena_.take_back(p, 1);
+    clear_struct_page(p);
+}
+
+// The page allocator writes to the struct page of what it gets and gives. Whoever reads his list in it after
+// that reads nothing.
+void HvoDriver::clear_struct_page(Pfn p) {
+    std::byte* at = arena_.at(arena_.vmemmap() + p.value * plain_page_.size());
+    if (at) std::memcpy(at, plain_page_.data(), plain_page_.size());
 }
 
 // A frame about to be mapped at v contains what its memory contains, whatever the events so far let expect.

@@ -2,6 +2,7 @@
 // Runs operations on a compiled mm/hugetlb_vmemmap.c in this process.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "spec/linux/host/image.hpp"
@@ -22,6 +23,8 @@ public:
 
     void reset() override;
     [[nodiscard]] RealStep run(const Op& op) override;
+    [[nodiscard]] std::vector<std::span<std::byte>> statics() override { return image_->live(); }
+    void moved() override;
 
 private:
     friend struct HvoHost;
@@ -33,6 +36,8 @@ private:
     [[nodiscard]] Contents describe_tails(const SharedTail& t) const;
     void init_as_booted(Pfn start, Pfn end);
     void hand_out(Pfn p, int byte);
+    void take_back(Pfn p);
+    void clear_struct_page(Pfn p);
     void sync_frame(Pfn p, Vpage v);
     void sync_pending();
     void sync_folios(const Op& op);
@@ -42,7 +47,8 @@ private:
     std::optional<Agreement> agreement_; // with the model, where the design is the model's
     mmodel_hvo_host host_{};
     mmodel_hvo_unit* unit_{};
-    std::unique_ptr<Image> image_; // of the unit before boot
+    std::unique_ptr<Image> image_;           // of the unit before boot
+    std::array<std::byte, 64> plain_page_{}; // the struct page of a frame that is nobody's
     struct Pending {
         Vpage vpage;
         const char* where;

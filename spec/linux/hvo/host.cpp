@@ -38,13 +38,13 @@ struct HvoHost {
     }
     static void free_pages(const char* where, unsigned long pfn, unsigned int) {
         enter(where).free_page(in_tree(where), self->checked(where, pfn));
-        self->arena_.take_back(Pfn{pfn}, 1);
+        self->take_back(Pfn{pfn});
     }
     static void free_bootmem_page(const char* where, unsigned long pfn) {
         RealKernel& k = enter(where);
         self->unreserved_.push_back(Pfn{pfn});
         k.free_bootmem_page(in_tree(where), self->checked(where, pfn));
-        self->arena_.take_back(Pfn{pfn}, 1);
+        self->take_back(Pfn{pfn});
     }
     static void split_page(const char* where, unsigned long pfn, unsigned int order) {
         enter(where).split_page(in_tree(where), self->checked(where, pfn), Order{static_cast<u8>(order)});
@@ -76,7 +76,7 @@ struct HvoHost {
     }
     static void pte_free_kernel(const char* where, unsigned long table) {
         enter(where).pte_free_kernel(in_tree(where), self->checked(where, table));
-        self->arena_.take_back(Pfn{table}, 1);
+        self->take_back(Pfn{table});
     }
 
     static void set_pte_at(const char* where, unsigned long, unsigned long table, unsigned int idx,

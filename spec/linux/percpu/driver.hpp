@@ -44,6 +44,8 @@ public:
 
     void reset() override;
     [[nodiscard]] RealStep run(const Op& op) override;
+    [[nodiscard]] std::vector<std::span<std::byte>> statics() override { return image_->live(); }
+    void moved() override {}
 
 private:
     friend struct PercpuHost;

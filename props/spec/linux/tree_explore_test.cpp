@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Every state of a kernel tree's file on tiny machines: merging states loses none, each break of the stand-in
+// tree is found, what a child sends is a graph or is refused, and Debian's trees show in closed spaces what
+// is recorded of them.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "fuzz/campaign/findings.hpp"
+#include "fuzz/campaign/input.hpp"
+#include "props/skip.hpp"
+#include "props/spec/linux/work_dir.hpp"
+#include "spec/explore/explore.hpp"
+#include "spec/linux/host/graph_wire.hpp"
+#include "spec/linux/host/load.hpp"
+#include "spec/linux/host/real_subject.hpp"
+#include "spec/linux/host/tree_graph.hpp"
+
+using namespace mmodel;
+using namespace mmodel::explore;
+using spec::Inv;
+namespace fs = std::filesystem;
+
+namespace {
+
+bench::Unit compiled(const fs::path& dir, const std::vector<std::string>& breaks = {}) {
+    const auto tree = bench::open_tree(dir);
+    REQUIRE(tree.has_value());
+    auto unit = bench::compile(*tree, test_work_dir(), breaks, {}, bench::Backend::mmu, "tiny512");
+    INFO((unit ? "" : unit.error().what));
+    REQUIRE(unit.has_value());
+    return *unit;
+}
+
+bench::Unit stand_in(const std::vector<std::string>& breaks = {}) {
+    return compiled(fs::path(MMODEL_FIXTURES_DIR) / "reuse_page", breaks);
+}
+
+Space named(std::string_view name, const std::vector<Space>& all = default_spaces()) {
+    const auto s = std::ranges::find(all, name, &Space::name);
+    REQUIRE(s != all.end());
+    return on_tiny512(*s);
+}
+
+// With so few frames to choose from that it closes when each is told from each.
+Space with_frames(Space s, u64 nr) {
+    s.pool.back().end = s.pool.back().start + nr;
+    return s;
+}
+
+std::set<u64> classes(const Graph& g) { return {g.classes.begin(), g.classes.end()}; }
+
+std::set<Inv> broken(const Graph& g) {
+    std::set<Inv> out;
+    for (const Broken& b : g.broken) out.insert(b.violation.inv);
+    return out;
+}
+
+Graph in_a_child(const bench::Unit& unit, const Space& s, const GraphLimits& limits = {}) {
+    auto g = bench::build_tree_graph(unit, s, {}, limits);
+    INFO((g ? "" : g.error().what));
+    REQUIRE(g.has_value());
+    CHECK(g->unconfirmed.empty());
+    return std::move(g->graph);
+}
+
+// What is found in a space, TLBs and walkers included, and by how many operations.
+std::map<Inv, std::size_t> found_in(const bench::Unit& unit, const Space& s, bool& complete) {
+    const auto r = bench::explore_file(unit, s, {}, {.jobs = 2});
+    INFO((r ? "" : r.error().what));
+    REQUIRE(r.has_value());
+    CHECK(r->unconfirmed.empty());
+    complete = r->explored.complete;
+    std::map<Inv, std::size_t> out;
+    for (const Finding& f : r->explored.found)
+        if (const auto inv = f.alone ? f.alone->inv : spec::invariant_named(f.name))
+            out.emplace(*inv, f.ops.size());
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("a child's graph of a file is the graph of the file") {
+    const bench::Unit unit = stand_in();
+    const Space s = named("hvo-hotplug");
+    const Graph child = in_a_child(unit, s);
+    bench::Progress progress;
+    const auto driver = make_driver(unit, s.config, progress);
+    bench::RealSubject subject(*driver, s);
+    const Graph here = build_graph(subject, s, {}, {});
+    REQUIRE(child.complete);
+    CHECK(child.rests == here.rests);
+    CHECK(child.worlds == here.worlds);
+    CHECK(child.edges.size() == here.edges.size());
+    CHECK(child.may == here.may);
+    CHECK(child.texts == here.texts);
+    CHECK(child.ends == here.ends);
+    CHECK(child.nr_events == here.nr_events);
+    CHECK(broken(child) == broken(here));
+    for (u32 i = 0; i < child.rests.size(); ++i) CHECK(path_to(s, child, i) == path_to(s, here, i));
+}
+
+// Without symmetry each frame is told from each, and each byte is looked at as it is.
+TEST_CASE("merging a file's states loses none, and no violation") {
+    const bench::Unit unit = stand_in();
+    for (const Space& s : {with_frames(named("hvo-walker"), 2), with_frames(named("hvo-hotplug"), 2),
+                           with_frames(named("hvo-walker-list"), 1)}) {
+        CAPTURE(s.name);
+        bench::Progress progress;
+        const auto driver = make_driver(unit, s.config, progress);
+        bench::RealSubject subject(*driver, s);
+        const Graph merged = build_graph(subject, s, {}, {});
+        subject.restart();
+        const Graph raw = build_graph(subject, s, {.symmetry = Symmetry::none}, {.nodes = 500'000});
+        REQUIRE(merged.complete);
+        REQUIRE(raw.complete);
+        CHECK(classes(raw) == classes(merged));
+        CHECK(classes(merged).size() == merged.rests.size());
+        CHECK(raw.rests.size() > 2 * merged.rests.size());
+        CHECK(broken(raw) == broken(merged));
+    }
+}
+
+TEST_CASE("each deliberate break of the stand-in tree is found in the space that is named for it") {
+    const auto [name, space, inv] = GENERATE(table<const char*, const char*, Inv>({
+        {"NO_WMB", "hvo-walker", Inv::contents_are_ordered_before_the_pte},
+        {"NO_FLUSH", "hvo-walker", Inv::no_frame_is_freed_while_a_tlb_may_hold_it},
+        {"NO_RCU", "hvo-walker", Inv::no_remap_without_a_grace_period},
+        {"TAIL_RW", "hvo-walker", Inv::tail_vmemmap_is_read_only},
+        {"NO_RESET", "hvo-walker", Inv::restore_after_optimise_is_the_identity},
+        {"LEAK_HEAD", "hvo-walker", Inv::no_page_is_leaked},
+        {"NO_ROLLBACK", "hvo-gigantic", Inv::failed_operation_is_rolled_back},
+        {"NO_KEY_INC", "hvo-walker", Inv::static_key_counts_optimised_folios},
+        {"DOUBLE_FREE", "hvo-walker", Inv::no_page_is_freed_twice},
+        {"EARLY_FREE", "hvo-walker", Inv::no_frame_is_freed_while_a_tlb_may_hold_it},
+        {"WRITE_TAIL", "hvo-walker", Inv::no_write_through_a_read_only_pte},
+        {"NO_FLAG", "hvo-walker", Inv::optimised_flag_reads_the_same_through_every_translation},
+        {"WILD", "hvo-walker", Inv::kernel_code_touches_only_what_is_mapped},
+        {"BUG", "hvo-walker", Inv::no_bug},
+        {"HANG", "hvo-walker", Inv::every_operation_ends}, // ends the child
+    }));
+    CAPTURE(name, space);
+    bool complete = false;
+    CHECK(found_in(stand_in({name}), named(space), complete).contains(inv));
+    CHECK(complete != (inv == Inv::every_operation_ends));
+}
+
+TEST_CASE("a child is stopped, and what it has until then is a graph") {
+    const Graph g = in_a_child(stand_in(), named("hvo-three"), {.stop = [] { return true; }});
+    CHECK_FALSE(g.complete);
+    CHECK(g.cut_by == "time");
+    CHECK_FALSE(g.rests.empty());
+}
+
+// Whoever sends it may send anything.
+TEST_CASE("bytes that are changed on their way are no graph, or one that can be searched and followed") {
+    const Space s = named("hvo-walker");
+    const Graph g = build_graph(s, {.sabotage = Sabotage::no_rcu}, {});
+    std::vector<std::byte> sent;
+    bench::send_graph(s, g, [&](auto bytes) { sent.insert(sent.end(), bytes.begin(), bytes.end()); });
+    u64 x = 1, nr_refused = 0;
+    const int nr = 3000;
+    for (int i = 0; i < nr; ++i) {
+        std::vector<std::byte> bytes = sent;
+        for (int n = 0; i && n < 1 + i % 3; ++n) {
+            x = mix(x);
+            bytes[x % bytes.size()] = static_cast<std::byte>(x >> 32);
+        }
+        if (i % 50 == 1) bytes.resize(x % bytes.size());
+        std::size_t at = 0;
+        const auto got = bench::receive_graph(s, 100'000, [&](std::span<std::byte> room) {
+            const std::size_t n = std::min(room.size(), bytes.size() - at);
+            std::copy_n(bytes.begin() + static_cast<long>(at), n, room.begin());
+            at += n;
+            return n;
+        });
+        nr_refused += !got;
+        if (i == 0) REQUIRE(got.has_value());
+        if (!got) continue;
+        if (i == 0) CHECK(got->edges.size() == g.edges.size());
+        const Searched r = search(s, *got, {.states = 2000});
+        CHECK(r.states > 0);
+        CHECK_FALSE(path_to(s, *got, static_cast<u32>(got->rests.size() - 1)).empty());
+    }
+    CHECK(nr_refused > nr / 20);
+    CHECK(nr_refused < nr);
+}
+
+TEST_CASE("a unit without the software MMU is refused") {
+    const auto tree = bench::open_tree(fs::path(MMODEL_FIXTURES_DIR) / "reuse_page");
+    const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::Backend::mmap);
+    REQUIRE(unit.has_value());
+    CHECK_FALSE(bench::build_tree_graph(*unit, named("hvo-walker"), {}, {}).has_value());
+}
+
+// By invariant, the operations of the shortest trace in any space.
+TEST_CASE(
+    "what is recorded of Debian's trees is found in closed spaces, by traces as short as those recorded") {
+    const auto records = cli::read_findings(MMODEL_FINDINGS_DIR);
+    REQUIRE(records.has_value());
+    u64 nr = 0;
+    for (const char* version : {"6.1", "6.12"}) {
+        const fs::path dir = fs::path(MMODEL_TREES_DIR) / ("linux-" + std::string(version));
+        if (!fs::exists(dir)) continue;
+        const bench::Unit unit = compiled(dir);
+        std::map<Inv, std::size_t> found;
+        std::vector<Inv> names;
+        for (const char* name :
+             {"hvo-walker", "hvo-walker-list", "hvo-hotplug", "hvo-gigantic", "hvo-three"}) {
+            CAPTURE(name);
+            bool complete = false;
+            for (const auto [inv, nr_ops] : found_in(unit, named(name), complete)) {
+                const auto [it, fresh] = found.try_emplace(inv, nr_ops);
+                it->second = std::min(it->second, nr_ops);
+                if (fresh) names.push_back(inv);
+            }
+            CHECK(complete);
+        }
+        const cli::Comparison c = cli::compare(*records, unit.tree, names);
+        for (const cli::Record& r : c.not_found) FAIL_CHECK("not found: " << r.path);
+        for (const Inv inv : c.unrecorded) FAIL_CHECK("not recorded: " << spec::fact(inv).name);
+        for (const cli::Record& r : c.confirmed) {
+            CAPTURE(r.path);
+            const auto recorded = cli::load(r.path.string(), false);
+            REQUIRE(recorded.has_value());
+            CHECK(found[r.inv] <= recorded->trace.ops.size());
+            ++nr;
+        }
+    }
+    if (!nr) skip("no tree in " MMODEL_TREES_DIR);
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/linux/host/real_subject.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace mmodel::bench {
+namespace {
+
+bool is_same(std::span<const std::byte> a, std::span<const std::byte> b) {
+    return std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// Lists whose head was on the stack leave addresses of it behind: nothing reads those.
+bool is_on_the_stack(u64 word) {
+    constexpr u64 near = 1 << 20;
+    return word - reinterpret_cast<u64>(__builtin_frame_address(0)) + near < 2 * near;
+}
+
+} // namespace
+
+RealSubject::RealSubject(RealDriver& driver, const explore::Space& space)
+    : driver_(driver), arena_(driver.memory()), statics_(driver.statics()), nr_of_the_file_(statics_.size()),
+      is_in_pool_(arena_.nr_frames()) {
+    for (const auto piece : arena_.layout()) statics_.push_back(piece);
+    for (const explore::FrameRange& r : space.pool)
+        for (Pfn p = r.start; p < r.end; ++p) is_in_pool_[p.value] = true;
+    frames_now_.assign(arena_.nr_frames(), blobs_.intern(std::vector<std::byte>(arena_.page())));
+    for (const auto piece : statics_) statics_now_.push_back(blobs_.intern(piece));
+    (void)settle();
+    frames_first_ = frames_now_;
+    first_ = taken();
+}
+
+void RealSubject::restart() {
+    kept_.clear();
+    put_back(*first_);
+}
+
+explore::Attempt RealSubject::run(const Op& op, explore::Observer* observer) {
+    explore::Attempt out;
+    driver_.observe(observer);
+    try {
+        RealStep step = driver_.run(op);
+        nr_compared_ += step.compared;
+        add(deviations_, step.shown);
+        out = {step.ran, std::move(step.violations)};
+    } catch (const spec::Violated& v) {
+        out.violations.push_back(v.violation);
+    }
+    driver_.observe(nullptr);
+    return out;
+}
+
+// ---- states
+
+template <class F>
+void RealSubject::for_each_lent(F&& f) const {
+    const auto* lent = static_cast<const std::byte*>(statics_.back().data());
+    for (u64 i = 0, n = arena_.nr_frames(); i < n; ++i)
+        if (lent[i] != std::byte{0}) f(Pfn{i});
+}
+
+const World& RealSubject::settle() {
+    explore::forget_the_dead(driver_.world());
+    for (std::size_t i = 0; i < statics_.size(); ++i)
+        if (!is_same(statics_[i], blobs_[statics_now_[i]])) statics_now_[i] = blobs_.intern(statics_[i]);
+    for_each_lent([&](Pfn p) {
+        const std::span<const std::byte> frame(arena_.frame(p), arena_.page());
+        u32& now = frames_now_[p.value];
+        if (!is_same(frame, blobs_[now])) now = blobs_.intern(frame);
+    });
+    return driver_.world();
+}
+
+RealSubject::Kept RealSubject::taken() const {
+    Kept k{driver_.world(), statics_now_, {}};
+    for_each_lent([&](Pfn p) { k.frames.push_back(frames_now_[p.value]); });
+    return k;
+}
+
+void RealSubject::put_back(const Kept& k) {
+    driver_.world() = k.world;
+    for (std::size_t i = 0; i < statics_.size(); ++i)
+        std::ranges::copy(blobs_[k.statics[i]], statics_[i].begin());
+    statics_now_ = k.statics;
+    auto blob = k.frames.begin();
+    for_each_lent([&](Pfn p) {
+        std::memcpy(arena_.frame(p), blobs_[*blob].data(), arena_.page());
+        frames_now_[p.value] = *blob++;
+    });
+    driver_.moved();
+}
+
+u64 RealSubject::bytes_of_a_state() const {
+    return sizeof(Kept) + (statics_.size() + first_->frames.size()) * sizeof(u32);
+}
+
+// ---- the key
+
+std::string RealSubject::key(const explore::Space& space, explore::Symmetry symmetry) {
+    raw_ = symmetry == explore::Symmetry::none;
+    return explore::key_of(driver_.world(), space, symmetry, this);
+}
+
+RealSubject::Meaning RealSubject::meaning_of(std::span<const std::byte> bytes) const {
+    const u64 struct_page_bytes = driver_.world().config().geometry.struct_page_bytes;
+    Meaning m;
+    for (std::size_t at = 0; at + sizeof(u64) <= bytes.size(); at += sizeof(u64)) {
+        u64 word;
+        std::memcpy(&word, bytes.data() + at, sizeof word);
+        const u64 page = (word - arena_.vmemmap()) / struct_page_bytes;
+        if (page < is_in_pool_.size() && is_in_pool_[page]) {
+            m.pages.push_back(Pfn{page});
+            word = 2 + (word - arena_.vmemmap()) % struct_page_bytes;
+        } else if (is_on_the_stack(word)) {
+            word = 1;
+        }
+        m.rest = hash_combine(m.rest, word);
+    }
+    return m;
+}
+
+void RealSubject::put_meaning(explore::KeyWriter& out, const Meaning& m) const {
+    out.put(m.rest);
+    for (const Pfn p : m.pages) out.put_frame(p);
+}
+
+void RealSubject::put_blob(explore::KeyWriter& out, u32 blob) const {
+    if (raw_) return out.put(blob);
+    const auto [it, fresh] = meanings_.try_emplace(blob);
+    if (fresh) it->second = meaning_of(blobs_[blob]);
+    put_meaning(out, Meaning(it->second));
+}
+
+std::span<const std::byte> RealSubject::struct_page(Pfn p) const {
+    const u64 bytes = driver_.world().config().geometry.struct_page_bytes;
+    const std::byte* at = arena_.at(arena_.vmemmap() + p.value * bytes);
+    return at ? std::span(at, bytes) : std::span<const std::byte>();
+}
+
+// A table of entries: each says which frame, and how.
+void RealSubject::put_table(explore::KeyWriter& out, Pfn p) const {
+    const Geometry& g = driver_.world().config().geometry;
+    const auto* entry = reinterpret_cast<const u64*>(arena_.frame(p));
+    for (u32 i = 0; i < g.ptrs_per_pte; ++i) {
+        out.put(entry[i] % g.page_bytes);
+        if (entry[i]) out.put_frame(Pfn{entry[i] / g.page_bytes});
+    }
+}
+
+// Where a frame lies behind the vmemmap of frames of the pool, whose struct pages go with them.
+std::optional<Vpage> RealSubject::vpage_of_pool(Pfn p) const {
+    const Machine& m = driver_.world().machine();
+    const auto v = m.boot_vpage(p);
+    if (!v || m.translate(*v).pfn() != p) return std::nullopt;
+    const auto first =
+        is_in_pool_.begin() + static_cast<long>(v->value * m.geometry().struct_pages_per_page());
+    const bool in_pool = std::any_of(first, first + static_cast<long>(m.geometry().struct_pages_per_page()),
+                                     [](bool in) { return in; });
+    return in_pool ? v : std::nullopt;
+}
+
+void RealSubject::put_contents(explore::KeyWriter& out, Pfn p) const {
+    const auto v = vpage_of_pool(p);
+    if (!v || raw_) return put_blob(out, frames_now_[p.value]);
+    const u64 per_page = driver_.world().config().geometry.struct_pages_per_page();
+    for (u64 i = v->value * per_page; i < (v->value + 1) * per_page; ++i)
+        if (!out.is_interchangeable(Pfn{i})) put_meaning(out, meaning_of(struct_page(Pfn{i})));
+}
+
+void RealSubject::put_frame(explore::KeyWriter& out, Pfn p) const {
+    const Machine& m = driver_.world().machine();
+    const bool lent = arena_.is_lent(p), table = m.frame(p).owner == Owner::page_table;
+    out.put(u64{lent} | u64{table} << 1);
+    if (lent) table ? put_table(out, p) : put_contents(out, p);
+    if (out.is_interchangeable(p) && !m.is_free(p)) put_meaning(out, meaning_of(struct_page(p)));
+}
+
+// Frames that the machine refers to nowhere, if they are not as they were at first; and the file's own data.
+void RealSubject::put_rest(explore::KeyWriter& out) const {
+    for_each_lent([&](Pfn p) {
+        const bool as_at_first = frames_now_[p.value] == frames_first_[p.value];
+        if (out.has_named(p) || (as_at_first && !out.is_interchangeable(p) && !vpage_of_pool(p))) return;
+        out.put(p.value + 1);
+        out.put_frame(p);
+    });
+    out.put(0);
+    for (std::size_t i = 0; i < nr_of_the_file_; ++i) put_blob(out, statics_now_[i]);
+}
+
+} // namespace mmodel::bench

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "spec/linux/host/tree_graph.hpp"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <unordered_set>
+
+#include "spec/linux/host/child.hpp"
+#include "spec/linux/host/graph_wire.hpp"
+#include "spec/linux/host/process.hpp"
+#include "spec/linux/host/real_subject.hpp"
+#include "spec/linux/host/runner.hpp"
+
+namespace mmodel::bench {
+namespace {
+
+using namespace explore;
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t max_path = 512;
+constexpr auto patience_to_stop = std::chrono::seconds(20); // and to send what there is
+
+// The parent writes it, the child cannot.
+struct Asked {
+    volatile bool stop;
+};
+
+// The child writes it. Where it is: how the state was reached, and what is run in it.
+struct Place {
+    volatile u64 nr_rests, nr_nodes;
+    volatile u64 nr_runs; // of operations, the one that is under way included
+    u64 nr_compared;      // at the end, see TreeGraph
+    DeviationCounts deviations;
+    u8 nr_used_subpage, nr_reset_struct_page;
+    volatile u64 nr_ops; // of the path, that operation included
+    std::array<WireOp, max_path> path;
+};
+
+// An operation that ended a child: the how manyeth, and what it is.
+struct Crash {
+    u64 run;
+    spec::Violation violation;
+};
+
+// In the child: says where it is, and does not run what ended another child: that is where the graph ends.
+class Watched final : public Subject {
+public:
+    Watched(RealDriver& driver, const Space& space, Place& told, Progress& progress,
+            const std::optional<Crash>& crash)
+        : real_(driver, space), space_(space), place_(told), progress_(progress), crash_(crash) {}
+
+    Attempt run(const Op& op, Observer* observer) override {
+        if (!observer) return real_.run(op, observer); // boot
+        place_.nr_runs = place_.nr_runs + 1;
+        progress_.op_idx = place_.nr_runs;
+        if (nr_before_ < max_path) {
+            place_.path[nr_before_] = to_wire(space_, op).value_or(WireOp{});
+            place_.nr_ops = nr_before_ + 1;
+        }
+        if (!is_at_its_end()) return real_.run(op, observer);
+        return {{}, {crash_->violation}};
+    }
+    const State& now() override { return real_.now(); }
+    const World& settle() override { return real_.settle(); }
+    std::string key(const Space& space, Symmetry symmetry) override { return real_.key(space, symmetry); }
+    void keep() override { real_.keep(), ++nr_kept_; }
+    void load(u32 idx) override { real_.load(idx); }
+    void drop(u32 idx) override { real_.drop(idx); }
+    void expands(const std::vector<Op>& path) override {
+        nr_before_ = std::min(path.size() - space_.boot.size(), max_path);
+        for (std::size_t i = 0; i < nr_before_; ++i)
+            place_.path[i] = to_wire(space_, path[space_.boot.size() + i]).value_or(WireOp{});
+    }
+    [[nodiscard]] bool is_at_its_end() const { return crash_ && place_.nr_runs >= crash_->run; }
+    [[nodiscard]] const RealSubject& real() const { return real_; }
+    [[nodiscard]] u64 bytes() const { return real_.bytes_interned() + nr_kept_ * real_.bytes_of_a_state(); }
+
+private:
+    RealSubject real_;
+    const Space& space_;
+    Place& place_;
+    Progress& progress_;
+    const std::optional<Crash>& crash_;
+    std::size_t nr_before_{}; // operations to the state that is expanded
+    u64 nr_kept_{};
+};
+
+void write_all(int fd, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = write(fd, bytes.data(), bytes.size());
+        if (n <= 0) _exit(host_status);
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+    }
+}
+
+// ---- the parent
+
+class TreeBuilder {
+public:
+    TreeBuilder(const Unit& unit, const Space& space, const GraphOptions& options, const GraphLimits& limits)
+        : unit_(unit), space_(space),
+          options_{.symmetry = options.symmetry, .stop_at_first = options.stop_at_first}, limits_(limits),
+          asked_(share<Asked>()), reply_(share<Reply>()), place_(share<Place>()) {}
+    ~TreeBuilder();
+    TreeBuilder(const TreeBuilder&) = delete;
+    TreeBuilder& operator=(const TreeBuilder&) = delete;
+
+    std::expected<TreeGraph, Problem> build();
+
+private:
+    void work(RealDriver& driver, int out);
+    [[nodiscard]] std::expected<void, Problem> start();
+    // Nothing: the child died, hangs or talks nonsense, and `why_` says so.
+    std::optional<Graph> receive();
+    std::size_t get(std::span<std::byte> room);
+    [[nodiscard]] bool hangs();
+    [[nodiscard]] std::expected<void, Problem> note_crash();
+    [[nodiscard]] std::vector<Op> where_it_was() const;
+    [[nodiscard]] std::expected<TreeGraph, Problem> confirmed(Graph g);
+
+    const Unit& unit_;
+    const Space& space_;
+    GraphOptions options_;
+    const GraphLimits& limits_;
+    Asked* asked_;
+    Reply* reply_;
+    Place* place_;
+    Process child_{};
+    std::optional<Crash> crash_{}; // of the first child
+    std::string why_{};
+    u64 last_run_{}, last_events_{};
+    double since_cpu_{};
+    Clock::time_point stopped_{};
+};
+
+TreeBuilder::~TreeBuilder() {
+    child_.stop();
+    unshare(asked_), unshare(reply_), unshare(place_);
+}
+
+void TreeBuilder::work(RealDriver& driver, int out) {
+    Watched subject(driver, space_, *place_, reply_->progress, crash_);
+    const GraphLimits limits{.nodes = limits_.nodes,
+                             .stop = [this, &subject] { return asked_->stop || subject.is_at_its_end(); },
+                             .progress =
+                                 [this](u64 rests, u64 nodes) {
+                                     place_->nr_rests = rests;
+                                     place_->nr_nodes = nodes;
+                                 }};
+    Graph g = build_graph(subject, space_, options_, limits);
+    g.bytes += subject.bytes();
+    place_->nr_compared = subject.real().nr_compared();
+    place_->deviations = subject.real().deviations();
+    const Geometry& geometry = subject.now().machine.geometry();
+    place_->nr_used_subpage = geometry.nr_used_subpage;
+    place_->nr_reset_struct_page = geometry.nr_reset_struct_page;
+    send_graph(space_, g, [out](std::span<const std::byte> bytes) { write_all(out, bytes); });
+}
+
+std::expected<void, Problem> TreeBuilder::start() {
+    if (!asked_ || !reply_ || !place_)
+        return std::unexpected(Problem{"no memory to share with a child process"});
+    *place_ = {};
+    last_run_ = last_events_ = 0;
+    since_cpu_ = 0;
+    return child_.start([this](int in, int out, pid_t parent) {
+        be_child(unit_, space_.config, std::as_writable_bytes(std::span(asked_, 1)), *reply_, in, out, parent,
+                 [this](RealDriver& driver, int, int to) { work(driver, to); });
+    });
+}
+
+// No event and no other operation for longer than any takes.
+bool TreeBuilder::hangs() {
+    const u64 run = place_->nr_runs, events = reply_->progress.nr_events;
+    if (run != last_run_ || events != last_events_) {
+        last_run_ = run, last_events_ = events;
+        since_cpu_ = child_.cpu_seconds();
+    }
+    return run && child_.cpu_seconds() - since_cpu_ > 2 * default_patience;
+}
+
+// Some bytes of the graph; 0: there will be no more.
+std::size_t TreeBuilder::get(std::span<std::byte> room) {
+    for (;;) {
+        pollfd p{.fd = child_.from(), .events = POLLIN, .revents = 0};
+        const int n = poll(&p, 1, 100);
+        if (n > 0) {
+            const ssize_t got = read(child_.from(), room.data(), room.size());
+            return got > 0 ? static_cast<std::size_t>(got) : 0;
+        }
+        if (n < 0 && errno != EINTR) return 0;
+        if (limits_.progress) limits_.progress(place_->nr_rests, place_->nr_nodes);
+        if (limits_.stop && limits_.stop() && !asked_->stop) {
+            asked_->stop = true;
+            stopped_ = Clock::now();
+        }
+        if (asked_->stop && Clock::now() - stopped_ > patience_to_stop) {
+            why_ = "it does not stop";
+            return 0;
+        }
+        if (hangs()) {
+            why_ = "it hangs";
+            return 0;
+        }
+    }
+}
+
+std::optional<Graph> TreeBuilder::receive() {
+    auto g = receive_graph(space_, limits_.nodes + (1 << 20),
+                           [this](std::span<std::byte> room) { return get(room); });
+    if (g) return std::move(*g);
+    if (why_.empty()) why_ = g.error();
+    return std::nullopt;
+}
+
+std::vector<Op> TreeBuilder::where_it_was() const {
+    std::vector<Op> ops = space_.boot;
+    const u64 told = place_->nr_ops, n = std::min<u64>(told, max_path);
+    for (u64 i = 0; i < n; ++i)
+        if (const auto op = from_wire(space_, WireOp(place_->path[i]))) ops.push_back(*op);
+    return ops;
+}
+
+// What the operations before the end show in a fresh child. Else the child's end is a mystery, and no
+// finding.
+std::expected<void, Problem> TreeBuilder::note_crash() {
+    const std::vector<Op> ops = where_it_was();
+    auto r = run_one(unit_, space_.config, ops);
+    if (!r) return std::unexpected(r.error());
+    if (r->violations.empty()) {
+        const std::string host = reply_->host_error.get();
+        return std::unexpected(Problem{"the child that explored ended early (" +
+                                       (host.empty() ? why_ : host) +
+                                       "), and what it ran last does not show why"});
+    }
+    crash_ = {place_->nr_runs, std::move(r->violations.back())};
+    return {};
+}
+
+std::expected<TreeGraph, Problem> TreeBuilder::confirmed(Graph g) {
+    TreeGraph out;
+    for (Broken& b : std::exchange(g.broken, {})) {
+        auto r = run_one(unit_, space_.config, b.ops);
+        if (!r) return std::unexpected(r.error());
+        const auto same = std::ranges::find(r->violations, b.violation.inv, &spec::Violation::inv);
+        if (same == r->violations.end()) {
+            out.unconfirmed.push_back(std::move(b));
+            continue;
+        }
+        b.violation = std::move(*same);
+        g.broken.push_back(std::move(b));
+    }
+    if (!out.unconfirmed.empty() && g.complete) g.complete = false, g.cut_by = "unconfirmed";
+    if (crash_) g.complete = false, g.cut_by = "crash";
+    out.nr_compared = std::min(place_->nr_compared, g.nr_runs);
+    for (std::size_t i = 0; i < out.deviations.size(); ++i)
+        out.deviations[i] = std::min(place_->deviations[i], out.nr_compared);
+    const auto at_most = static_cast<u8>(space_.config.geometry.struct_pages_per_page() / 2);
+    out.nr_used_subpage = std::min(place_->nr_used_subpage, at_most);
+    out.nr_reset_struct_page = std::min(place_->nr_reset_struct_page, at_most);
+    out.graph = std::move(g);
+    return out;
+}
+
+std::expected<TreeGraph, Problem> TreeBuilder::build() {
+    for (int i = 0; i < 2; ++i) {
+        if (auto started = start(); !started) return std::unexpected(started.error());
+        why_.clear();
+        auto g = receive();
+        if (!g) kill(child_.pid(), SIGTERM); // a chance to say where it is
+        const Process::Ended end = child_.end(g ? 1000 : 100);
+        if (g) return confirmed(std::move(*g));
+        if (WIFEXITED(end.status) && WEXITSTATUS(end.status) == host_status &&
+            !reply_->host_error.get().empty())
+            return std::unexpected(Problem{reply_->host_error.get()});
+        if (auto noted = note_crash(); !noted) return std::unexpected(noted.error());
+        if (crash_->run == 0) { // already at boot: there is no graph
+            TreeGraph none;
+            none.graph.cut_by = "crash";
+            none.graph.broken.push_back({.violation = crash_->violation, .ops = space_.boot});
+            return none;
+        }
+    }
+    return std::unexpected(Problem{"the file ends the child that explores, each time at another operation"});
+}
+
+} // namespace
+
+std::expected<TreeGraph, Problem> build_tree_graph(const Unit& unit, const Space& space,
+                                                   const GraphOptions& options, const GraphLimits& limits) {
+    if (unit.backend != Backend::mmu)
+        return std::unexpected(Problem{"every state of a file is explored on the software MMU only" +
+                                       (unit.no_mmu.empty() ? "" : ": " + unit.no_mmu)});
+    return TreeBuilder(unit, space, options, limits).build();
+}
+
+Graph models_graph(Space space, const TreeGraph& of_the_file, Symmetry symmetry, const GraphLimits& limits) {
+    space.config.geometry.nr_used_subpage = of_the_file.nr_used_subpage;
+    space.config.geometry.nr_reset_struct_page = of_the_file.nr_reset_struct_page;
+    return build_graph(space, {.symmetry = symmetry, .judged = false}, limits);
+}
+
+Worlds compare_worlds(const Space& space, const Graph& files, const Graph& models) {
+    const std::unordered_set<u64> f(files.worlds.begin(), files.worlds.end()),
+        m(models.worlds.begin(), models.worlds.end());
+    Worlds out;
+    const auto only = [&](const Graph& g, const std::unordered_set<u64>& own,
+                          const std::unordered_set<u64>& other) {
+        for (u32 i = 0; i < g.worlds.size() && out.way.empty(); ++i)
+            if (!other.contains(g.worlds[i])) out.way = path_to(space, g, i);
+        return static_cast<u64>(std::ranges::count_if(own, [&](u64 w) { return !other.contains(w); }));
+    };
+    out.only_the_files = only(files, f, m);
+    out.only_the_models = only(models, m, f);
+    out.both = f.size() - out.only_the_files;
+    return out;
+}
+
+namespace {
+
+// The model's graph of the same space, and what differs. The model goes on from where an operation of the
+// file broke a rule, and has no walker left where the file has waited for none; any other world that only one
+// has is a violation.
+void set_beside_the_model(const Space& space, const GraphOptions& options, const GraphLimits& limits,
+                          TreeGraph& g, BesideTheModel& out) {
+    out.nr_compared = g.nr_compared;
+    out.deviations = g.deviations;
+    if (!g.graph.complete) return;
+    const Graph model = models_graph(space, g, options.symmetry, limits);
+    if (!model.complete) return;
+    out.worlds = compare_worlds(space, g.graph, model);
+    const bool walkers_stay =
+        g.deviations[static_cast<std::size_t>(Deviation::only_the_first_folio_is_waited_for)];
+    const bool model_goes_on = !g.graph.broken.empty();
+    if (walkers_stay || !(out.worlds->only_the_files || (out.worlds->only_the_models && !model_goes_on)))
+        return;
+    spec::Violation v;
+    v.inv = spec::Inv::real_file_agrees_with_the_model;
+    v.detail = "in this space the file comes to " + std::to_string(out.worlds->only_the_files) +
+               " worlds that the model does not, the model to " +
+               std::to_string(out.worlds->only_the_models) + " that the file does not";
+    g.graph.broken.push_back({.violation = std::move(v), .ops = out.worlds->way});
+}
+
+} // namespace
+
+std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space& space,
+                                                  const explore::Options& options,
+                                                  const explore::Limits& limits) {
+    std::optional<Problem> problem;
+    ExploredFile out;
+    const auto build = [&](const GraphLimits& of) {
+        auto g = build_tree_graph(unit, space, options.graph, of);
+        if (!g) {
+            problem = g.error();
+            return Graph{};
+        }
+        out.unconfirmed = std::move(g->unconfirmed);
+        if (unit.tree.name == "hugetlb_vmemmap" && unit.tree.not_the_models.empty())
+            set_beside_the_model(space, options.graph, of, *g, out.model.emplace());
+        return std::move(g->graph);
+    };
+    out.explored = explore::explore(space, build, options.cpu_symmetry, limits);
+    if (problem) return std::unexpected(*problem);
+    for (explore::Finding& f : out.explored.found) {
+        if (f.steps.empty()) continue;
+        if (auto r = run_one(unit, space.config, f.ops); r && !r->violations.empty())
+            f.alone = std::move(r->violations.front());
+    }
+    return out;
+}
+
+} // namespace mmodel::bench
