@@ -68,10 +68,13 @@ public:
                 const auto& configs = plan_.random_configs;
                 const Config c = *parse_config(configs[drawn_ % configs.size()]);
                 Mix mix = plan_.mix;
-                const bool rarely = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
-                if (rarely) mix.gigantic_percent = drawn_ % 16 == 0 ? 50u : 2u;
+                const bool has_large = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
+                const bool draws_large = has_large && cost_.large * 3 <= cost_.all;
+                if (has_large) mix.gigantic_percent = draws_large ? 50 : 0;
+                const u64 before = report_.events;
                 const u64 seed = options_.seed * 1'000'003 + drawn_;
                 (void)try_sequence(c, random_ops(c, mix, seed, plan_.random_length));
+                cost_.add(report_.events - before, draws_large);
             }
         });
     }
@@ -203,6 +206,17 @@ private:
     std::optional<Problem> problem_{};
     std::optional<std::deque<Faults>> faults_{}; // of the scenario that is swept, those that are left
     u64 drawn_{};
+    // What drawn sequences have cost, in events: a third goes to those with large folios, however fast the
+    // machine is.
+    struct Cost {
+        static constexpr u64 of_sequence = 200, of_struct_pages = 20'000; // a large folio's
+        u64 all{}, large{};
+        void add(u64 events, bool has_large) {
+            const u64 n = events + (has_large ? of_struct_pages : of_sequence);
+            all += n;
+            if (has_large) large += n;
+        }
+    } cost_{};
     std::map<std::string, std::unique_ptr<Runner>> runners_;
     Clock::time_point start_{}; // of this stretch
     double limit_{};
