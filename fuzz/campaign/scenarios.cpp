@@ -74,8 +74,11 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
             return op.kind == alloc_folio && op.size == large && large != small;
         });
     };
-    std::ranges::stable_partition(out, is_quick);
-    return out;
+    std::vector<Scenario> in_order;
+    for (const bool quick : {true, false})
+        std::ranges::copy_if(out, std::back_inserter(in_order),
+                             [&](const Scenario& s) { return is_quick(s) == quick; });
+    return in_order;
 }
 
 } // namespace

@@ -247,6 +247,12 @@ void Mmu::poison_before(const Access& a, u64 bytes) {
 }
 
 void Mmu::copy(unsigned long to, unsigned long from, u64 bytes, const void* pc) {
+    if (bytes && bytes <= page_ - std::max(in_page(to), in_page(from))) { // no room is needed
+        u64 n;
+        const std::byte* p = place({from, bytes, MMODEL_READ, pc}, n);
+        std::memmove(place({to, bytes, MMODEL_WRITE, pc}, n), p, bytes);
+        return;
+    }
     std::array<std::byte, 4096> room;
     std::vector<std::byte> large(bytes > room.size() ? bytes : 0);
     std::byte* const read = large.empty() ? room.data() : large.data();
