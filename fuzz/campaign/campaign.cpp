@@ -101,6 +101,18 @@ public:
     }
 
 private:
+    // What drawn sequences have cost, in events: a third goes to those with large folios, however fast the
+    // machine is.
+    struct Cost {
+        static constexpr u64 of_sequence = 200, of_struct_pages = 20'000; // a large folio's
+        u64 all{}, large{};
+        void add(u64 events, bool has_large) {
+            const u64 n = events + (has_large ? of_struct_pages : of_sequence);
+            all += n;
+            if (has_large) large += n;
+        }
+    };
+
     // Of one geometry.
     struct Part {
         Part(const Unit& u, Plan p) : unit(u), plan(std::move(p)) {}
@@ -111,6 +123,7 @@ private:
         OnGeometry on{};
         std::optional<std::deque<Faults>> faults{}; // of the scenario that is swept, those that are left
         u64 drawn{};
+        Cost cost{};
         std::map<std::string, std::unique_ptr<Runner>> runners{};
     };
 
@@ -132,10 +145,12 @@ private:
         const auto& configs = p.plan.random_configs;
         const Config c = *parse_config(configs[p.drawn % configs.size()]);
         Mix mix = p.plan.mix;
-        const bool rarely = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
-        if (rarely) mix.gigantic_percent = p.drawn % 16 == 0 ? 50u : 2u;
-        const u64 seed = options_.seed * 1'000'003 + p.drawn++;
+        const bool has_large = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
+        const bool draws_large = has_large && p.cost.large * 3 <= p.cost.all;
+        if (has_large) mix.gigantic_percent = draws_large ? 50 : 0;
+        const u64 seed = options_.seed * 1'000'003 + p.drawn++, before = p.on.events;
         (void)try_sequence(c, random_ops(c, mix, seed, p.plan.random_length));
+        p.cost.add(p.on.events - before, draws_large);
     }
 
     [[nodiscard]] double seconds() const {

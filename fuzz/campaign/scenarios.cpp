@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "fuzz/campaign/scenarios.hpp"
 
+#include <algorithm>
+
 namespace mmodel::bench {
 namespace {
 
@@ -67,7 +69,16 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
                     {.kind = take_pages, .nid = 1, .page = 0},
                     on(optimise, 0),
                     on(restore, 0)}});
-    return out;
+    const auto is_quick = [&](const Scenario& s) {
+        return std::ranges::none_of(s.ops, [&](const Op& op) {
+            return op.kind == alloc_folio && op.size == large && large != small;
+        });
+    };
+    std::vector<Scenario> in_order;
+    for (const bool quick : {true, false})
+        std::ranges::copy_if(out, std::back_inserter(in_order),
+                             [&](const Scenario& s) { return is_quick(s) == quick; });
+    return in_order;
 }
 
 } // namespace

@@ -169,6 +169,19 @@ TEST_CASE("inline assembly that changes a struct page is found by poisoned scrat
     CHECK(found.seen[1].violated == static_cast<int>(spec::Inv::kernel_code_touches_only_what_is_mapped));
     CHECK(std::string(found.why.data()).find("that the compiler did not announce") != std::string::npos);
 }
+
+TEST_CASE(
+    "a frame that changed although nothing was stored to it is found by the poisoned MMU, which looks") {
+    const Config config = *parse_config("x86-64");
+    const std::vector<Op> ops{{.kind = OpKind::alloc_folio}, {.kind = OpKind::restore}};
+    const auto unit = [&](bool poison) {
+        return compiled(stand_in, "hugetlb_vmemmap", Backend::mmu, poison, {"STORE_UNSEEN"});
+    };
+    CHECK(run(unit(false), config, ops).seen[1].violated == -1);
+    const Run found = run(unit(true), config, ops);
+    CHECK(found.seen[1].violated == static_cast<int>(spec::Inv::kernel_code_touches_only_what_is_mapped));
+    CHECK(std::string(found.why.data()).find("something wrote to pfn ") == 0);
+}
 #endif
 
 TEST_CASE("a wrong access is named by function, line, address and the frame behind it") {

@@ -96,7 +96,7 @@ std::vector<std::span<std::byte>> Arena::layout() {
 
 void Arena::set_lent(Pfn start, u64 nr, bool on) {
     std::memset(lent_.at() + start.value, on, nr);
-    for (u64 i = 0; i < nr; ++i) changed_lent_.push_back(start + i);
+    for (u64 i = 0; i < nr; ++i) stored(start + i), changed_lent_.push_back(start + i);
 }
 
 } // namespace mmodel::bench

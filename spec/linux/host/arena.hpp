@@ -76,6 +76,15 @@ public:
     void lend(Pfn start, u64 nr) { set_lent(start, nr, true); }
     void take_back(Pfn start, u64 nr) { set_lent(start, nr, false); }
     [[nodiscard]] bool is_lent(Pfn p) const { return lent_.at()[p.value] != std::byte{0}; }
+    // A frame is clean from keep() on until something is stored to it, by kernel code or, as stored() says,
+    // by the bench: what was found in it is still so. Never with a backend that does not hear of each store.
+    [[nodiscard]] bool is_clean(Pfn p) const { return clean_ && clean_->at()[p.value] != std::byte{0}; }
+    void keep(Pfn p) {
+        if (clean_) clean_->at()[p.value] = std::byte{1};
+    }
+    void stored(Pfn p) {
+        if (clean_) clean_->at()[p.value] = std::byte{0};
+    }
     // Objects and other memory likewise. A backend that does not hear of each access does not care.
     virtual void lend_object(const void*, u64) {}
     virtual void take_back_object(const void*, u64) {}
@@ -113,13 +122,14 @@ protected:
     [[nodiscard]] Pfn pfn_of(unsigned long entry) const { return Pfn{entry >> shift_}; }
     Reserved direct_map_, vmemmap_, vmalloc_, objects_;
     std::vector<unsigned long> pmds_;
+    Reserved lent_;                 // a byte a frame
+    std::optional<Reserved> clean_; // likewise
 
 private:
     void set_lent(Pfn start, u64 nr, bool on);
 
     std::vector<u64> changed_;      // PMDs that are not as at boot
     std::vector<Pfn> changed_lent_; // frames that may not be lent, or not taken back, as at boot
-    Reserved lent_;                 // a byte a frame
 };
 
 } // namespace mmodel::bench

@@ -80,7 +80,7 @@ struct Unit {
         no_mmu{}; // why it is not the software MMU although that was asked for; empty: it is, or was not
     // hugetlb_vmemmap: where it may differ from the model
     DeviationSet deviations{DeviationSet::all()};
-    bool poison{}; // the software MMU finds accesses that go around it (slow; for tests)
+    bool poison{}; // accesses that go around the software MMU are found (slow; for tests)
 };
 
 inline constexpr Backend default_backend = Backend::mmu;

@@ -14,9 +14,9 @@ std::string hex_or_number(u64 n) {
 
 } // namespace
 
-Difference differ(const std::string& what, i64 real, i64 model) {
+Difference differ(std::string_view what, i64 real, i64 model) {
     if (real == model) return std::nullopt;
-    return what + " is " + std::to_string(real) + ", the model's is " + std::to_string(model);
+    return std::string(what) + " is " + std::to_string(real) + ", the model's is " + std::to_string(model);
 }
 
 Difference differ(const Outcome& r, const Outcome& m) {

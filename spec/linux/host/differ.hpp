@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "model/outcome.hpp"
 
@@ -11,7 +12,7 @@ namespace mmodel::bench {
 
 using Difference = std::optional<std::string>; // in a sentence; nothing: they are the same
 
-[[nodiscard]] Difference differ(const std::string& what, i64 real, i64 model);
+[[nodiscard]] Difference differ(std::string_view what, i64 real, i64 model);
 [[nodiscard]] Difference differ(const Outcome& real, const Outcome& model);
 
 } // namespace mmodel::bench

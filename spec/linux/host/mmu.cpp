@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "spec/linux/shim/hvo/mmodel_hvo_abi.h"
@@ -23,6 +24,14 @@ std::string hex(unsigned long n) {
     std::array<char, 24> text{};
     std::snprintf(text.data(), text.size(), "%#lx", n);
     return text.data();
+}
+
+// Most accesses are to a word.
+void copy_small(std::byte* to, const std::byte* from, u64 bytes) {
+    if (bytes == sizeof(u64))
+        std::memcpy(to, from, sizeof(u64));
+    else
+        std::memcpy(to, from, bytes);
 }
 
 struct Extent {
@@ -46,12 +55,17 @@ int visit(dl_phdr_info* object, std::size_t, void* data) {
 
 Mmu::Mmu(const Machine& boot, bool poison)
     : Arena(boot, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE), poison_(poison),
-      shadow_(0, objects_.bytes() / 8, page_, PROT_READ | PROT_WRITE),
+      ptrs_shift_(std::countr_zero(ptrs_)), shadow_(0, objects_.bytes() / 8, page_, PROT_READ | PROT_WRITE),
       vmap_(0, (vmalloc_.bytes() >> shift_) * sizeof(u64), page_, PROT_READ | PROT_WRITE) {
     if (poison_) poisoned_.resize(nr_vpages_ + (vmalloc_.bytes() >> shift_));
     port_.self = this;
     port_.objects = objects_.addr(), port_.objects_bytes = objects_.bytes();
     port_.shadow = reinterpret_cast<const unsigned char*>(shadow_.at());
+    clean_.emplace(0, nr_frames_, page_, PROT_READ | PROT_WRITE);
+    port_.frames = direct_map_.addr(), port_.frames_bytes = nr_frames_ * page_;
+    port_.page_shift = static_cast<unsigned>(shift_);
+    port_.lent = reinterpret_cast<const unsigned char*>(lent_.at());
+    port_.clean = reinterpret_cast<unsigned char*>(clean_->at());
     port_.commit = [](mmodel_mmu* m) { of(m).commit(); };
     port_.access = [](mmodel_mmu* m, unsigned long addr, unsigned long n, unsigned kind, const void* pc) {
         of(m).access({addr, n, kind, pc});
@@ -120,7 +134,7 @@ bool Mmu::is_object(const Access& a) const {
 }
 
 bool Mmu::is_shared(const Access& a) const {
-    return std::ranges::any_of(shared_, [&](const Shared& s) {
+    return std::ranges::any_of(shared_, [&](const mmodel_shared& s) {
         return a.addr - s.addr < s.bytes && a.bytes <= s.bytes - (a.addr - s.addr) &&
                (s.writable || !(a.kind & MMODEL_WRITE));
     });
@@ -154,11 +168,13 @@ std::byte* Mmu::place(const Access& a, u64& bytes) {
         if (a.kind & MMODEL_WRITE && !entry->writable)
             refuse(a, "it is mapped read-only, to " + behind(), true);
         if (!is_lent(entry->pfn)) refuse(a, behind() + ", which is mapped there, was freed");
+        if (a.kind & MMODEL_WRITE) stored(entry->pfn);
         bytes = std::min(bytes, page_ - in_page(a.addr));
         return frame(entry->pfn) + in_page(a.addr);
     }
     if (const auto p = frame_at(a.addr)) {
         if (!is_lent(*p)) refuse(a, "the frame is free, or somebody else's");
+        if (a.kind & MMODEL_WRITE) stored(*p);
         bytes = std::min(bytes, page_ - in_page(a.addr));
         return plain;
     }
@@ -172,8 +188,25 @@ std::byte* Mmu::place(const Access& a, u64& bytes) {
 
 // ---- accesses
 
+std::byte* Mmu::vmemmap_place(const Access& a) {
+    const unsigned long offset = a.addr - vmemmap();
+    if (offset >= vmemmap_.bytes() || a.bytes > page_ - in_page(offset)) return nullptr;
+    const u64 v = offset >> shift_, pmd_idx = v >> ptrs_shift_, in_pmd = v & (ptrs_ - 1);
+    unsigned long entry = pmds_[pmd_idx];
+    if (!(entry & MMODEL_PRESENT)) return nullptr;
+    if (entry & MMODEL_LEAF)
+        entry += in_pmd << shift_;
+    else
+        entry = reinterpret_cast<const unsigned long*>(frame(pfn_of(entry)))[in_pmd];
+    const unsigned long needed = a.kind & MMODEL_WRITE ? MMODEL_PRESENT | MMODEL_RW : MMODEL_PRESENT;
+    const Pfn p = pfn_of(entry);
+    if ((entry & needed) != needed || p.value >= nr_frames_ || !is_lent(p)) return nullptr;
+    if (a.kind & MMODEL_WRITE) stored(p);
+    return frame(p) + in_page(offset);
+}
+
 void Mmu::access(const Access& a) {
-    ++nr_accesses_;
+    if (std::byte* p = vmemmap_place(a)) return show(a, p, a.bytes);
     for (Access rest = a; rest.bytes;) {
         u64 n;
         std::byte* p = place(rest, n);
@@ -185,7 +218,7 @@ void Mmu::access(const Access& a) {
 void Mmu::show(const Access& a, std::byte* frame, u64 bytes) {
     auto* scratch = reinterpret_cast<std::byte*>(a.addr);
     if (poison_) poison_before(a, bytes);
-    std::memcpy(scratch, frame, bytes);
+    copy_small(scratch, frame, bytes);
     const bool write = a.kind & MMODEL_WRITE;
     if (!write && !poison_) return;
     pending_.push_back({scratch, write ? frame : nullptr, bytes});
@@ -195,7 +228,7 @@ void Mmu::show(const Access& a, std::byte* frame, u64 bytes) {
 void Mmu::commit() {
     if (!port_.nr_pending) return;
     for (const Piece& p : pending_) {
-        if (p.frame) std::memcpy(p.frame, p.scratch, p.bytes);
+        if (p.frame) copy_small(p.frame, p.scratch, p.bytes);
         if (poison_) std::memset(p.scratch, scratch_poison, p.bytes);
     }
     pending_.clear();
@@ -214,6 +247,12 @@ void Mmu::poison_before(const Access& a, u64 bytes) {
 }
 
 void Mmu::copy(unsigned long to, unsigned long from, u64 bytes, const void* pc) {
+    if (bytes && bytes <= page_ - std::max(in_page(to), in_page(from))) { // no room is needed
+        u64 n;
+        const std::byte* p = place({from, bytes, MMODEL_READ, pc}, n);
+        std::memmove(place({to, bytes, MMODEL_WRITE, pc}, n), p, bytes);
+        return;
+    }
     std::array<std::byte, 4096> room;
     std::vector<std::byte> large(bytes > room.size() ? bytes : 0);
     std::byte* const read = large.empty() ? room.data() : large.data();
@@ -252,8 +291,9 @@ void Mmu::take_back_object(const void* at, u64 bytes) { set_shadow(at, bytes, fa
 
 void Mmu::share(const void* at, u64 bytes, bool writable) {
     const auto addr = reinterpret_cast<unsigned long>(at);
-    std::erase_if(shared_, [&](const Shared& s) { return s.addr == addr; });
+    std::erase_if(shared_, [&](const mmodel_shared& s) { return s.addr == addr; });
     shared_.push_back({addr, bytes, writable});
+    port_.shared = shared_.data(), port_.nr_shared = shared_.size();
 }
 
 void Mmu::map_vmap(Vmap start, std::span<const Pfn> pages) {

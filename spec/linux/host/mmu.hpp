@@ -27,7 +27,6 @@ public:
     // From now on the object that has this entry point asks here: an mmodel_mmu_attach(). Its statics are its
     // own memory, as is the stack of the thread that calls.
     void attach(void (*entry)(mmodel_mmu*));
-    [[nodiscard]] u64 nr_accesses() const { return nr_accesses_; } // of those that were asked about
 
     [[nodiscard]] std::byte* at(unsigned long addr) override;
     [[nodiscard]] std::byte* writable(unsigned long addr) override;
@@ -54,11 +53,6 @@ private:
         std::byte* frame; // nullptr: only read
         u64 bytes;
     };
-    struct Shared {
-        unsigned long addr;
-        u64 bytes;
-        bool writable;
-    };
     struct Entry {
         Pfn pfn;
         bool writable;
@@ -70,6 +64,8 @@ private:
     static Mmu& of(mmodel_mmu* m) { return *static_cast<Port*>(m)->self; }
 
     void access(const Access& a);
+    // What of an access lies within one page of the vmemmap, if nothing is wrong with it; else nullptr.
+    [[nodiscard]] std::byte* vmemmap_place(const Access& a);
     // Where the first bytes of an access are, and how many lie together. Throws BadAccess.
     [[nodiscard]] std::byte* place(const Access& a, u64& bytes);
     void copy(unsigned long to, unsigned long from, u64 bytes, const void* pc);
@@ -92,9 +88,9 @@ private:
 
     Port port_;
     bool poison_;
-    u64 nr_accesses_{};
+    int ptrs_shift_; // a PMD is 1 << ptrs_shift_ pages
     std::vector<Piece> pending_;
-    std::vector<Shared> shared_;
+    std::vector<mmodel_shared> shared_;
     Reserved shadow_;            // of objects, see mmodel_mmu
     Reserved vmap_;              // by page of the vmalloc range: its frame number + 1
     std::vector<bool> poisoned_; // by page of scratch memory, the vmemmap first

@@ -27,9 +27,20 @@ u64 offset_in_object(const void* code) {
 
 } // namespace
 
+Caller in_tree(const char* c_name) {
+    struct Known {
+        const char* c_name;
+        Caller caller;
+    };
+    static std::array<Known, 256> known{};
+    Known& k = known[reinterpret_cast<unsigned long>(c_name) / 4 % known.size()];
+    if (k.c_name != c_name) k = {c_name, mmodel::in_tree(c_name)};
+    return k.caller;
+}
+
 RealDriver::RealDriver(const Config& c, Backing backing, Progress& progress)
     : config_(c), boot_(c), world_(c), progress_(progress), own_arena_(make_arena(boot_.machine(), backing)),
-      arena_(*own_arena_) {}
+      arena_(*own_arena_), doubts_(backing.poison) {}
 
 void RealDriver::accuse(RealStep& step, const BadAccess& b) {
     const std::size_t before = monitor_->violations().size();

@@ -43,6 +43,9 @@ struct RealWatch {
 
 using RealKernel = Kernel<RealWatch>;
 
+// As mmodel::in_tree(), which is asked once a name: `c_name` is text of the loaded file that does not change.
+[[nodiscard]] Caller in_tree(const char* c_name);
+
 // How far a run has come; lives in shared memory so that a parent can read it when the child is gone.
 struct Progress {
     volatile u64 op_idx{};
@@ -67,7 +70,7 @@ struct RealStep {
 struct Abandon {};
 
 // Who answers what kernel code reads and writes: the software MMU, whom the unit's entry point attaches to,
-// or without one the host's own page tables. `poison`: see Mmu.
+// or without one the host's own page tables. `poison`: see Mmu; what is taken as unchanged is looked at.
 struct Backing {
     void (*attach)(mmodel_mmu*){};
     bool poison{};
@@ -134,6 +137,7 @@ protected:
     Progress& progress_;
     std::unique_ptr<Arena> own_arena_;
     Arena& arena_;
+    const bool doubts_; // what is skipped because nothing was stored there is done all the same, and compared
     RealKernel* kernel_{}; // while an operation runs
     spec::Monitor* monitor_{};
     explore::Observer* observer_{};

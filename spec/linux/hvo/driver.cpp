@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/linux/hvo/driver.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -17,7 +19,8 @@ constexpr u64 most_struct_pages = 65536 / 64; // a page of the largest
 
 HvoDriver::HvoDriver(const Config& c, UnitInit unit_init, std::optional<DeviationSet> deviations,
                      Backing backing, Progress& progress)
-    : RealDriver(c, backing, progress) {
+    : RealDriver(c, backing, progress),
+      found_(0, arena_.nr_frames() * sizeof(Found), arena_.page(), PROT_READ | PROT_WRITE) {
     if (deviations) agreement_.emplace(*deviations);
     host_ = make_hvo_host(*this);
     arena_.share(&host_, sizeof host_, false);
@@ -170,7 +173,7 @@ void HvoDriver::clear_struct_page(Pfn p) {
 void HvoDriver::sync_frame(Pfn p, Vpage v) {
     Machine& m = kernel_->machine();
     if (m.is_shared_tail(p)) return; // known since its zone has it, and looked at again at rest
-    if (const Compound* c = m.compound_at(v)) m.write(p, describe(arena_.frame(p), c->head, c->order));
+    if (const Compound* c = m.compound_at(v)) m.write(p, look(p, v, {c->head, c->order}, arena_.frame(p)));
 }
 
 // An announced store has happened by now: if it changed the optimised flag, that is an event.
@@ -190,38 +193,84 @@ void HvoDriver::sync_shared_tails() {
     for (const SharedTail& t : m.shared_tails()) m.write(t.pfn, describe_tails(t));
 }
 
-// At rest: every vmemmap page of the operation's folios that is all theirs, read through the vmemmap.
+// What is in a frame that v maps or is about to map. Clean frames hold what was found in them.
+Contents HvoDriver::look(Pfn p, Vpage v, const hvo::Folio& f, const void* at) {
+    Found& found = found_in(p);
+    found = {v, f, describe(at, f.head, f.order), Found::Readers::not_asked};
+    arena_.keep(p);
+    return found.contents;
+}
+
+// Whether a frame holds what was last found in it, for the same reader, and the machine says so, too.
+bool HvoDriver::is_still_so(Pfn p, Vpage v, const hvo::Folio& f) {
+    const Found& found = found_in(p);
+    const bool same = found.vpage == v && found.folio.head == f.head && found.folio.order == f.order;
+    return arena_.is_clean(p) && same && kernel_->machine().read(p) == found.contents;
+}
+
+// What is taken as unchanged, compared with what is there.
+void HvoDriver::doubt(Pfn p, const Contents& now) {
+    if (now == found_in(p).contents) return;
+    monitor_->fail(spec::Inv::kernel_code_touches_only_what_is_mapped, nullptr,
+                   "something wrote to pfn " + std::to_string(p.value) +
+                       " that the compiler did not announce");
+}
+
+// At rest: every vmemmap page of the operation's folios that is all theirs, read through the vmemmap. Tail
+// pages that share a frame hold the same, and a reader finds the same in them: only in the head's own page he
+// may find something else, and where a tail's head depends on the address that it is read at.
 void HvoDriver::sync_folios(const Op& op) {
     Machine& m = kernel_->machine();
     for (u8 i : spec::slots_of(op)) {
         if (world_.pool().slots[i].state != hvo::SlotState::hugetlb) continue;
         const hvo::Folio f = world_.pool().folio(m.geometry(), i);
-        const Vpage start = m.geometry().vpage_of(f.head);
-        const u64 nr = m.geometry().optimizable_pages(f.order) ? m.geometry().vmemmap_pages(f.order) : 0;
-        Pfn last = no_pfn;
-        for (Vpage v = start; v < start + nr; ++v) { // none where folios share one
-            const Pfn p = m.translate(v).pfn();
-            if (p == std::exchange(last, p) || m.is_shared_tail(p)) continue;
-            m.write(p, describe(arena_.at(arena_.vmemmap() + v.value * arena_.page()), f.head, f.order));
-            m.settle(p, v);
+        if (!m.geometry().optimizable_pages(f.order)) { // folios share one
+            ask_readers(f.head.value, f, Contents::junk());
+            continue;
         }
-        check_readers(f);
+        const Vpage start = m.geometry().vpage_of(f.head);
+        const u64 per_page = m.geometry().struct_pages_per_page();
+        Pfn last = no_pfn;
+        for (Vpage v = start; v < start + m.geometry().vmemmap_pages(f.order); ++v) {
+            const std::byte* at = arena_.at(arena_.vmemmap() + v.value * arena_.page());
+            const Pfn p = arena_.frame_at(reinterpret_cast<unsigned long>(at)).value_or(m.translate(v).pfn());
+            const bool again = p == std::exchange(last, p);
+            if (m.is_shared_tail(p))
+                ask_readers(v.value * per_page, f, Contents::junk());
+            else if (!again)
+                sync_page(p, v, f, at);
+            else if (v == start + 1 || unit_->has_shared_tail)
+                ask_readers(v.value * per_page, f, found_in(p).contents);
+        }
     }
 }
 
-// compound_head() by the kernel's rule over real memory. Of each vmemmap page the struct pages that may be
-// anything but a plain tail: the rest were compared byte by byte with one, tail marker included, when the
+void HvoDriver::sync_page(Pfn p, Vpage v, const hvo::Folio& f, const void* at) {
+    Machine& m = kernel_->machine();
+    if (!is_still_so(p, v, f))
+        m.write(p, look(p, v, f, at));
+    else if (doubts_)
+        doubt(p, describe(at, f.head, f.order));
+    m.settle(p, v);
+    Found& found = found_in(p);
+    const auto now = unit_->key_count() > 0 ? Found::Readers::key_on : Found::Readers::key_off;
+    if (std::exchange(found.readers, now) != now)
+        ask_readers(v.value * m.geometry().struct_pages_per_page(), f, found.contents);
+}
+
+// compound_head() by the kernel's rule over real memory, of the first struct pages of a vmemmap page that may
+// be anything but a plain tail: the rest were compared byte by byte with one, tail marker included, when the
 // page was described.
-void HvoDriver::check_readers(const hvo::Folio& f) {
-    const u64 per_page = config_.geometry.struct_pages_per_page();
-    for (u64 first = 0; first < u64{1} << f.order; first += per_page) {
-        for (u64 i = first; i < first + std::min<u64>(per_page, Contents::nr_slots); ++i) {
-            const u64 head = unit_->compound_head(f.head.value + i);
-            if (head == f.head.value) continue;
-            return monitor_->fail(spec::Inv::compound_head_of_every_tail_is_its_head, nullptr,
-                                  "compound_head() of page " + std::to_string(i) + " of the folio at pfn " +
-                                      std::to_string(f.head.value) + " is pfn " + std::to_string(head));
-        }
+void HvoDriver::ask_readers(u64 first, const hvo::Folio& f, const Contents& found) {
+    const u64 nr = std::min<u64>(config_.geometry.struct_pages_per_page(), Contents::nr_slots);
+    for (u64 j = 0; j < nr; ++j) {
+        if (found.kind == Contents::Kind::copy && found.slots[j] == slot::tail) continue;
+        const u64 head = unit_->compound_head(first + j);
+        if (head == f.head.value) continue;
+        return monitor_->fail(spec::Inv::compound_head_of_every_tail_is_its_head, nullptr,
+                              "compound_head() of page " + std::to_string(first + j - f.head.value) +
+                                  " of the folio at pfn " + std::to_string(f.head.value) + " is pfn " +
+                                  std::to_string(head));
     }
 }
 

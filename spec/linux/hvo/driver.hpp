@@ -34,6 +34,19 @@ private:
     void compare(RealStep& step);
     [[nodiscard]] Contents describe(const void* page, Pfn head, u8 order) const;
     [[nodiscard]] Contents describe_tails(const SharedTail& t) const;
+    // What was found in a frame, as a page of that folio at v; and whether readers were asked there, with the
+    // static key on or off.
+    struct Found {
+        enum class Readers : u8 { not_asked, key_off, key_on };
+        Vpage vpage;
+        hvo::Folio folio;
+        Contents contents;
+        Readers readers;
+    };
+    [[nodiscard]] Found& found_in(Pfn p) { return reinterpret_cast<Found*>(found_.at())[p.value]; }
+    [[nodiscard]] bool is_still_so(Pfn p, Vpage v, const hvo::Folio& f);
+    void doubt(Pfn p, const Contents& now);
+    Contents look(Pfn p, Vpage v, const hvo::Folio& f, const void* at);
     void init_as_booted(Pfn start, Pfn end);
     void hand_out(Pfn p, int byte);
     void take_back(Pfn p);
@@ -42,7 +55,8 @@ private:
     void sync_pending();
     void sync_folios(const Op& op);
     void sync_shared_tails();
-    void check_readers(const hvo::Folio& f);
+    void sync_page(Pfn p, Vpage v, const hvo::Folio& f, const void* at);
+    void ask_readers(u64 first, const hvo::Folio& f, const Contents& found);
 
     std::optional<Agreement> agreement_; // with the model, where the design is the model's
     mmodel_hvo_host host_{};
@@ -55,6 +69,7 @@ private:
     };
     std::optional<Pending>
         pending_;                  // a store to a struct page there was announced and may have happened since
+    Reserved found_;               // by frame; holds as long as the frame is clean
     std::vector<Pfn> unreserved_;  // boot frames whose struct page lost its reserved mark
     std::vector<Vpage> scribbled_; // vmemmap pages whose boot frame was freed and has been handed out since
 };

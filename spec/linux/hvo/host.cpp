@@ -88,6 +88,7 @@ struct HvoHost {
         const auto v = k.machine().installed_at(ref);
         if (v && pte.present() && k.machine().frame(pte.pfn()).nr_ptes == 0) self->sync_frame(pte.pfn(), *v);
         reinterpret_cast<unsigned long*>(self->arena_.frame(ref.table))[idx] = entry;
+        self->arena_.stored(ref.table);
         k.set_pte_at(in_tree(where), ref, pte);
         if (v) self->arena_.map_page(*v, pte);
     }

@@ -56,6 +56,7 @@ private:
     struct Listed {
         ChunkId id;
         int list;
+        bool operator==(const Listed&) const = default;
     };
 
     // Host addresses and the model's.
@@ -117,6 +118,7 @@ private:
     std::vector<void*> arrays_;  // objects of this operation that may be what pcpu_get_pages() made
     std::vector<Pfn> described_; // frames whose struct page may not be zero any more
     std::vector<mmodel_percpu_chunk> room_;
+    std::vector<Listed> found_, had_;           // of sync_lists(), kept for their room
     std::span<const mmodel_percpu_chunk> read_; // of the lists, in order; in room_
 };
 

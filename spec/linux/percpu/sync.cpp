@@ -3,6 +3,7 @@
 // Only what differs from before is written, so that what an operation touched can be told.
 #include <algorithm>
 #include <cstring>
+#include <ranges>
 #include <span>
 
 #include "model/percpu/operations.hpp"
@@ -224,7 +225,7 @@ void PercpuDriver::sync_members() {
 
 void PercpuDriver::sync_lists() {
     pcpu::ChunkTable& t = pcpu_->chunks;
-    std::vector<Listed> found;
+    found_.clear();
     for (const mmodel_percpu_chunk& d : read_) {
         const ChunkId id = number_of(d);
         if (id == no_chunk) {
@@ -233,25 +234,20 @@ void PercpuDriver::sync_lists() {
             continue;
         }
         selves_[id] = d.self;
-        found.push_back({id, d.list});
+        found_.push_back({id, d.list});
     }
-    std::vector<Listed> had;
+    had_.clear();
     for (int list = 0; list < t.nr_lists(); ++list)
-        for (ChunkId id = t.first(list); id != no_chunk; id = t.next(id)) had.push_back({id, list});
-    const auto is_same = [](const Listed& a, const Listed& b) { return a.id == b.id && a.list == b.list; };
-    if (std::ranges::equal(found, had, is_same)) return;
-    const auto is_as_before = [&](int list) {
-        const auto of = [&](const Listed& l) { return l.list == list; };
-        std::vector<Listed> a, b;
-        std::ranges::copy_if(found, std::back_inserter(a), of);
-        std::ranges::copy_if(had, std::back_inserter(b), of);
-        return std::ranges::equal(a, b, is_same);
-    };
+        for (ChunkId id = t.first(list); id != no_chunk; id = t.next(id)) had_.push_back({id, list});
+    if (found_ == had_) return;
     std::vector<bool> same;
-    for (int list = 0; list < t.nr_lists(); ++list) same.push_back(is_as_before(list));
-    for (const Listed& l : had)
+    for (int list = 0; list < t.nr_lists(); ++list) {
+        const auto of_list = std::views::filter([=](const Listed& l) { return l.list == list; });
+        same.push_back(std::ranges::equal(found_ | of_list, had_ | of_list));
+    }
+    for (const Listed& l : had_)
         if (!same[static_cast<std::size_t>(l.list)]) t.unlist(l.id);
-    for (const Listed& l : found)
+    for (const Listed& l : found_)
         if (!same[static_cast<std::size_t>(l.list)]) t.move(l.id, l.list, false);
 }
 

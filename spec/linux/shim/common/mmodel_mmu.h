@@ -13,6 +13,12 @@
 
 enum { MMODEL_READ = 0, MMODEL_WRITE = 1, MMODEL_VOLATILE = 2, MMODEL_ATOMIC = 4 };
 
+/* Memory that is shared with the code, a piece. */
+struct mmodel_shared {
+	unsigned long addr, bytes;
+	unsigned long writable;
+};
+
 /* Every function may throw: the unit is compiled with -fexceptions. `pc` is the place of the access in the code. */
 struct mmodel_mmu {
 	/* Memory of the code's own, which is not asked about: the stack of the task that runs, the object's statics. */
@@ -21,6 +27,13 @@ struct mmodel_mmu {
 	/* Objects: shadow[i] says how many of the 8 bytes from objects + 8 * i on may be accessed, from the first on. */
 	unsigned long objects, objects_bytes;
 	const unsigned char *shadow;
+	/* Frames, one behind the other: lent[i] says whether frame i may be accessed; a store to it makes clean[i] 0. */
+	unsigned long frames, frames_bytes;
+	unsigned int page_shift;
+	const unsigned char *lent;
+	unsigned char *clean;
+	const struct mmodel_shared *shared;
+	unsigned long nr_shared;
 
 	unsigned long nr_pending; /* stores that have not been taken to their frames */
 	void (*commit)(struct mmodel_mmu *mmu);

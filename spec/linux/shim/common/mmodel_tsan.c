@@ -51,6 +51,28 @@ PLAIN __attribute__((noinline)) static void ask(unsigned long addr, u64 n, unsig
 	mmu->access(mmu, addr, n, kind, pc);
 }
 
+/* Within one frame that is the code's to use. */
+PLAIN __attribute__((always_inline)) static inline int is_frame(const struct mmodel_mmu *m, u64 offset, u64 n,
+								unsigned int kind)
+{
+	u64 frame = offset >> m->page_shift;
+
+	if (offset >= m->frames_bytes || !m->lent[frame] || (offset + n - 1) >> m->page_shift != frame)
+		return 0;
+	if (kind & MMODEL_WRITE)
+		m->clean[frame] = 0;
+	return 1;
+}
+
+PLAIN __attribute__((always_inline)) static inline int is_shared(const struct mmodel_mmu *m, u64 addr, u64 n,
+								 unsigned int kind)
+{
+	for (const struct mmodel_shared *s = m->shared; s < m->shared + m->nr_shared; s++)
+		if (addr - s->addr < s->bytes && n <= s->bytes - (addr - s->addr))
+			return s->writable || !(kind & MMODEL_WRITE);
+	return 0;
+}
+
 PLAIN __attribute__((always_inline)) static inline void touch(const volatile void *at, u64 n, unsigned int kind,
 							      const void *pc)
 {
@@ -62,6 +84,8 @@ PLAIN __attribute__((always_inline)) static inline void touch(const volatile voi
 	if (addr - m->stack < m->stack_bytes || addr - m->statics < m->statics_bytes)
 		return;
 	if (offset < m->objects_bytes && (offset & 7) + n <= m->shadow[offset >> 3])
+		return;
+	if (is_frame(m, addr - m->frames, n, kind) || is_shared(m, addr, n, kind))
 		return;
 	ask(addr, n, kind, pc);
 }
