@@ -56,8 +56,9 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
     };
     print_wrapped(fmt::format("Linux {}, {} in {}", r.tree.version, r.tree.file, o.tree), 2);
     if (r.tree.name == "hugetlb_vmemmap")
-        print("shape", fmt::format("{} calls; list calls: {}; nr_memmap_pages: {}", r.tree.shape,
-                                   r.tree.lists ? "yes" : "no", r.tree.memmap_counters ? "yes" : "no"));
+        print("shape", fmt::format("{} calls; list calls: {}; nr_memmap_pages: {}; as in {}",
+                                   r.tree.hvo.shape, r.tree.hvo.lists ? "yes" : "no",
+                                   r.tree.hvo.memmap_counters ? "yes" : "no", r.tree.hvo.generation));
     if (!r.tree.defines.empty()) print("shims", fmt::format("{}", fmt::join(r.tree.defines, " ")));
     print("memory", memory_words(r.backend) + (r.no_mmu.empty() ? "" : ", x86-64 only: " + r.no_mmu));
     print("ran", fmt::format("{}, {} ({}), {} ({}) in {:.1f} s", plural(r.sequences, "sequence"),

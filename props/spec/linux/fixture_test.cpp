@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <optional>
 
 #include "fuzz/campaign/campaign.hpp"
@@ -142,10 +144,69 @@ TEST_CASE("a tree that cannot be judged is refused with a message that says why"
     const auto refusal = [&] { return bench::open_tree(dir).value().judged().refusal; };
     put("mm/hugetlb_vmemmap.c", "#include \"hugetlb_vmemmap.h\"\n");
     CHECK(refusal().find("mm/hugetlb_vmemmap.h: cannot be read") != std::string::npos);
-    put("mm/hugetlb_vmemmap.h", "void something_else(void);\n");
-    CHECK(refusal().find("supported: 6.1 to 7.3") != std::string::npos);
+    put("mm/hugetlb_vmemmap.h", "int a;\n<<<<<<< HEAD\nint b;\n");
+    CHECK(refusal().find("mm/hugetlb_vmemmap.h, line 2: a conflict") != std::string::npos);
     CHECK_FALSE(bench::open_tree(dir)->judged_by("hugetlb_vmemmap").error().usage);
     CHECK(bench::open_tree(dir)->judged_by("percpu").error().usage);
+    put("mm/hugetlb_vmemmap.h", "void something_else(void);\n");
+    const auto unit = bench::compile(bench::open_tree(dir).value(), test_work_dir());
+    REQUIRE_FALSE(unit.has_value());
+    CHECK(unit.error().what.find("neither hugetlb_vmemmap_optimize() nor") != std::string::npos);
+}
+
+namespace {
+
+// A copy of the stand-in tree, of whose files `change` makes others.
+bench::Tree changed_tree(const std::function<void(std::string&)>& change) {
+    const fs::path dir = test_work_dir() / "changed";
+    fs::remove_all(dir);
+    fs::copy(stand_in, dir, fs::copy_options::recursive);
+    for (const char* file : {"Makefile", "mm/hugetlb_vmemmap.c", "mm/hugetlb_vmemmap.h"}) {
+        std::ifstream in(dir / file);
+        std::string text(std::istreambuf_iterator<char>(in), {});
+        change(text);
+        std::ofstream(dir / file) << text;
+    }
+    return bench::open_tree(dir).value();
+}
+
+void replace_all(std::string& text, const std::string& what, const std::string& by) {
+    for (auto at = text.find(what); at != text.npos; at = text.find(what, at + by.size()))
+        text.replace(at, what.size(), by);
+}
+
+} // namespace
+
+TEST_CASE("comments, other configurations, line ends and spaces do not change what a tree is taken for") {
+    const auto want = bench::compile(bench::open_tree(stand_in).value(), test_work_dir());
+    const auto changed = changed_tree([](std::string& text) {
+        if (text.starts_with("# SPDX"))
+            replace_all(text, "EXTRAVERSION =\n", "");
+        else
+            text += "/* zone->vmemmap_tails */\n#ifdef CONFIG_NONE\nint vmemmap_tails;\n#endif\n";
+        replace_all(text, "DEFINE_STATIC_KEY_FALSE(", "DEFINE_STATIC_KEY_FALSE (");
+        replace_all(text, "hugetlb_vmemmap_optimize_folio(", "hugetlb_vmemmap_optimize_folio\n(");
+        replace_all(text, "\n", "\r\n");
+    });
+    const auto got = bench::compile(changed, test_work_dir());
+    INFO((got ? "" : got.error().what));
+    REQUIRE(got.has_value());
+    CHECK(got->tree.version == "6.8.0");
+    CHECK(got->tree.defines == want.value().tree.defines);
+    CHECK(got->tree.hvo.generation == "folio calls and a page that is reused (6.8 to 7.0)");
+}
+
+TEST_CASE("a call that is not as any known one is named, with the nearest generation that is understood") {
+    const auto unit = bench::compile(changed_tree([](std::string& text) {
+                                         replace_all(text, "restore_folio(const struct hstate *h,",
+                                                     "restore_folio(int how, const struct hstate *h,");
+                                     }),
+                                     test_work_dir());
+    REQUIRE_FALSE(unit.has_value());
+    const std::string what = unit.error().what;
+    INFO(what);
+    CHECK(what.find("too few arguments") != what.npos);
+    CHECK(what.find("understood: folio calls and a page that is reused (6.8 to 7.0)") != what.npos);
 }
 
 TEST_CASE("a file that does not compile is answered with the first error and what the shims lack") {

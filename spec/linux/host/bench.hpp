@@ -15,6 +15,7 @@
 
 #include "spec/judge/check.hpp"
 #include "spec/linux/host/deviation.hpp"
+#include "spec/linux/host/offers.hpp"
 
 namespace mmodel::bench {
 
@@ -45,10 +46,7 @@ struct Tree {
     std::string file{"mm/hugetlb_vmemmap.c"}; // of the KernelFile that is judged: path, source, defines
     std::string source;
     std::vector<std::string> defines;
-    std::string
-        shape;    // hugetlb_vmemmap: "page": struct page calls (6.1); "folio": folio calls (6.8 and later)
-    bool lists{}; // hugetlb_vmemmap: has the calls for a list of folios
-    bool memmap_counters{};     // hugetlb_vmemmap: keeps nr_memmap_pages
+    HvoOffers hvo{};            // hugetlb_vmemmap, once it was compiled
     std::string not_the_models; // hugetlb_vmemmap: what the model's design has and this lacks; empty: nothing
     std::vector<KernelFile> files; // all that the tree has, at least one: hugetlb_vmemmap, percpu-vm, percpu
 

@@ -192,6 +192,18 @@ std::vector<std::string> defines_of(std::string_view geometry) {
             "-DPTRS_PER_PTE=" + std::to_string(g.ptrs_per_pte), "-DMMODEL_HSTATES=" + sizes};
 }
 
+// Why it does not: the compiler's word, or that there is no room for what it makes.
+Problem does_not_compile(const Tree& tree, const fs::path& work_dir, const std::string& said, Ended end,
+                         const CompileLimits& limits) {
+    // On a full disk not even the compiler's complaint may have found room.
+    const bool full = said.find(std::strerror(ENOSPC)) != said.npos;
+    if (const std::string why = why_unwritable(work_dir, full ? ENOSPC : 0); !why.empty()) return {why};
+    const std::string& nearest = tree.hvo.generation;
+    return {tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
+            " does not compile against the shims:\n" + explain(said, end, limits) +
+            (nearest.empty() ? "" : "\nthe nearest generation that is understood: " + nearest)};
+}
+
 // The compile line of a file, but for where the object goes.
 std::vector<std::string> compile_line(std::vector<std::string> words, const fs::path& shims, const Tree& tree,
                                       const KernelFile& file, std::span<const std::string> breaks,
@@ -276,6 +288,35 @@ std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std
 
 } // namespace
 
+namespace {
+
+// hugetlb_vmemmap: what the tree offers, for the rest of the compile line.
+std::expected<void, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
+                                            std::vector<std::string> words, const fs::path& work_dir,
+                                            const CompileLimits& limits) {
+    const fs::path text = work_dir / ("mmodel-text-" + std::to_string(getpid())),
+                   log = text.string() + ".log";
+    words.pop_back(); // the unit
+    words.insert(words.end(), {"-E", "-include", "mmodel_kernel.h", (tree.dir / file.compiled).string(), "-o",
+                               text.string()});
+    const Ended end = run_command(words, log, limits);
+    const std::string said = first_part(log, most_log);
+    tree.hvo = hvo_offers(own_lines(first_part(text, max_text), tree.dir));
+    std::error_code ec;
+    fs::remove(text, ec), fs::remove(log, ec);
+    if (end.status || end.too_long)
+        return std::unexpected(does_not_compile(tree, work_dir, said, end, limits));
+    if (tree.hvo.shape.empty())
+        return std::unexpected(Problem{
+            tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
+            " is of a generation that is not supported: it has neither hugetlb_vmemmap_optimize() nor "
+            "hugetlb_vmemmap_optimize_folio(); the nearest that is: " +
+            tree.hvo.generation});
+    return {};
+}
+
+} // namespace
+
 std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
                                      std::span<const std::string> breaks, const CompileLimits& limits,
                                      Backend backend, std::string_view geometry) {
@@ -298,6 +339,14 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
     fs::create_directories(work_dir, ec);
     std::vector<std::string> words = compile_line(cc, shims, tree, file, breaks, geometry);
     Unit unit{.tree = tree, .object = {}, .backend = backend, .geometry = std::string(geometry)};
+    if (!is_percpu(file)) {
+        if (const auto ok = ask_for_offers(unit.tree, file, words, work_dir, limits); !ok)
+            return std::unexpected(ok.error());
+        for (std::string& d : unit.tree.hvo.defines()) {
+            unit.tree.defines.push_back(d);
+            words.insert(words.end() - 1, std::move(d));
+        }
+    }
     if (backend == Backend::mmu) {
         if (const auto flags = instrumentation_of(cc, shims, work_dir, limits)) {
             words.insert(words.end(), flags->begin(), flags->end());
@@ -320,12 +369,7 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
     const std::string said = first_part(log, most_log);
     fs::remove(log, ec);
     if (!end.status && !end.too_long && fs::exists(object, ec)) return unit;
-    // On a full disk not even the compiler's complaint may have found room.
-    const bool full = said.find(std::strerror(ENOSPC)) != said.npos;
-    if (const std::string why = why_unwritable(work_dir, full ? ENOSPC : 0); !why.empty())
-        return std::unexpected(Problem{why});
-    return std::unexpected(Problem{tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
-                                   " does not compile against the shims:\n" + explain(said, end, limits)});
+    return std::unexpected(does_not_compile(unit.tree, work_dir, said, end, limits));
 }
 
 } // namespace mmodel::bench

@@ -54,43 +54,21 @@ bool walker_has_rcu(const fs::path& dir, std::string_view source) {
     return body && body->find("rcu_read_lock") != std::string::npos;
 }
 
-bool has_any(std::string_view text, std::initializer_list<std::string_view> parts) {
-    return std::ranges::any_of(parts, [&](std::string_view p) { return text.find(p) != text.npos; });
-}
-
-// Why the shims do not know it; empty: they do.
-std::string hvo_refusal(std::string_view source, std::string_view header) {
-    if (has_any(source, {"vmemmap_shared_tail_page", "#include \"sparse.h\""}))
-        return "of a generation that is not supported (tail pages shared by zone, made outside the file); "
-               "supported: 6.1 to 7.3";
-    if (!has_word(header, "hugetlb_vmemmap_optimize(") &&
-        !has_word(header, "hugetlb_vmemmap_optimize_folio("))
-        return "of a generation that is not supported: its header declares neither "
-               "hugetlb_vmemmap_optimize() nor hugetlb_vmemmap_optimize_folio(); supported: 6.1 to 7.3";
-    return {};
-}
-
 // The model's design is that of 6.12 to 6.12.113 and 6.15 to 7.0.
-std::string what_of_the_model_it_lacks(const Tree& t, std::string_view source) {
-    const auto lacks = [&](const char* what) { return source.find(what) == std::string::npos; };
-    if (t.shape != "folio") return "calls for folios";
-    if (!t.lists) return "calls for lists of folios";
+std::string what_of_the_model_it_lacks(std::string_view source, std::string_view header) {
+    const auto lacks = [&](const char* what) { return source.find(what) == source.npos; };
+    if (!has_word(header, "hugetlb_vmemmap_optimize_folio(")) return "calls for folios";
+    if (!has_word(header, "hugetlb_vmemmap_optimize_folios(")) return "calls for lists of folios";
     if (lacks("reuse_page")) return "a page that is reused (reuse_page)";
     if (lacks("SYNCHRONIZE_RCU")) return "one grace period a list (VMEMMAP_SYNCHRONIZE_RCU)";
-    if (!t.memmap_counters) return "the counters of memmap pages";
+    if (lacks("memmap_pages_add")) return "the counters of memmap pages";
     return {};
 }
 
+// What the compiler cannot be asked for; the rest it is (host/offers.hpp).
 std::vector<std::string> hvo_defines(const Tree& t, std::string_view source) {
-    std::vector<std::string> out{t.shape == "folio" ? "-DMMODEL_SHAPE_FOLIO" : "-DMMODEL_SHAPE_PAGE"};
-    out.emplace_back("-D__MM_INTERNAL_H"); // the tree may have mm/internal.h: it is passed over
-    if (source.find("vmemmap_tails") != source.npos) out.emplace_back("-DMMODEL_SHARED_TAIL");
-    if (t.lists) out.emplace_back("-DMMODEL_HAS_LISTS");
-    if (t.memmap_counters) out.emplace_back("-DMMODEL_HAS_MEMMAP_COUNTERS");
+    std::vector<std::string> out{"-D__MM_INTERNAL_H"}; // the tree may have mm/internal.h: it is passed over
     if (walker_has_rcu(t.dir, source)) out.emplace_back("-DMMODEL_WALKER_RCU");
-    if (const auto key = between(source, "DEFINE_STATIC_KEY_FALSE(", ")");
-        key && key->size() < 64 && leading_word(*key) == *key)
-        out.push_back("-DMMODEL_KEY_IS=" + std::string(*key));
     return out;
 }
 
@@ -166,19 +144,14 @@ bool is_there(const fs::path& p) {
 void add_hvo(Tree& t) {
     if (!is_there(t.dir / t.file)) return;
     const Text text(t.dir, {"mm/hugetlb_vmemmap.c", "mm/hugetlb_vmemmap.h"});
-    const std::string &source = text[0], &header = text[1];
-    t.shape = has_word(header, "hugetlb_vmemmap_optimize_folio(") ? "folio" : "page";
-    t.lists = has_word(header, "hugetlb_vmemmap_optimize_folios(");
-    t.memmap_counters = source.find("memmap_pages_add") != source.npos;
-    t.not_the_models = what_of_the_model_it_lacks(t, source);
-    const std::string unread = text.why_not();
+    t.not_the_models = what_of_the_model_it_lacks(text[0], text[1]);
     t.files.push_back({.name = "hugetlb_vmemmap",
                        .path = t.file,
                        .compiled = t.file,
                        .unit = "hvo/unit.c",
-                       .source = fnv1a(source),
-                       .defines = hvo_defines(t, source),
-                       .refusal = unread.empty() ? hvo_refusal(source, header) : unread});
+                       .source = fnv1a(text[0]),
+                       .defines = hvo_defines(t, text[0]),
+                       .refusal = text.why_not()});
 }
 
 // The two names of the percpu allocator: what one of them needs, the other needs, too.

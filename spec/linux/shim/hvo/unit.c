@@ -12,9 +12,8 @@
  *   MMODEL_KEY_IS=name          the static key that counts optimised folios; not given where a tree has none
  *   MMODEL_SHARED_TAIL          tails are a page that a zone shares among folios (zone->vmemmap_tails), not the head page
  *   MMODEL_WALKER_RCU           the tree's page_ref_add_unless() is an RCU reader and skips fake heads
- * Exactly one SHAPE must be given. The other macros are optional. How they are read off a tree's text:
- * KEY_IS from DEFINE_STATIC_KEY_FALSE() in the file, WALKER_RCU from rcu_read_lock in
- * include/linux/page_ref.h, the rest from the names themselves.
+ * Exactly one SHAPE must be given. The other macros are optional. WALKER_RCU is read off rcu_read_lock in
+ * include/linux/page_ref.h; of the others the compiler is asked (host/offers.hpp).
  */
 #if defined(MMODEL_SHAPE_PAGE) == defined(MMODEL_SHAPE_FOLIO)
 #error "one of MMODEL_SHAPE_PAGE and MMODEL_SHAPE_FOLIO has to be given"
