@@ -14,13 +14,16 @@ namespace mmodel::pcpu {
 
 inline constexpr u32 min_alloc_bytes = 4; // PCPU_MIN_ALLOC_SIZE
 
-// The kernel's constants on a geometry.
+// The kernel's constants on a geometry, and what its version decides.
 struct Sizes {
     u32 page_bytes{};      // a block of hints describes one page: PCPU_BITMAP_BLOCK_SIZE
     u32 min_unit_bytes{};  // PCPU_MIN_UNIT_SIZE, which is also the largest request
     u32 dynamic_early{};   // PERCPU_DYNAMIC_EARLY_SIZE
     u32 dynamic_reserve{}; // PERCPU_DYNAMIC_RESERVE
     u32 module_reserve{};  // PERCPU_MODULE_RESERVE
+    // pcpu_alloc() looks under pcpu_lock, before it populates, whether the balance worker is due (6.14 and
+    // later); else after that.
+    bool schedules_early{};
 
     bool operator==(const Sizes&) const = default;
 };

@@ -189,6 +189,10 @@ void zero_area(K& k, const Pcpu& p, Where w, int bytes) {
     return bytes && bytes <= s.min_unit_bytes && align <= s.page_bytes && std::has_single_bit(align);
 }
 
+inline void schedule_balance_work_if_low(Pcpu& p) {
+    if (p.nr_empty_pop_pages < empty_pop_pages_low) pcpu_schedule_balance_work(p);
+}
+
 // mm/percpu.c: pcpu_alloc(). Nothing: refused, or no space, or no memory; then the world is as it was, but
 // for pages that were populated, chunks that were created and chunks that moved within the lists.
 template <class K>
@@ -203,6 +207,7 @@ std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
     const bool only_reserved = r.reserved && p.reserved_chunk != no_chunk;
     std::optional<Where> found = only_reserved ? find_reserved_area(p, bits, bit_align, r.atomic)
                                                : find_or_create(k, p, bits, bit_align, r.atomic);
+    if (found && p.sizes.schedules_early) schedule_balance_work_if_low(p);
     if (found || only_reserved) k.unlock(Fn::pcpu_alloc, Lock::spin);
     if (found && !r.atomic && populate_area(k, p, *found, bytes) != Errno::ok) found.reset();
     if (!r.atomic) k.unlock(Fn::pcpu_alloc, Lock::mutex);
@@ -210,7 +215,7 @@ std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
         if (r.atomic) p.atomic_alloc_failed = true, pcpu_schedule_balance_work(p);
         return found;
     }
-    if (p.nr_empty_pop_pages < empty_pop_pages_low) pcpu_schedule_balance_work(p);
+    if (!p.sizes.schedules_early) schedule_balance_work_if_low(p);
     zero_area(k, p, *found, bytes);
     return found;
 }

@@ -89,6 +89,9 @@ std::vector<std::string> percpu_defines(const Tree& t, std::string_view source) 
     if (has_word(source, "__per_cpu_load")) out.emplace_back("-DMMODEL_STATIC_AT_ZERO");
     if (source.find("flush_cache_vmap_early(") != std::string::npos)
         out.emplace_back("-DMMODEL_HAS_EARLY_FLUSH");
+    if (const auto locked = between(source, "\narea_found:", "spin_unlock_irqrestore(");
+        locked && has_word(*locked, "pcpu_schedule_balance_work("))
+        out.emplace_back("-DMMODEL_SCHEDULES_EARLY");
     if (source.find("pcpu_alloc_noprof(") != std::string::npos) out.emplace_back("-DMMODEL_HAS_ALLOC_NOPROF");
     return out;
 }

@@ -172,6 +172,7 @@ struct mmodel_percpu_unit {
 	/* The tree's constants. */
 	unsigned long min_unit_size, min_alloc_size, dynamic_early_size, dynamic_reserve, module_reserve;
 	int flushes_early; /* it has flush_cache_vmap_early(), for what is mapped so early */
+	int schedules_early; /* pcpu_alloc() schedules the balance worker before it populates */
 
 	/* Boot, once. Then slab is available. 0 or -errno; bug() and panic() do not return. */
 	int (*setup)(const struct mmodel_percpu_boot *boot);

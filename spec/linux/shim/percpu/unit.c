@@ -9,6 +9,7 @@
  *   MMODEL_PERCPU_EARLY_KIB  the tree's PERCPU_DYNAMIC_EARLY_SIZE (include/linux/percpu.h)
  *   MMODEL_STATIC_AT_ZERO    it reads the static image at __per_cpu_load: percpu addresses start at 0
  *   MMODEL_HAS_EARLY_FLUSH   it calls flush_cache_vmap_early()
+ *   MMODEL_SCHEDULES_EARLY   its pcpu_alloc() schedules the balance worker under pcpu_lock, before it populates
  *   MMODEL_HAS_ALLOC_NOPROF  it exports pcpu_alloc_noprof(); else __alloc_percpu_gfp() and __alloc_reserved_percpu()
  * and, for a tree that has mm/internal.h and mm/vmalloc.h beside the file, their guards, so that they are passed over.
  */
@@ -339,6 +340,9 @@ static struct mmodel_percpu_unit mmodel_this_unit = {
 	.module_reserve = PERCPU_MODULE_RESERVE,
 #ifdef MMODEL_HAS_EARLY_FLUSH
 	.flushes_early = 1,
+#endif
+#ifdef MMODEL_SCHEDULES_EARLY
+	.schedules_early = 1,
 #endif
 	.setup = setup,
 	.enable_async = enable_async,
