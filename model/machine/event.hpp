@@ -29,8 +29,6 @@ enum class EventKind : u8 {
     smp_wmb,
     copy_page,          // to pfn, from `from`
     reset_struct_pages, // pfn: the first nr_struct_pages are overwritten by the next
-    init_compound_tail, // pfn: a struct page in it becomes a tail of any folio of `order`
-    cmpxchg_tail,       // zone->vmemmap_tails[order] = pfn if it was NULL (ok); zone; a full barrier
     store, // to a struct page of vpage, through its mapping; store_to; on = the new optimised flag
     flush_tlb_kernel_range, // [vpage, vpage + nr_pages)
     flush_tlb_all,
@@ -52,6 +50,9 @@ enum class EventKind : u8 {
     kfree,              // nr_objects
     set_page_tag,       // pfn, tag: what its struct page says from now on
     memset_zero,        // nr_bytes from address
+    // Shared tail pages. spec/promela/link numbers the events before these: new ones go last.
+    init_compound_tail, // pfn: a struct page in it becomes a tail of any folio of `order`
+    cmpxchg_tail,       // zone->vmemmap_tails[order] = pfn if it was NULL (ok); zone; a full barrier
 };
 
 template <std::same_as<EventKind>... Kinds>
