@@ -46,9 +46,11 @@ void report(Job& job, const std::vector<Record>& records, const bench::Tree& tre
             {grouped(e.rests), grouped(e.states), grouped(e.transitions),
              e.complete ? "all states" : plural(e.depth, "step")},
             as_recorded ? fmt::format("as recorded: {}", plural(nr_recorded, "finding")) : v.text()};
-    for (const std::string& name : fresh)
-        row.beneath.push_back(fmt::format("violates {}; see {} explore --tree {} --space {}", name,
-                                          this_command(), tree.dir.string(), s.name));
+    for (const std::string& name : fresh) row.beneath.push_back("violates " + name);
+    if (!fresh.empty())
+        job.findings.push_back(fmt::format("{} {}, every state of {}: see {} explore --tree {} --space {}\n",
+                                           tree.version, tree.name, s.name, this_command(), tree.dir.string(),
+                                           s.name));
     job.add_row(std::move(row));
 }
 

@@ -117,12 +117,13 @@ TEST_CASE("a pipe that nobody reads ends the command without a word") {
 
 TEST_CASE("a recorded finding is about a kernel tree's file: without a tree it is not run") {
     for (const auto& entry : std::filesystem::directory_iterator(MMODEL_FINDINGS_DIR)) {
-        if (!entry.path().filename().string().starts_with("6.12")) continue;
+        const std::string name = entry.path().filename().string();
+        if (!name.starts_with("6.12")) continue;
         const Said s = run_mmodel({"replay", entry.path().string()});
         INFO(entry.path());
         CHECK(s.status == 2);
         CHECK(s.out.empty());
-        CHECK(
-            has(s.err, ".c of Linux 6.12.117, not about the model; name a tree that has it with --tree DIR"));
+        CHECK(has(s.err, ".c of Linux " + name.substr(0, name.find('-')) +
+                             ", not about the model; name a tree that has it with --tree DIR"));
     }
 }
