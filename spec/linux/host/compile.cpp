@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -148,10 +149,16 @@ std::string explain(std::string_view log, Ended e, const CompileLimits& limits) 
     return first + (name ? "\nthe shims in spec/linux/shim lack: " + shortened(*name) : "");
 }
 
+// A name that no other file of any process has, in this one or another thread.
+std::string own_name(std::string_view what) {
+    static std::atomic<unsigned> nr{};
+    return "mmodel-" + std::string(what) + "-" + std::to_string(getpid()) + "-" + std::to_string(nr++);
+}
+
 // Why nothing can be written into a directory, said with its name; empty: something can. `why`: already
 // known.
 std::string why_unwritable(const fs::path& dir, int why) {
-    const fs::path probe = dir / ("mmodel-probe-" + std::to_string(getpid()));
+    const fs::path probe = dir / own_name("probe");
     const int fd = open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && !why) why = errno;
     const std::vector<char> some(64 * 1024);
@@ -255,7 +262,7 @@ const std::vector<std::vector<std::string>> instrumentations{
 std::optional<std::vector<std::string>> probe_instrumentation(const std::vector<std::string>& cc,
                                                               const fs::path& shims, const fs::path& work_dir,
                                                               const CompileLimits& limits) {
-    const std::string stem = "mmodel-probe-" + std::to_string(getpid());
+    const std::string stem = own_name("probe");
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
     std::optional<std::vector<std::string>> found;
     for (const auto& flags : instrumentations) {
@@ -294,8 +301,7 @@ namespace {
 std::expected<void, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
                                             std::vector<std::string> words, const fs::path& work_dir,
                                             const CompileLimits& limits) {
-    const fs::path text = work_dir / ("mmodel-text-" + std::to_string(getpid())),
-                   log = text.string() + ".log";
+    const fs::path text = work_dir / own_name("text"), log = text.string() + ".log";
     words.pop_back(); // the unit
     words.insert(words.end(), {"-E", "-include", "mmodel_kernel.h", (tree.dir / file.compiled).string(), "-o",
                                text.string()});
