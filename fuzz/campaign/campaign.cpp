@@ -2,11 +2,13 @@
 #include "fuzz/campaign/campaign.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <deque>
 #include <limits>
 #include <map>
 #include <memory>
+#include <random>
 
 #include "fuzz/campaign/scenarios.hpp"
 #include "fuzz/ops/shrink.hpp"
@@ -19,7 +21,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr u64 max_hangs = 4; // each costs seconds
 constexpr double max_shrink_seconds = 20;
-constexpr u32 max_swept_whole = 64; // allocations of an operation
+constexpr std::size_t max_findings_of_one = 12; // of an invariant
+constexpr int max_put_back = 8;                 // operations of a sequence that it is run again without
+constexpr u32 max_swept_whole = 64;             // allocations of an operation
 
 // Every position of few. Of a gigantic folio, whose every operation is long, the new head, the first PMD
 // splits, some later, and the last. Of many percpu pages the first and the last (objects come first, page
@@ -58,7 +62,10 @@ public:
                   .no_mmu = unit.no_mmu} {}
 
     void sweep(double seconds) {
-        timed(seconds, [&] { sweep_on(); });
+        timed(seconds, [&] {
+            try_known();
+            sweep_on();
+        });
     }
 
     void draw(double seconds) {
@@ -70,8 +77,10 @@ public:
                 Mix mix = plan_.mix;
                 const bool rarely = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
                 if (rarely) mix.gigantic_percent = drawn_ % 16 == 0 ? 50u : 2u;
-                const u64 seed = options_.seed * 1'000'003 + drawn_;
-                (void)try_sequence(c, random_ops(c, mix, seed, plan_.random_length));
+                Rng rng = std::mt19937_64(mmodel::mix(options_.seed * 1'000'003 + drawn_));
+                std::vector<Op> ops = random_ops(c, mix, rng, plan_.random_length);
+                avoid_known_ways(ops, rng);
+                (void)try_sequence(c, std::move(ops));
             }
         });
     }
@@ -98,9 +107,9 @@ private:
     }
 
     [[nodiscard]] bool is_enough() const {
-        return options_.until && std::ranges::any_of(report_.findings, [&](const Finding& f) {
-                   return f.violation.inv == *options_.until;
-               });
+        return std::ranges::any_of(report_.findings, [&](const Finding& f) {
+            return f.violation.inv == options_.until || (options_.until_new && !f.known);
+        });
     }
 
     [[nodiscard]] bool stopped() const { return options_.stop && options_.stop(); }
@@ -139,62 +148,152 @@ private:
         return done;
     }
 
-    // What it did; nothing where it could not be run.
-    std::optional<RealResult> try_sequence(const Config& c, const std::vector<Op>& ops) {
+    // What is known, by the sequences that come with it.
+    void try_known() {
+        for (; known_tried_ < options_.known.size() && goes_on(); ++known_tried_)
+            if (const auto& t = options_.known[known_tried_].trace;
+                t && t->config.geometry.arch == unit_.geometry)
+                (void)try_sequence(t->config, t->ops);
+    }
+
+    // Three of four operations of a kind whose world had to be put back nearly each time.
+    void avoid_known_ways(std::vector<Op>& ops, Rng& rng) const {
+        std::erase_if(ops, [&](const Op& op) {
+            const Tried& t = tried_[static_cast<std::size_t>(op.kind)];
+            return t.put_back > 16 && t.put_back * 2 > t.times && rng() % 4 != 0;
+        });
+    }
+
+    // What it did; nothing where it could not be run. Where it stops, it is run again without the operation
+    // that it stopped at: the world before is put back, and the other operations follow.
+    std::optional<RealResult> try_sequence(const Config& c, std::vector<Op> ops) {
+        std::optional<RealResult> first;
+        u64 done = 0;
+        for (int i = 0; i <= max_put_back; ++i) {
+            auto r = run(c, ops, done);
+            if (!r) break;
+            const bool stopped = !r->violations.empty();
+            const bool hangs = stopped && r->violations.back().inv == spec::Inv::every_operation_ends;
+            done = r->op_idx;
+            if (!first) first = std::move(*r);
+            if (!stopped || hangs || done + 1 >= ops.size() || !goes_on()) break;
+            ops.erase(ops.begin() + static_cast<long>(done));
+        }
+        return first;
+    }
+
+    // Counts what comes after the first `done` operations.
+    std::optional<RealResult> run(const Config& c, const std::vector<Op>& ops, u64 done) {
         if (stopped()) problem_ = Problem{"interrupted"};
         if (gave_up_) problem_ = Problem{"operations hang again and again; the campaign was given up"};
         if (problem_) return std::nullopt;
-        auto r = runner(c).run(ops);
+        auto r = runner(c).run(ops, true);
         if (!r) problem_ = r.error();
         if (!r) return std::nullopt;
-        ++report_.sequences;
-        report_.operations += r->nr_ops;
-        report_.events += r->nr_events;
-        report_.compared += r->nr_compared;
-        for (std::size_t d = 0; d < r->deviations.size(); ++d) report_.deviations[d] += r->deviations[d];
+        count(ops, *r, done);
+        for (const Passed& p : r->passed)
+            if (p.op_idx >= done) note(c, ops, p.violation, p.op_idx);
         for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx);
         if (options_.progress && report_.sequences % 64 == 0)
             options_.progress(std::to_string(report_.sequences) + " sequences, " +
                               std::to_string(report_.operations) + " operations, " +
-                              std::to_string(report_.findings.size()) + " invariants violated");
+                              std::to_string(report_.findings.size()) + " findings");
         return std::move(*r);
     }
 
+    void count(const std::vector<Op>& ops, const RealResult& r, u64 done) {
+        if (done == 0) { // what is run again was compared before
+            ++report_.sequences;
+            report_.compared += r.nr_compared;
+            for (std::size_t d = 0; d < r.deviations.size(); ++d) report_.deviations[d] += r.deviations[d];
+        }
+        for (u64 i = done; i < r.ran.size(); ++i) {
+            report_.operations += !r.ran[i].outcome.disabled;
+            report_.events += r.ran[i].nr_events;
+            tried_[static_cast<std::size_t>(ops[i].kind)].times += !r.ran[i].outcome.disabled;
+        }
+        if (!r.violations.empty() && r.op_idx < ops.size())
+            ++tried_[static_cast<std::size_t>(ops[r.op_idx].kind)].put_back;
+    }
+
+    [[nodiscard]] bool same(const Identity& known, const Identity& found) const {
+        return is_same(known, found, [&](std::string_view f) { return unit_.tree.has_function(f); });
+    }
+
     void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx) {
-        const auto known = std::ranges::find_if(report_.findings,
-                                                [&](const Finding& f) { return f.violation.inv == v.inv; });
-        if (known != report_.findings.end()) {
-            ++known->seen;
-            if (v.inv == spec::Inv::every_operation_ends && known->seen >= max_hangs) gave_up_ = true;
+        op_idx = std::min<u64>(op_idx, ops.size() - 1);
+        const Identity id = identity_of(v, ops[op_idx].kind);
+        const auto met =
+            std::ranges::find_if(report_.findings, [&](const Finding& f) { return same(f.identity, id); });
+        if (met != report_.findings.end()) {
+            if (met->identity.extent & id.extent) met->identity.extent &= id.extent;
+            if (++met->seen >= max_hangs && v.inv == spec::Inv::every_operation_ends) gave_up_ = true;
             return;
         }
-        Trace t{.config = c,
-                .sabotage = {},
-                .ops = {ops.begin(), ops.begin() + static_cast<long>(std::min<u64>(op_idx + 1, ops.size()))},
-                .expect = {}};
-        spec::Violation shown = v;
-        const auto shows_it = [&](const Trace& candidate) {
+        const auto of_one =
+            std::ranges::count(report_.findings, v.inv, [](const Finding& f) { return f.violation.inv; });
+        const auto known =
+            std::ranges::find_if(options_.known, [&](const Known& k) { return same(k.identity, id); });
+        Finding f{.violation = v,
+                  .identity = id,
+                  .config = c,
+                  .ops = {ops.begin(), ops.begin() + static_cast<long>(op_idx + 1)},
+                  .seen = 1};
+        if (known != options_.known.end())
+            f.known = static_cast<std::size_t>(known - options_.known.begin());
+        else if (static_cast<std::size_t>(of_one) >= max_findings_of_one) {
+            ++report_.unnamed;
+            return;
+        } else {
+            cut_down(f);
+        }
+        report_.findings.push_back(std::move(f));
+    }
+
+    // To the shortest sequence that shows it.
+    void cut_down(Finding& f) {
+        const spec::Inv inv = f.violation.inv;
+        const auto shows_it = [&](const Trace& t) {
             if (stopped()) return false;
             if (options_.progress)
-                options_.progress("cutting down what violates " + std::string(spec::fact(v.inv).name));
-            const auto r = runner(candidate.config).run(candidate.ops);
-            if (!r) return false;
-            const auto same =
-                std::ranges::find_if(r->violations, [&](const spec::Violation& w) { return w.inv == v.inv; });
-            if (same == r->violations.end()) return false;
-            shown = *same;
-            return true;
+                options_.progress("cutting down what violates " + std::string(spec::fact(inv).name));
+            const auto r = runner(t.config).run(t.ops, true);
+            return r && take_if_shown(f, t, *r);
         };
         const double began = seconds();
         const auto still_fails = [&](const Trace& candidate) {
             return seconds() - began < max_shrink_seconds && shows_it(candidate);
         };
+        Trace t{.config = f.config, .sabotage = {}, .ops = f.ops, .expect = {}};
         // A hang costs seconds each time it is shown again.
         const Trace small =
-            shrink(std::move(t), still_fails, nullptr, v.inv == spec::Inv::every_operation_ends ? 8 : 600);
+            shrink(std::move(t), still_fails, nullptr, inv == spec::Inv::every_operation_ends ? 8 : 600);
+        f.config = small.config, f.ops = small.ops;
         (void)shows_it(small);
-        report_.findings.push_back({shown, small.config, small.ops, 1});
     }
+
+    // Whether a run shows the finding; then it is what it is there, with what comes before it.
+    [[nodiscard]] bool take_if_shown(Finding& f, const Trace& t, const RealResult& r) const {
+        std::vector<Identity> before;
+        const auto is_it = [&](const spec::Violation& v, u64 op_idx) {
+            const Identity id = identity_of(v, t.ops[std::min<u64>(op_idx, t.ops.size() - 1)].kind);
+            if (!same(f.identity, id)) return false;
+            if (f.identity.extent & id.extent) f.identity.extent &= id.extent;
+            f.violation = v;
+            f.passed = before;
+            return true;
+        };
+        for (const Passed& p : r.passed) {
+            if (is_it(p.violation, p.op_idx)) return true;
+            if (p.op_idx + 1 < t.ops.size()) before.push_back(identity_of(p.violation, t.ops[p.op_idx].kind));
+        }
+        return std::ranges::any_of(r.violations,
+                                   [&](const spec::Violation& v) { return is_it(v, r.op_idx); });
+    }
+
+    struct Tried {
+        u64 times{}, put_back{};
+    };
 
     const Unit& unit_;
     const Options options_;
@@ -203,6 +302,8 @@ private:
     std::optional<Problem> problem_{};
     std::optional<std::deque<Faults>> faults_{}; // of the scenario that is swept, those that are left
     u64 drawn_{};
+    std::size_t known_tried_{};
+    std::array<Tried, 256> tried_{}; // by OpKind
     std::map<std::string, std::unique_ptr<Runner>> runners_;
     Clock::time_point start_{}; // of this stretch
     double limit_{};

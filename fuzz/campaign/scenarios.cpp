@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "fuzz/campaign/scenarios.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace mmodel::bench {
 namespace {
 
@@ -52,6 +55,16 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
          on(free_lru, 1),
          alloc(1, small),
          list(optimise_list, 3)});
+    // A walker that is still inside when its folio is restored: a list did not wait for it.
+    for (const Op& last : {on(restore, 1), list(restore_list, 2)})
+        add({alloc(0, small),
+             on(optimise, 0),
+             {.kind = alloc_lru, .folio = 1, .size = small},
+             {.kind = walker_enter, .folio = 1, .page = inside},
+             on(free_lru, 1),
+             alloc(1, small),
+             list(optimise_list, 3),
+             last});
     add({alloc(0, small), on(optimise, 0), list(restore_list, 1)});
     add({alloc(0, small), alloc(1, large), on(optimise, 0), list(restore_list, 1), list(optimise_list, 1)});
     add({{.kind = sysctl}, alloc(0, small), on(optimise, 0), list(optimise_list, 1)});
@@ -67,6 +80,14 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
                     {.kind = take_pages, .nid = 1, .page = 0},
                     on(optimise, 0),
                     on(restore, 0)}});
+    // Those of the largest folios take longest, and find least.
+    std::vector<Scenario> long_ones;
+    const auto is_long = [&](const Scenario& s) {
+        return large != small && std::ranges::find(s.ops, large, &Op::size) != s.ops.end();
+    };
+    std::ranges::copy_if(out, std::back_inserter(long_ones), is_long);
+    std::erase_if(out, is_long);
+    std::ranges::move(long_ones, std::back_inserter(out));
     return out;
 }
 

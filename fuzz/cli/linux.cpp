@@ -4,10 +4,12 @@
 #include <array>
 #include <expected>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "fuzz/cli/expected.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/trees.hpp"
@@ -18,10 +20,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::Finding& f) {
+// "6.12.117-percpu-inv_no_bug", and for the second finding of an invariant "...-2".
+std::string name_of_finding(const bench::Report& r, const bench::Finding& f) {
+    std::size_t nr = 1;
+    for (const bench::Finding* one = r.findings.data(); one != &f; ++one)
+        nr += one->violation.inv == f.violation.inv;
     const std::string file = r.tree.name == "hugetlb_vmemmap" ? "" : r.tree.name + "-";
-    return fs::path(o.keep) / fmt::format("{}-{}{}.trace", r.tree.version, file, name_of(f.violation));
+    return fmt::format("{}-{}{}{}", r.tree.version, file, name_of(f.violation),
+                       nr == 1 ? "" : "-" + std::to_string(nr));
 }
+
+fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::Finding& f) {
+    return fs::path(o.keep) / (name_of_finding(r, f) + ".trace");
+}
+
+// What is known was asked to be passed over.
+Counting counting(const LinuxOptions& o) { return {.known = false, .differences = o.strict}; }
 
 // Who answered what the file read and wrote.
 std::string memory_words(bench::Backend b) {
@@ -59,18 +73,45 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
                              plural(r.operations, "operation"), rate(r.operations, "operation", r.seconds),
                              plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds));
     for (const auto& [label, text] : model_lines(r)) print(label, text);
-    const Standing v = standing_of(r);
-    print("verdict", v.violated ? "violates " + plural(v.violated, "invariant") : v.text());
+    const Standing v = standing_of(r, counting(o));
+    const auto fresh = std::ranges::count_if(r.findings, [](const bench::Finding& f) { return !f.known; });
+    std::string verdict = v.violated ? "violates " + plural(v.violated, "invariant") : v.text();
+    if (v.violated && static_cast<std::size_t>(fresh) > v.violated + v.differs)
+        verdict += fmt::format(" in {}", plural(static_cast<std::size_t>(fresh) - v.differs, "way"));
+    if (v.violated && v.differs)
+        verdict += fmt::format("; differs from the model in {}", plural(v.differs, "way"));
+    if (v.known) verdict += fmt::format("; {} known", plural(v.known, "finding"));
+    print("verdict", verdict);
     if (v.reach != Reach::whole) print("reach", fmt::format("{}, then {}", v.reached, v.why));
+    if (r.unnamed)
+        print("left out",
+              fmt::format("{} of invariants that have many findings", plural(r.unnamed, "violation")));
 }
 
-void print_findings(const bench::Report& r, const LinuxOptions& o) {
+void print_finding(const bench::Report& r, const bench::Finding& f, const LinuxOptions& o) {
     const std::string subject = fmt::format("Linux {}, {}", r.tree.version, r.tree.file);
+    const Trace t = trace_of(f);
+    const std::string again = again_command(f, o.keep.empty() ? replay_command(t, o.tree)
+                                                              : replay_command(kept_path(o, r, f), o.tree));
+    fmt::print("\n{}{}  seen   {}\n", five_lines({f.violation, subject, t, again}),
+               labelled("id", print_identity(f.identity), 7), plural(f.seen, "time"));
+}
+
+// What is new, then what differs only; of what is known a line each.
+void print_findings(const bench::Report& r, const LinuxOptions& o, const Expected& expected) {
+    for (const bool differences : {false, true})
+        for (const bench::Finding& f : r.findings)
+            if (!f.known && (r.is_difference(f) && !o.strict) == differences) {
+                if (differences) fmt::print("\nThe file differs from the model, and breaks nothing:");
+                print_finding(r, f, o);
+            }
+    bool first = true;
     for (const bench::Finding& f : r.findings) {
-        const Trace t = trace_of(f);
-        const std::string again =
-            o.keep.empty() ? replay_command(t, o.tree) : replay_command(kept_path(o, r, f), o.tree);
-        fmt::print("\n{}  seen   {}\n", five_lines({f.violation, subject, t, again}), plural(f.seen, "time"));
+        if (!f.known) continue;
+        if (std::exchange(first, false)) fmt::print("\n");
+        fmt::print("{}",
+                   labelled("known",
+                            fmt::format("{} ({})", print_identity(f.identity), expected.said[*f.known]), 7));
     }
 }
 
@@ -99,6 +140,19 @@ int complain_as_json(const LinuxOptions& o, const std::string& version, const be
     return complain(p);
 }
 
+int write_records(const bench::Report& r, const LinuxOptions& o) {
+    int status = exit_holds;
+    for (const bench::Finding& f : r.findings) {
+        if (f.known) continue;
+        const fs::path at = fs::path(o.record) / (name_of_finding(r, f) + ".md");
+        if (const auto why = write_file(at, print_record(r.tree, f)))
+            status = complain(Failure{*why, exit_environment});
+        else if (!o.json)
+            fmt::print("  record {}\n", at.string());
+    }
+    return status;
+}
+
 constexpr std::array<std::string_view, 3> known_files{"hugetlb_vmemmap", "percpu-vm", "percpu"};
 
 // The file that is meant: by its name, by a beginning that only it has, or "hvo".
@@ -116,16 +170,21 @@ std::expected<std::string, Failure> file_meant(std::string_view asked) {
 }
 
 // What is said of one file; the exit status for it.
-int show(const LinuxOptions& o, const bench::Report& r) {
-    const int kept = o.keep.empty() ? exit_holds : keep_traces(r, o);
+int show(const LinuxOptions& o, const bench::Report& r, const Expected& expected, const Against* against) {
+    int status = o.keep.empty() ? exit_holds : keep_traces(r, o);
     if (!o.json) {
         print_head(r, o);
-        print_findings(r, o);
+        if (against) print_against(r, *against);
+        print_findings(r, o, expected);
+        if (against) print_fixed(*against);
     } else if (r.sequences) {
-        print_json(report_json(r, o.tree));
+        Json j = report_json(r, o.tree, counting(o));
+        if (against) against->put(j, r);
+        print_json(j);
     }
-    if (r.trouble.empty()) return kept;
-    return worse(kept,
+    if (!o.record.empty()) status = worse(status, write_records(r, o));
+    if (r.trouble.empty()) return status;
+    return worse(status,
                  complain(Failure{fmt::format("Linux {}: the run ended early: {}", r.tree.version, r.trouble),
                                   exit_environment}));
 }
@@ -140,24 +199,105 @@ int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i
     return complain(p);
 }
 
-int check_files(const LinuxOptions& o, std::vector<bench::Tree> files) {
-    const Budget budget(o.sweeps ? 0 : o.seconds);
-    TreeChecks checks(std::move(files), o.seed, o.backend);
+// Sweeps, then draws, within the budget.
+void check(TreeChecks& checks, const LinuxOptions& o, const Budget& budget) {
     checks.sweep(budget);
     Turns turns(budget, o.sweeps ? 0 : checks.size());
     while (const auto turn = checks.goes_on() ? turns.next() : std::nullopt)
         checks.draw(turn->part, turn->seconds);
     checks.end_progress();
+}
+
+// The base, checked; what of it could not be is said, and the new tree is judged without it.
+struct Base {
+    std::unique_ptr<TreeChecks> checks;
+    int status{exit_holds};
+    [[nodiscard]] std::optional<std::size_t> index_of(const std::string& name) const {
+        for (std::size_t i = 0; checks && i < checks->size(); ++i)
+            if (checks->tree(i).name == name && checks->unit(i)) return i;
+        return std::nullopt;
+    }
+};
+
+Base check_base(const LinuxOptions& o, const std::vector<bench::Tree>& files, const Budget& budget,
+                const Sources& sources) {
+    Base base;
+    const auto cannot = [&](const bench::Problem& p) {
+        base.status = worse(base.status, exit_environment);
+        complain(
+            Failure{"the base cannot be judged, so that nothing is compared: " + p.what, exit_environment});
+    };
+    const auto tree = open_tree(o.base);
+    if (!tree) return cannot(tree.error()), std::move(base);
+    std::vector<bench::Tree> chosen;
+    for (const bench::Tree& f : files) {
+        auto one = tree->judged_by(f.name);
+        if (one)
+            chosen.push_back(std::move(*one));
+        else
+            cannot(one.error());
+    }
+    base.checks = std::make_unique<TreeChecks>(std::move(chosen), o.seed, o.backend,
+                                               [&](const bench::Tree& t) { return sources.of(t).known; });
+    check(*base.checks, o, budget);
+    for (std::size_t i = 0; i < base.checks->size(); ++i)
+        if (const auto r = base.checks->report(i); !r) cannot(r.error());
+    return base;
+}
+
+// A finding of the new file that the base's campaign did not come across, but shows.
+void replay_on_base(bench::Finding& f, Expected& expected, const bench::Unit& base, Against& against) {
+    const auto r = bench::run_one(base, f.config, f.ops, interrupted, true);
+    if (!r) return;
+    const auto shown = [&](const spec::Violation& v, u64 op_idx) {
+        const auto id = bench::identity_of(v, f.ops[std::min<u64>(op_idx, f.ops.size() - 1)].kind);
+        return is_same(f.identity, id, [&](std::string_view name) { return base.tree.has_function(name); });
+    };
+    if (std::ranges::any_of(r->passed,
+                            [&](const bench::Passed& p) { return shown(p.violation, p.op_idx); }) ||
+        std::ranges::any_of(r->violations, [&](const spec::Violation& v) { return shown(v, r->op_idx); })) {
+        f.known = expected.known.size();
+        expected.known.push_back({f.identity, {}});
+        expected.said.push_back(against.base);
+        ++against.unchanged;
+    }
+}
+
+int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, const Sources& sources) {
+    const Budget budget(o.sweeps ? 0 : o.seconds);
+    Base base;
+    if (!o.base.empty()) base = check_base(o, files, budget.part(0.5), sources);
+    const auto expected_of = [&](const bench::Tree& t) {
+        Expected e = sources.of(t);
+        if (const auto i = base.index_of(t.name))
+            if (const auto r = base.checks->report(*i)) e.add_base(*r, o.base);
+        return e;
+    };
+    TreeChecks checks(std::move(files), o.seed, o.backend,
+                      [&](const bench::Tree& t) { return expected_of(t).known; });
+    check(checks, o, budget);
     Tally tally;
+    tally.worsen(base.status);
     for (std::size_t i = 0; i < checks.size(); ++i) {
         if (i && !o.json) fmt::print("\n");
-        if (const auto r = checks.report(i)) {
-            tally.add(standing_of(*r));
-            tally.worsen(show(o, *r));
-        } else {
+        auto r = checks.report(i);
+        if (!r) {
             tally.worsen(show_unjudged(o, checks, i, r.error()));
+            continue;
         }
+        Expected expected = expected_of(checks.tree(i));
+        std::optional<Against> against;
+        if (const auto b = base.index_of(checks.tree(i).name))
+            if (const auto old = base.checks->report(*b)) {
+                against.emplace(*old, *r, o.base);
+                for (bench::Finding& f : r->findings)
+                    if (!f.known) replay_on_base(f, expected, *base.checks->unit(*b), *against);
+            }
+        sources.note_used(*r, expected);
+        tally.add(standing_of(*r, counting(o)));
+        tally.worsen(show(o, *r, expected, against ? &*against : nullptr));
     }
+    sources.say_unused();
     return tally.status();
 }
 
@@ -172,9 +312,14 @@ int check_linux(const LinuxOptions& o) {
     for (const bench::KernelFile& f : tree->files)
         if (file->empty() || f.name == *file) chosen.push_back(tree->seen_by(f));
     if (chosen.empty()) return complain(tree->judged_by(*file).error());
-    if (!o.keep.empty())
-        if (const auto why = why_not_a_place(o.keep)) return complain(Failure{*why, exit_environment});
-    return check_files(o, std::move(chosen));
+    if (!o.base.empty())
+        if (const auto base = open_tree(o.base); !base && base.error().usage) return complain(base.error());
+    for (const std::string& dir : {o.keep, o.record})
+        if (const auto why = dir.empty() ? std::nullopt : why_not_a_place(dir))
+            return complain(Failure{*why, exit_environment});
+    const auto sources = Sources::read(o.allow, o.findings);
+    if (!sources) return complain(Failure{sources.error()});
+    return check_files(o, std::move(chosen), *sources);
 }
 
 } // namespace mmodel::cli

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -74,7 +75,8 @@ std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const
 
 // ---- files, checked
 
-TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend backend) {
+TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend backend,
+                       const KnownOf& known) {
     for (bench::Tree& t : files) {
         if (interrupted()) return;
         progress_.show(fmt::format("Linux {}, {}: compiling", t.version, t.name));
@@ -84,7 +86,11 @@ TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend 
         const auto tell = [this, &f](const std::string& text) {
             progress_.show(fmt::format("Linux {}, {}: {}", f.tree.version, f.tree.name, text));
         };
-        f.campaign.emplace(*f.unit, bench::Options{.seed = seed, .progress = tell, .stop = interrupted});
+        f.campaign.emplace(*f.unit,
+                           bench::Options{.seed = seed,
+                                          .progress = tell,
+                                          .stop = interrupted,
+                                          .known = known ? known(f.tree) : std::vector<bench::Known>{}});
     }
 }
 
@@ -111,8 +117,18 @@ std::expected<bench::Report, bench::Problem> TreeChecks::report(std::size_t i) c
     return f.campaign->report();
 }
 
-Standing standing_of(const bench::Report& r) {
-    Standing v{.violated = r.findings.size()};
+Standing standing_of(const bench::Report& r, Counting counting) {
+    Standing v;
+    std::set<spec::Inv> violated;
+    for (const bench::Finding& f : r.findings) {
+        if (f.known && !counting.known)
+            ++v.known;
+        else if (r.is_difference(f) && !counting.differences)
+            ++v.differs;
+        else
+            violated.insert(f.violation.inv);
+    }
+    v.violated = violated.size();
     if (r.is_whole()) return v;
     v.reach = r.sequences ? Reach::in_part : Reach::nothing;
     v.reached = fmt::format("{} of {} swept", r.swept, plural(r.to_sweep, "scenario"));

@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,7 +43,10 @@ build_tree(const std::filesystem::path& dir, const WorkDir& work, std::string_vi
 class TreeChecks {
 public:
     // Compiles each; says what cannot be. `tree`: judged by the file.
-    TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend backend = bench::default_backend);
+    // `known`: what is expected of a file.
+    using KnownOf = std::function<std::vector<bench::Known>(const bench::Tree&)>;
+    TreeChecks(std::vector<bench::Tree> files, u64 seed, bench::Backend backend = bench::default_backend,
+               const KnownOf& known = {});
 
     [[nodiscard]] std::size_t size() const { return files_.size(); }
     void sweep(const Budget& budget);
@@ -54,6 +58,10 @@ public:
     void end_progress() { progress_.end(); }
     // What there is so far.
     [[nodiscard]] std::expected<bench::Report, bench::Problem> report(std::size_t i) const;
+    // The compiled file; nullptr: it could not be compiled.
+    [[nodiscard]] const bench::Unit* unit(std::size_t i) const {
+        return files_[i]->unit ? &*files_[i]->unit : nullptr;
+    }
 
 private:
     struct File {
@@ -66,8 +74,12 @@ private:
     std::vector<std::unique_ptr<File>> files_;
 };
 
+// What is a violation of all that was found: what was known, a difference from the model.
+struct Counting {
+    bool known{true}, differences{true};
+};
 // Of a report: whether it held, how far it came.
-[[nodiscard]] Standing standing_of(const bench::Report& r);
+[[nodiscard]] Standing standing_of(const bench::Report& r, Counting counting = {});
 
 // The trees of $MMODEL_TREES, else of build/trees.
 [[nodiscard]] std::vector<std::filesystem::path> default_trees();

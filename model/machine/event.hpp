@@ -53,6 +53,7 @@ enum class EventKind : u8 {
     set_page_tag,       // pfn, tag: what its struct page says from now on
     memset_zero,        // nr_bytes from address
 };
+inline constexpr std::size_t nr_event_kinds = static_cast<std::size_t>(EventKind::memset_zero) + 1;
 
 template <std::same_as<EventKind>... Kinds>
 constexpr bool is_one_of(EventKind k, Kinds... kinds) {

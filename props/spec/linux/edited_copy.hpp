@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Copies of Debian's 6.12 with something edited: a mistake, or what is none.
+#pragma once
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "props/skip.hpp"
+#include "props/spec/linux/work_dir.hpp"
+#include "spec/linux/host/text.hpp"
+
+namespace mmodel {
+
+inline const std::filesystem::path real_tree = std::filesystem::path(MMODEL_TREES_DIR) / "linux-6.12";
+
+// Without the tree there is nothing to edit; where CI is set that is a failure.
+inline bool there_is_nothing_to_break() {
+    if (std::filesystem::exists(real_tree)) return false;
+    if (std::getenv("CI")) FAIL(real_tree << " is not there; ./dev trees makes it");
+    skip(real_tree.string() + " is not there; ./dev trees makes it");
+    return true;
+}
+
+struct Edit {
+    const char* from; // a regular expression that matches once or more
+    const char* to;
+};
+
+// `file`: of mm/. Each edit changes something.
+inline std::filesystem::path edited_copy(const char* file, const std::vector<Edit>& edits) {
+    const std::filesystem::path dir = test_work_dir() / "edited";
+    std::filesystem::remove_all(dir);
+    std::filesystem::copy(real_tree, dir, std::filesystem::copy_options::recursive);
+    std::string text = *bench::slurp(dir / "mm" / file);
+    for (const Edit& e : edits) {
+        const std::string edited = std::regex_replace(text, std::regex(e.from), e.to);
+        INFO(e.from);
+        REQUIRE(edited != text);
+        text = edited;
+    }
+    std::ofstream(dir / "mm" / file, std::ios::binary) << text;
+    return dir;
+}
+
+} // namespace mmodel
