@@ -2,11 +2,13 @@
 #include "fuzz/campaign/campaign.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <deque>
 #include <limits>
 #include <map>
 #include <memory>
+#include <random>
 
 #include "fuzz/campaign/scenarios.hpp"
 #include "fuzz/ops/shrink.hpp"
@@ -19,7 +21,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr u64 max_hangs = 4; // each costs seconds
 constexpr double max_shrink_seconds = 20;
-constexpr u32 max_swept_whole = 64; // allocations of an operation
+constexpr std::size_t max_findings_of_one = 12; // of an invariant
+constexpr int max_put_back = 8;                 // operations of a sequence that it is run again without
+constexpr u32 max_swept_whole = 64;             // allocations of an operation
 
 // Every position of few. Of a gigantic folio, whose every operation is long, the new head, the first PMD
 // splits, some later, and the last. Of many percpu pages the first and the last (objects come first, page
@@ -67,7 +71,10 @@ public:
         timed(seconds, [&] {
             while (goes_on() && std::ranges::any_of(parts_, &Part::has_sweeps)) {
                 Part& p = least_run([](const Part& part) { return part.has_sweeps(); });
-                timed_part(p, [&] { p.on.swept += sweep(p, p.plan.scenarios[p.on.swept]); });
+                timed_part(p, [&] {
+                    try_known(p);
+                    p.on.swept += sweep(p, p.plan.scenarios[p.on.swept]);
+                });
             }
         });
     }
@@ -77,6 +84,7 @@ public:
             while (goes_on()) {
                 Part& p = least_run([](const Part&) { return true; });
                 timed_part(p, [&] {
+                    try_known(p);
                     if (p.has_sweeps())
                         p.on.swept += sweep(p, p.plan.scenarios[p.on.swept]);
                     else
@@ -100,6 +108,15 @@ public:
         return out;
     }
 
+    [[nodiscard]] bool shows(Finding f) {
+        if (std::ranges::none_of(parts_,
+                                 [&](const Part& p) { return p.unit.geometry == f.config.geometry.arch; }))
+            return false;
+        const Trace t{.config = f.config, .sabotage = {}, .ops = f.ops, .expect = {}};
+        const auto r = runner(t.config).run(t.ops, true);
+        return r && take_if_shown(f, t, *r);
+    }
+
 private:
     // What drawn sequences have cost, in events: a third goes to those with large folios, however fast the
     // machine is.
@@ -113,6 +130,11 @@ private:
         }
     };
 
+    // Operations of a kind; those that were put back.
+    struct Tried {
+        u64 times{}, put_back{};
+    };
+
     // Of one geometry.
     struct Part {
         Part(const Unit& u, Plan p) : unit(u), plan(std::move(p)) {}
@@ -123,6 +145,8 @@ private:
         OnGeometry on{};
         std::optional<std::deque<Faults>> faults{}; // of the scenario that is swept, those that are left
         u64 drawn{};
+        std::size_t known_tried{};
+        std::array<Tried, 256> tried{}; // by OpKind
         Cost cost{};
         std::map<std::string, std::unique_ptr<Runner>> runners{};
     };
@@ -148,8 +172,11 @@ private:
         const bool has_large = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
         const bool draws_large = has_large && p.cost.large * 3 <= p.cost.all;
         if (has_large) mix.gigantic_percent = draws_large ? 50 : 0;
-        const u64 seed = options_.seed * 1'000'003 + p.drawn++, before = p.on.events;
-        (void)try_sequence(c, random_ops(c, mix, seed, p.plan.random_length));
+        const u64 before = p.on.events;
+        Rng rng = std::mt19937_64(mmodel::mix(options_.seed * 1'000'003 + p.drawn++));
+        std::vector<Op> ops = random_ops(c, mix, rng, p.plan.random_length);
+        avoid_known_ways(p, ops, rng);
+        (void)try_sequence(c, std::move(ops));
         p.cost.add(p.on.events - before, draws_large);
     }
 
@@ -165,9 +192,9 @@ private:
     }
 
     [[nodiscard]] bool is_enough() const {
-        return options_.until && std::ranges::any_of(report_.findings, [&](const Finding& f) {
-                   return f.violation.inv == *options_.until;
-               });
+        return std::ranges::any_of(report_.findings, [&](const Finding& f) {
+            return f.violation.inv == options_.until || (options_.until_new && !f.known);
+        });
     }
 
     [[nodiscard]] bool stopped() const { return options_.stop && options_.stop(); }
@@ -210,64 +237,151 @@ private:
         return done;
     }
 
-    // What it did; nothing where it could not be run.
-    std::optional<RealResult> try_sequence(const Config& c, const std::vector<Op>& ops) {
+    // What is known, by the sequences that come with it.
+    void try_known(Part& p) {
+        for (; p.known_tried < options_.known.size() && goes_on(); ++p.known_tried)
+            if (const auto& t = options_.known[p.known_tried].trace;
+                t && t->config.geometry.arch == p.unit.geometry)
+                (void)try_sequence(t->config, t->ops);
+    }
+
+    // Three of four operations of a kind whose world had to be put back nearly each time.
+    static void avoid_known_ways(const Part& p, std::vector<Op>& ops, Rng& rng) {
+        std::erase_if(ops, [&](const Op& op) {
+            const Tried& t = p.tried[static_cast<std::size_t>(op.kind)];
+            return t.put_back > 16 && t.put_back * 2 > t.times && rng() % 4 != 0;
+        });
+    }
+
+    // What it did; nothing where it could not be run. Where it stops, it is run again without the operation
+    // that it stopped at: the world before is put back, and the other operations follow.
+    std::optional<RealResult> try_sequence(const Config& c, std::vector<Op> ops) {
+        std::optional<RealResult> first;
+        u64 done = 0;
+        for (int i = 0; i <= max_put_back; ++i) {
+            auto r = run(c, ops, done);
+            if (!r) break;
+            const bool stopped = !r->violations.empty();
+            const bool hangs = stopped && r->violations.back().inv == spec::Inv::every_operation_ends;
+            done = r->op_idx;
+            if (!first) first = std::move(*r);
+            if (!stopped || hangs || done + 1 >= ops.size() || !goes_on()) break;
+            ops.erase(ops.begin() + static_cast<long>(done));
+        }
+        return first;
+    }
+
+    // Counts what comes after the first `done` operations.
+    std::optional<RealResult> run(const Config& c, const std::vector<Op>& ops, u64 done) {
         if (stopped()) problem_ = Problem{"interrupted"};
         if (gave_up_) problem_ = Problem{"operations hang again and again; the campaign was given up"};
         if (problem_) return std::nullopt;
-        auto r = runner(c).run(ops);
+        auto r = runner(c).run(ops, true);
         if (!r) problem_ = r.error();
         if (!r) return std::nullopt;
-        OnGeometry& on = part_for(c).on;
-        ++on.sequences;
-        on.operations += r->nr_ops;
-        on.events += r->nr_events;
-        report_.compared += r->nr_compared;
-        for (std::size_t d = 0; d < r->deviations.size(); ++d) report_.deviations[d] += r->deviations[d];
+        count(part_for(c), ops, *r, done);
+        for (const Passed& p : r->passed)
+            if (p.op_idx >= done) note(c, ops, p.violation, p.op_idx);
         for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx);
+        const OnGeometry& on = part_for(c).on;
         if (options_.progress && on.sequences % 64 == 0)
             options_.progress(on.geometry + ", " + std::to_string(on.sequences) + " sequences, " +
                               std::to_string(on.operations) + " operations, " +
-                              std::to_string(report_.findings.size()) + " invariants violated");
+                              std::to_string(report_.findings.size()) + " findings");
         return std::move(*r);
     }
 
+    void count(Part& p, const std::vector<Op>& ops, const RealResult& r, u64 done) {
+        if (done == 0) { // what is run again was compared before
+            ++p.on.sequences;
+            report_.compared += r.nr_compared;
+            for (std::size_t d = 0; d < r.deviations.size(); ++d) report_.deviations[d] += r.deviations[d];
+        }
+        for (u64 i = done; i < r.ran.size(); ++i) {
+            p.on.operations += !r.ran[i].outcome.disabled;
+            p.on.events += r.ran[i].nr_events;
+            p.tried[static_cast<std::size_t>(ops[i].kind)].times += !r.ran[i].outcome.disabled;
+        }
+        if (!r.violations.empty() && r.op_idx < ops.size())
+            ++p.tried[static_cast<std::size_t>(ops[r.op_idx].kind)].put_back;
+    }
+
+    [[nodiscard]] bool same(const Identity& known, const Identity& found) const {
+        return is_same(known, found, [&](std::string_view f) { return report_.tree.has_function(f); });
+    }
+
     void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx) {
-        const auto known = std::ranges::find_if(report_.findings,
-                                                [&](const Finding& f) { return f.violation.inv == v.inv; });
-        if (known != report_.findings.end()) {
-            ++known->seen;
-            if (std::ranges::find(known->geometries, c.geometry.arch) == known->geometries.end())
-                known->geometries.emplace_back(c.geometry.arch);
-            if (v.inv == spec::Inv::every_operation_ends && known->seen >= max_hangs) gave_up_ = true;
+        op_idx = std::min<u64>(op_idx, ops.size() - 1);
+        const Identity id = identity_of(v, ops[op_idx].kind);
+        const auto met =
+            std::ranges::find_if(report_.findings, [&](const Finding& f) { return same(f.identity, id); });
+        if (met != report_.findings.end()) {
+            if (met->identity.extent & id.extent) met->identity.extent &= id.extent;
+            if (std::ranges::find(met->geometries, c.geometry.arch) == met->geometries.end())
+                met->geometries.emplace_back(c.geometry.arch);
+            if (++met->seen >= max_hangs && v.inv == spec::Inv::every_operation_ends) gave_up_ = true;
             return;
         }
-        Trace t{.config = c,
-                .sabotage = {},
-                .ops = {ops.begin(), ops.begin() + static_cast<long>(std::min<u64>(op_idx + 1, ops.size()))},
-                .expect = {}};
-        spec::Violation shown = v;
-        const auto shows_it = [&](const Trace& candidate) {
+        const auto of_one =
+            std::ranges::count(report_.findings, v.inv, [](const Finding& f) { return f.violation.inv; });
+        const auto known =
+            std::ranges::find_if(options_.known, [&](const Known& k) { return same(k.identity, id); });
+        Finding f{.violation = v,
+                  .identity = id,
+                  .config = c,
+                  .ops = {ops.begin(), ops.begin() + static_cast<long>(op_idx + 1)},
+                  .seen = 1,
+                  .geometries = {std::string(c.geometry.arch)}};
+        if (known != options_.known.end())
+            f.known = static_cast<std::size_t>(known - options_.known.begin());
+        else if (static_cast<std::size_t>(of_one) >= max_findings_of_one) {
+            ++report_.unnamed;
+            return;
+        } else {
+            cut_down(f);
+        }
+        report_.findings.push_back(std::move(f));
+    }
+
+    // To the shortest sequence that shows it.
+    void cut_down(Finding& f) {
+        const spec::Inv inv = f.violation.inv;
+        const auto shows_it = [&](const Trace& t) {
             if (stopped()) return false;
             if (options_.progress)
-                options_.progress("cutting down what violates " + std::string(spec::fact(v.inv).name));
-            const auto r = runner(candidate.config).run(candidate.ops);
-            if (!r) return false;
-            const auto same =
-                std::ranges::find_if(r->violations, [&](const spec::Violation& w) { return w.inv == v.inv; });
-            if (same == r->violations.end()) return false;
-            shown = *same;
-            return true;
+                options_.progress("cutting down what violates " + std::string(spec::fact(inv).name));
+            const auto r = runner(t.config).run(t.ops, true);
+            return r && take_if_shown(f, t, *r);
         };
         const double began = seconds();
         const auto still_fails = [&](const Trace& candidate) {
             return seconds() - began < max_shrink_seconds && shows_it(candidate);
         };
+        Trace t{.config = f.config, .sabotage = {}, .ops = f.ops, .expect = {}};
         // A hang costs seconds each time it is shown again.
         const Trace small =
-            shrink(std::move(t), still_fails, nullptr, v.inv == spec::Inv::every_operation_ends ? 8 : 600);
+            shrink(std::move(t), still_fails, nullptr, inv == spec::Inv::every_operation_ends ? 8 : 600);
+        f.config = small.config, f.ops = small.ops;
         (void)shows_it(small);
-        report_.findings.push_back({shown, small.config, small.ops, 1, {std::string(c.geometry.arch)}});
+    }
+
+    // Whether a run shows the finding; then it is what it is there, with what comes before it.
+    [[nodiscard]] bool take_if_shown(Finding& f, const Trace& t, const RealResult& r) const {
+        std::vector<Identity> before;
+        const auto is_it = [&](const spec::Violation& v, u64 op_idx) {
+            const Identity id = identity_of(v, t.ops[std::min<u64>(op_idx, t.ops.size() - 1)].kind);
+            if (!same(f.identity, id)) return false;
+            if (f.identity.extent & id.extent) f.identity.extent &= id.extent;
+            f.violation = v;
+            f.passed = before;
+            return true;
+        };
+        for (const Passed& p : r.passed) {
+            if (is_it(p.violation, p.op_idx)) return true;
+            if (p.op_idx + 1 < t.ops.size()) before.push_back(identity_of(p.violation, t.ops[p.op_idx].kind));
+        }
+        return std::ranges::any_of(r.violations,
+                                   [&](const spec::Violation& v) { return is_it(v, r.op_idx); });
     }
 
     const Options options_;
@@ -287,6 +401,7 @@ void Campaign::add(const Unit& unit) { impl_->add(unit); }
 void Campaign::sweep(double seconds) { impl_->sweep(seconds); }
 void Campaign::draw(double seconds) { impl_->draw(seconds); }
 std::expected<Report, Problem> Campaign::report() const { return impl_->report(); }
+bool Campaign::shows(const Finding& f) { return impl_->shows(f); }
 
 std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options) {
     Campaign c(unit, options);

@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // A campaign against one kernel tree's file, on one geometry or several: sweeps and random sequences, and for
-// each invariant violated the shortest sequence that shows it.
+// each finding (see spec/linux/host/identity.hpp) the shortest sequence that shows it. What was found hides
+// nothing: an operation that leaves the machine sound is passed; otherwise the sequence is run again without
+// it.
 #pragma once
 
 #include <functional>
 #include <memory>
 
+#include "fuzz/ops/trace.hpp"
 #include "spec/linux/host/bench.hpp"
+#include "spec/linux/host/identity.hpp"
 
 namespace mmodel::bench {
 
 struct Finding {
     spec::Violation violation;
+    Identity identity;
     Config config;
     std::vector<Op> ops;                   // the shortest sequence found that shows it
-    u64 seen{};                            // how often this invariant was violated
+    u64 seen{};                            // how often
     std::vector<std::string> geometries{}; // on which
+    std::optional<std::size_t> known{};    // which of Options::known it is
+    std::vector<Identity> passed{};        // what else that sequence shows, on its way
+};
+
+// A finding that is expected, and perhaps a sequence that shows it.
+struct Known {
+    Identity identity;
+    std::optional<Trace> trace{};
 };
 
 struct Options {
@@ -24,6 +37,8 @@ struct Options {
     std::function<void(const std::string&)> progress{}; // a line, now and then; empty: none
     std::function<bool()> stop{};                       // asked now and then; true ends the campaign, soon
     std::optional<spec::Inv> until{};                   // it ends once this is violated
+    bool until_new{};                                   // it ends once something is found that is not known
+    std::vector<Known> known{};                         // tried first; only counted, not cut down
 };
 
 // What was run; swept, to_sweep: scenarios. The sweeps are whole when there are as many.
@@ -42,11 +57,16 @@ struct Report : Amount { // of all geometries
     std::vector<OnGeometry> on{};
     u64 compared{};                      // operations, with the model
     bench::DeviationCounts deviations{}; // ... of them that deviated as is known
-    std::vector<Finding> findings{};
-    Backend backend{};     // who answered what the file read and wrote
-    std::string no_mmu{};  // why it was not the software MMU that was asked for
+    std::vector<Finding> findings{};     // differences from the model among them
+    u64 unnamed{};                       // violations of an invariant that has its share of findings
+    Backend backend{};                   // who answered what the file read and wrote
+    std::string no_mmu{};                // why it was not the software MMU that was asked for
     std::string trouble{}; // the campaign ended early, and why; what was found until then is kept
 
+    // Of the model, not of the specification.
+    [[nodiscard]] static bool is_difference(const Finding& f) {
+        return f.violation.inv == spec::Inv::real_file_agrees_with_the_model;
+    }
     [[nodiscard]] bool is_whole() const { return trouble.empty() && swept == to_sweep; }
 };
 
@@ -67,6 +87,8 @@ public:
     void draw(double seconds);
     // What there is so far. A Problem where it kept every sequence from running.
     [[nodiscard]] std::expected<Report, Problem> report() const;
+    // Whether this file shows what was found in another one, by the same sequence.
+    [[nodiscard]] bool shows(const Finding& f);
 
 private:
     class Impl;

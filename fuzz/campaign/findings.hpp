@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What is known to be wrong with kernel versions: spec/linux/findings/<version>-<invariant>.md, one finding a
-// file. The first lines hold `version:`, `file:`, `invariant:` and perhaps `source:`, then prose, and a
-// fenced block with a trace that shows it.
+// What is known to be wrong with kernel files: spec/linux/findings/*.md, one finding a file. The first lines
+// are "key: value", then come prose and a fenced block with a trace that shows it.
+//
+//     format: 2
+//     file: mm/hugetlb_vmemmap.c
+//     finding: inv_no_page_is_leaked op=optimise way=page extent=one      (see spec/linux/host/identity.hpp)
+//     also: inv_...                        any number: in what other ways the same mistake may show
+//     seen: 6.12.117 b6e565450b0e7e5f      one or more: the version, and the hash of the file's text
+//     geometries: x86-64 tiny512           where the sweeps find it, if not everywhere
+//
+// And lists of findings that are allowed: one such finding a line, comments from # on.
 #pragma once
 
 #include <expected>
@@ -9,31 +17,57 @@
 #include <string>
 #include <vector>
 
-#include "spec/linux/host/bench.hpp"
+#include "fuzz/campaign/campaign.hpp"
 
 namespace mmodel::cli {
 
+inline constexpr int record_format = 2;
+
 struct Record {
+    struct Seen {
+        std::string version; // "6.12.117"
+        std::string source;  // bench::Tree::source of that file
+    };
     std::filesystem::path path;
-    std::string version; // "6.12.117"
-    std::string file;    // "mm/hugetlb_vmemmap.c"
-    std::string source;  // bench::Tree::source of that file; empty: the version alone says what it is about
-    spec::Inv inv{};
+    std::string file; // "mm/hugetlb_vmemmap.c"
+    bench::Identity finding;
+    std::vector<bench::Identity> also{};
+    std::vector<Seen> seen{};
+    std::vector<std::string> geometries{}; // where the sweeps find it; none: everywhere
+    Trace trace{};
 };
 
-// Every record in a directory, by name. One that cannot be understood is an error that names file and line.
+// Whether it was seen in this text of the file, or in this version.
+[[nodiscard]] bool is_about(const Record& r, const bench::Tree& tree);
+[[nodiscard]] bool is_found_on(const Record& r, std::string_view geometry);
+
+// Every record in a directory, by name. One that cannot be understood, or whose trace cannot show what it
+// says, is an error that names file and line.
 [[nodiscard]] std::expected<std::vector<Record>, std::string> read_findings(const std::filesystem::path& dir);
+// A record of what was found, without a reason, for a human to add.
+[[nodiscard]] std::string print_record(const bench::Tree& tree, const bench::Finding& f);
+
+// A finding that is allowed, or a file of such; where each was said.
+struct Allowed {
+    bench::Identity identity;
+    std::string said; // "FILE: line 3", or the line itself
+};
+[[nodiscard]] std::expected<std::vector<Allowed>, std::string>
+read_allowed(const std::string& file_or_finding);
+
+// What a campaign against this tree's file is to expect. A record counts for every tree that has its file.
+[[nodiscard]] std::vector<bench::Known> known_of(const std::vector<Record>& records, const bench::Tree& tree);
 
 // What was found in a tree's file, against what is recorded for it.
 struct Comparison {
-    std::vector<spec::Inv> unrecorded{}; // found, not recorded
-    std::vector<Record> not_found{};     // recorded, no longer found
-    std::vector<Record> confirmed{};     // both
+    std::vector<const bench::Finding*> unrecorded{}; // found, not recorded
+    std::vector<Record> not_found{};                 // recorded of this version or text, no longer found
+    std::vector<Record> confirmed{};                 // both
     [[nodiscard]] bool is_as_recorded() const { return unrecorded.empty() && not_found.empty(); }
 };
-// A record is for a tree if its file's text is the one it names (many versions may share it), else if its
-// version is.
-[[nodiscard]] Comparison compare(const std::vector<Record>& records, const bench::Tree& tree,
-                                 const std::vector<spec::Inv>& found);
+[[nodiscard]] Comparison compare(const std::vector<Record>& records, const bench::Report& report);
+// The record of a finding; nullptr: there is none.
+[[nodiscard]] const Record* record_of(const std::vector<Record>& records, const bench::Tree& tree,
+                                      const bench::Identity& found);
 
 } // namespace mmodel::cli

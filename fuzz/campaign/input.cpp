@@ -183,7 +183,8 @@ std::string_view head_value(std::string_view text, std::string_view key) {
 }
 
 std::string about(std::string_view text) {
-    const auto file = head_value(text, "file"), version = head_value(text, "version");
+    const auto file = head_value(text, "file"), seen = head_value(text, "seen");
+    const auto version = seen.empty() ? head_value(text, "version") : seen.substr(0, seen.find(' '));
     return file.empty() || version.empty() ? "" : fmt::format("{} of Linux {}", file, version);
 }
 

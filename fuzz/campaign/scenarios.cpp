@@ -54,6 +54,16 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
          on(free_lru, 1),
          alloc(1, small),
          list(optimise_list, 3)});
+    // A walker that is still inside when its folio is restored: a list did not wait for it.
+    for (const Op& last : {on(restore, 1), list(restore_list, 2)})
+        add({alloc(0, small),
+             on(optimise, 0),
+             {.kind = alloc_lru, .folio = 1, .size = small},
+             {.kind = walker_enter, .folio = 1, .page = inside},
+             on(free_lru, 1),
+             alloc(1, small),
+             list(optimise_list, 3),
+             last});
     add({alloc(0, small), on(optimise, 0), list(restore_list, 1)});
     add({alloc(0, small), alloc(1, large), on(optimise, 0), list(restore_list, 1), list(optimise_list, 1)});
     add({{.kind = sysctl}, alloc(0, small), on(optimise, 0), list(optimise_list, 1)});

@@ -7,6 +7,7 @@
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/replay.hpp"
 #include "fuzz/cli/trees.hpp"
+#include "fuzz/ops/shell.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -182,6 +183,7 @@ public:
                {"result", broken ? "violates" : show::result(s.ran.outcome, s.op.kind)},
                {"disabled", s.ran.outcome.disabled},
                {"events", s.ran.nr_events}};
+        if (!s.known.empty()) j.update({{"known", s.known}, {"put_back", s.put_back}});
         if (before) {
             const show::Change c = show::change(*before, *after);
             j.update(change_json(c));
@@ -250,21 +252,33 @@ Trace trace_of(const bench::Finding& f) {
     return {.config = f.config, .ops = f.ops, .expect = std::string(spec::fact(f.violation.inv).name)};
 }
 
-Json report_json(const bench::Report& r, const std::filesystem::path& tree) {
+std::string again_command(const bench::Finding& f, const std::string& replay) {
+    std::string out = replay;
+    if (!f.passed.empty()) out += " --past-known";
+    for (const bench::Identity& i : f.passed) out += " --allow " + shell_quoted(print_identity(i));
+    return out;
+}
+
+Json report_json(const bench::Report& r, const std::filesystem::path& tree, Counting counting) {
     Json j = linux_json(tree, r.tree.version, r.tree.file);
     j.update({{"source", r.tree.source}, // the file's hash
               {"operations", r.operations},
               {"events", r.events},
               {"seconds", r.seconds},
               {"backend", r.backend == bench::Backend::mmu ? "mmu" : "mmap"}});
-    standing_of(r).put(j);
-    Json violations = Json::array();
+    standing_of(r, counting).put(j);
+    Json violations = Json::array(), differences = Json::array();
     for (const bench::Finding& f : r.findings) {
-        violations.push_back(violation_json(f.violation, trace_of(f), tree));
-        violations.back()["seen"] = f.seen;
-        violations.back()["geometries"] = f.geometries;
+        Json& all = r.is_difference(f) && !counting.differences ? differences : violations;
+        all.push_back(violation_json(f.violation, trace_of(f), tree));
+        all.back()["seen"] = f.seen;
+        all.back()["geometries"] = f.geometries;
+        all.back()["finding"] = print_identity(f.identity);
+        all.back()["known"] = f.known.has_value();
+        all.back()["again"] = again_command(f, all.back()["again"].get<std::string>());
     }
     j["violations"] = std::move(violations);
+    if (!differences.empty()) j["differences"] = std::move(differences);
     j["model"] = model_json(r);
     Json on = Json::array();
     for (const bench::OnGeometry& g : r.on)

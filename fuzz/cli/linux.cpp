@@ -4,10 +4,13 @@
 #include <array>
 #include <expected>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "fuzz/cli/base.hpp"
+#include "fuzz/cli/expected.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/trees.hpp"
@@ -18,10 +21,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::Finding& f) {
+// "6.12.117-percpu-inv_no_bug", and for the second finding of an invariant "...-2".
+std::string name_of_finding(const bench::Report& r, const bench::Finding& f) {
+    std::size_t nr = 1;
+    for (const bench::Finding* one = r.findings.data(); one != &f; ++one)
+        nr += one->violation.inv == f.violation.inv;
     const std::string file = r.tree.name == "hugetlb_vmemmap" ? "" : r.tree.name + "-";
-    return fs::path(o.keep) / fmt::format("{}-{}{}.trace", r.tree.version, file, name_of(f.violation));
+    return fmt::format("{}-{}{}{}", r.tree.version, file, name_of(f.violation),
+                       nr == 1 ? "" : "-" + std::to_string(nr));
 }
+
+fs::path kept_path(const LinuxOptions& o, const bench::Report& r, const bench::Finding& f) {
+    return fs::path(o.keep) / (name_of_finding(r, f) + ".trace");
+}
+
+// What is known was asked to be passed over.
+Counting counting(const LinuxOptions& o) { return {.known = false, .differences = o.strict}; }
 
 // Who answered what the file read and wrote.
 std::string memory_words(bench::Backend b) {
@@ -66,19 +81,46 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
                              plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds));
     for (const bench::OnGeometry& g : r.on) print("on", words_of(g));
     for (const auto& [label, text] : model_lines(r)) print(label, text);
-    const Standing v = standing_of(r);
-    print("verdict", v.violated ? "violates " + plural(v.violated, "invariant") : v.text());
+    const Standing v = standing_of(r, counting(o));
+    const auto fresh = std::ranges::count_if(r.findings, [](const bench::Finding& f) { return !f.known; });
+    std::string verdict = v.violated ? "violates " + plural(v.violated, "invariant") : v.text();
+    if (v.violated && static_cast<std::size_t>(fresh) > v.violated + v.differs)
+        verdict += fmt::format(" in {}", plural(static_cast<std::size_t>(fresh) - v.differs, "way"));
+    if (v.violated && v.differs)
+        verdict += fmt::format("; differs from the model in {}", plural(v.differs, "way"));
+    if (v.known) verdict += fmt::format("; {} known", plural(v.known, "finding"));
+    print("verdict", verdict);
     if (v.reach != Reach::whole) print("reach", fmt::format("{}, then {}", v.reached, v.why));
+    if (r.unnamed)
+        print("left out",
+              fmt::format("{} of invariants that have many findings", plural(r.unnamed, "violation")));
 }
 
-void print_findings(const bench::Report& r, const LinuxOptions& o) {
+void print_finding(const bench::Report& r, const bench::Finding& f, const LinuxOptions& o) {
     const std::string subject = fmt::format("Linux {}, {}", r.tree.version, r.tree.file);
+    const Trace t = trace_of(f);
+    const std::string again = again_command(f, o.keep.empty() ? replay_command(t, o.tree)
+                                                              : replay_command(kept_path(o, r, f), o.tree));
+    fmt::print("\n{}{}  seen   {}\n", five_lines({f.violation, subject, t, again}),
+               labelled("id", print_identity(f.identity), 7),
+               fmt::format("{} on {}", plural(f.seen, "time"), fmt::join(f.geometries, ", ")));
+}
+
+// What is new, then what differs only; of what is known a line each.
+void print_findings(const bench::Report& r, const LinuxOptions& o, const Expected& expected) {
+    for (const bool differences : {false, true})
+        for (const bench::Finding& f : r.findings)
+            if (!f.known && (r.is_difference(f) && !o.strict) == differences) {
+                if (differences) fmt::print("\nThe file differs from the model, and breaks nothing:");
+                print_finding(r, f, o);
+            }
+    bool first = true;
     for (const bench::Finding& f : r.findings) {
-        const Trace t = trace_of(f);
-        const std::string again =
-            o.keep.empty() ? replay_command(t, o.tree) : replay_command(kept_path(o, r, f), o.tree);
-        fmt::print("\n{}  seen   {}\n", five_lines({f.violation, subject, t, again}),
-                   fmt::format("{} on {}", plural(f.seen, "time"), fmt::join(f.geometries, ", ")));
+        if (!f.known) continue;
+        if (std::exchange(first, false)) fmt::print("\n");
+        fmt::print("{}",
+                   labelled("known",
+                            fmt::format("{} ({})", print_identity(f.identity), expected.said[*f.known]), 7));
     }
 }
 
@@ -107,6 +149,19 @@ int complain_as_json(const LinuxOptions& o, const std::string& version, const be
     return complain(p);
 }
 
+int write_records(const bench::Report& r, const LinuxOptions& o) {
+    int status = exit_holds;
+    for (const bench::Finding& f : r.findings) {
+        if (f.known) continue;
+        const fs::path at = fs::path(o.record) / (name_of_finding(r, f) + ".md");
+        if (const auto why = write_file(at, print_record(r.tree, f)))
+            status = complain(Failure{*why, exit_environment});
+        else if (!o.json)
+            fmt::print("  record {}\n", at.string());
+    }
+    return status;
+}
+
 constexpr std::array<std::string_view, 3> known_files{"hugetlb_vmemmap", "percpu-vm", "percpu"};
 
 } // namespace
@@ -127,16 +182,21 @@ std::expected<std::string, Failure> file_meant(std::string_view asked) {
 namespace {
 
 // What is said of one file; the exit status for it.
-int show(const LinuxOptions& o, const bench::Report& r) {
-    const int kept = o.keep.empty() ? exit_holds : keep_traces(r, o);
+int show(const LinuxOptions& o, const bench::Report& r, const Expected& expected, const Against* against) {
+    int status = o.keep.empty() ? exit_holds : keep_traces(r, o);
     if (!o.json) {
         print_head(r, o);
-        print_findings(r, o);
+        if (against) print_against(r, *against);
+        print_findings(r, o, expected);
+        if (against) print_fixed(*against);
     } else if (r.sequences) {
-        print_json(report_json(r, o.tree));
+        Json j = report_json(r, o.tree, counting(o));
+        if (against) against->put(j, r);
+        print_json(j);
     }
-    if (r.trouble.empty()) return kept;
-    return worse(kept,
+    if (!o.record.empty()) status = worse(status, write_records(r, o));
+    if (r.trouble.empty()) return status;
+    return worse(status,
                  complain(Failure{fmt::format("Linux {}: the run ended early: {}", r.tree.version, r.trouble),
                                   exit_environment}));
 }
@@ -151,24 +211,34 @@ int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i
     return complain(p);
 }
 
-int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vector<std::string> geometries) {
+int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vector<std::string> geometries,
+                const Sources& sources, Base& base) {
     const Budget budget(o.sweeps ? 0 : o.seconds);
-    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend);
-    checks.sweep(budget);
-    Turns turns(budget, o.sweeps ? 0 : checks.size());
-    while (const auto turn = checks.goes_on() ? turns.next() : std::nullopt)
-        checks.draw(turn->part, turn->seconds);
-    checks.end_progress();
+    const auto expected_of = [&](const bench::Tree& t) {
+        Expected e = sources.of(t);
+        base.add_to(e, t);
+        return e;
+    };
+    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend,
+                      [&](const bench::Tree& t) { return expected_of(t).known; });
+    base.check(o, budget.part(0.5));
+    checks.run(budget, o.sweeps);
     Tally tally;
+    tally.worsen(base.status());
     for (std::size_t i = 0; i < checks.size(); ++i) {
         if (i && !o.json) fmt::print("\n");
-        if (const auto r = checks.report(i)) {
-            tally.add(standing_of(*r));
-            tally.worsen(show(o, *r));
-        } else {
+        auto r = checks.report(i);
+        if (!r) {
             tally.worsen(show_unjudged(o, checks, i, r.error()));
+            continue;
         }
+        Expected expected = expected_of(checks.tree(i));
+        const auto against = base.compare(*r, expected);
+        sources.note_used(*r, expected);
+        tally.add(standing_of(*r, counting(o)));
+        tally.worsen(show(o, *r, expected, against ? &*against : nullptr));
     }
+    sources.say_unused();
     return tally.status();
 }
 
@@ -185,9 +255,14 @@ int check_linux(const LinuxOptions& o) {
     for (const bench::KernelFile& f : tree->files)
         if (file->empty() || f.name == *file) chosen.push_back(tree->seen_by(f));
     if (chosen.empty()) return complain(tree->judged_by(*file).error());
-    if (!o.keep.empty())
-        if (const auto why = why_not_a_place(o.keep)) return complain(Failure{*why, exit_environment});
-    return check_files(o, std::move(chosen), std::move(*geometries));
+    for (const std::string& dir : {o.keep, o.record})
+        if (const auto why = dir.empty() ? std::nullopt : why_not_a_place(dir))
+            return complain(Failure{*why, exit_environment});
+    const auto sources = Sources::read(o.allow, o.findings);
+    if (!sources) return complain(Failure{sources.error()});
+    auto base = Base::open(o, chosen, *geometries, *sources);
+    if (!base) return complain(base.error());
+    return check_files(o, std::move(chosen), std::move(*geometries), *sources, *base);
 }
 
 } // namespace mmodel::cli

@@ -6,13 +6,19 @@
 
 #include "fuzz/campaign/campaign.hpp"
 #include "fuzz/cli/finding.hpp"
+#include "fuzz/cli/trees.hpp"
 
 namespace mmodel::cli {
 
 struct LinuxOptions {
     std::string tree{}, file{},
-        keep{};         // file: one of bench::KernelFile's names; empty: all that the tree has
-    double seconds{10}; // 0: no limit
+        keep{};                       // file: one of bench::KernelFile's names; empty: all that the tree has
+    std::string base{};               // a tree that is compared with
+    std::vector<std::string> allow{}; // files of findings that are known, or such findings
+    std::string findings{};           // a directory of records of what is known
+    std::string record{};             // where records of what is new are written
+    bool strict{};                    // a difference from the model is a violation
+    double seconds{10};               // 0: no limit
     u64 seed{1};
     bool json{};
     bench::Backend backend{bench::default_backend};
@@ -25,7 +31,8 @@ int check_linux(const LinuxOptions& o);
 [[nodiscard]] std::expected<std::string, Failure> file_meant(std::string_view asked);
 
 // What `linux` and `run` print of a tree's report.
-[[nodiscard]] Json report_json(const bench::Report& r, const std::filesystem::path& tree);
+[[nodiscard]] Json report_json(const bench::Report& r, const std::filesystem::path& tree,
+                               Counting counting = {});
 [[nodiscard]] Json cannot_build_json(const std::filesystem::path& tree, const std::string& version,
                                      const std::string& file = "mm/hugetlb_vmemmap.c");
 // Of a file that did not run: refused, or it cannot be built.
@@ -33,5 +40,7 @@ int check_linux(const LinuxOptions& o);
 // {"compared":...,"deviations":[...]}
 [[nodiscard]] Json compared_json(u64 nr, const bench::DeviationCounts& counts);
 [[nodiscard]] Trace trace_of(const bench::Finding& f);
+// The command that shows a finding again; what else its trace shows on the way is passed.
+[[nodiscard]] std::string again_command(const bench::Finding& f, const std::string& replay);
 
 } // namespace mmodel::cli

@@ -41,7 +41,7 @@ void set_up(CLI::App& app, Options& o) {
     app.footer(std::string("Each of them has --help. `mmodel help trace` says how traces are written.\n\n"
                            "Start with:\n  mmodel run\n\n") +
                exit_statuses + "\n" + environment);
-    o.run.findings = MMODEL_FINDINGS_DIR;
+    o.run.findings = o.replay.findings = MMODEL_FINDINGS_DIR;
     add_run(app, o.run);
     add_explore(app, o.explore);
     add_replay(app, o.replay);

@@ -45,6 +45,15 @@ void add_run(CLI::App& app, RunOptions& o) {
 
 namespace {
 
+CLI::Option* add_allow(CLI::App& sub, std::vector<std::string>& allow) {
+    return sub
+        .add_option("--allow", allow,
+                    "What is known: a file with one finding a line, as `id` shows it, and # for comments, or "
+                    "such a finding; may be given again")
+        ->type_name("FILE")
+        ->allow_extra_args(false);
+}
+
 CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend) {
     const std::map<std::string, bench::Backend> names{{"mmu", bench::Backend::mmu},
                                                       {"mmap", bench::Backend::mmap}};
@@ -87,6 +96,17 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
     auto* tree = sub->add_option("--tree", o.tree, "Run on this kernel tree's own file instead of the model")
                      ->type_name("DIR");
     add_backend(*sub, o.backend)->needs(tree);
+    auto* past =
+        sub->add_flag("--past-known", o.past_known,
+                      "On a tree: go on past operations that break in ways that are known: recorded, "
+                      "or named with --allow. If what they leave is wrong, the world before is put back")
+            ->needs(tree);
+    add_allow(*sub, o.allow)->needs(past);
+    sub->add_option("--findings", o.findings, "Where the recorded findings are")
+        ->type_name("DIR")
+        ->needs(past)
+        ->capture_default_str();
+    past->excludes(minimize);
     sub->add_flag("--bytes", o.raw_bytes, "FILE is fuzz bytes, even without their header");
     minimize->excludes(json)->excludes(step)->excludes(dot)->excludes(events);
     dot->excludes(json)->excludes(events);
@@ -113,11 +133,14 @@ std::string what_protects() {
 
 void add_linux(CLI::App& app, LinuxOptions& o) {
     CLI::App* sub = app.add_subcommand("linux", "Check one kernel tree's own file");
-    describe(sub, "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, "
-                  "unchanged, against the shims and drives them with sweeps of failing allocations and "
-                  "random sequences under the specification; percpu is compared with the model, too, "
-                  "operation by operation. DIR may be a whole kernel tree or hold just Makefile and the "
-                  "needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
+    describe(sub,
+             "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, "
+             "unchanged, against the shims and drives them with sweeps of failing allocations and "
+             "random sequences under the specification; percpu is compared with the model, too, "
+             "operation by operation: a difference that breaks nothing is told, and is no violation. What "
+             "was found hides nothing: an operation that breaks something is left out, and the others "
+             "follow. DIR may be a whole kernel tree or hold just Makefile and the "
+             "needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
     sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
     sub->add_option("--file", o.file,
                     "Which file: hugetlb_vmemmap (or hvo), percpu-vm or percpu, or how one's name begins. "
@@ -137,6 +160,17 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     sub->add_option("--keep", o.keep,
                     "Write each finding's shortest trace to DIR/<version>-<invariant>.trace")
         ->type_name("DIR");
+    sub->add_option(
+           "--base", o.base,
+           "Compare with this tree: half of the time goes to it, with the same seed, and what is found "
+           "in one is replayed on the other. Only what is new counts")
+        ->type_name("DIR");
+    add_allow(*sub, o.allow);
+    sub->add_option("--findings", o.findings, "What is recorded in DIR is known, as with --allow")
+        ->type_name("DIR");
+    sub->add_option("--record", o.record, "Write a record of each finding that is not known to DIR")
+        ->type_name("DIR");
+    sub->add_flag("--strict", o.strict, "A difference from the model is a violation");
     add_backend(*sub, o.backend);
     sub->add_option(
            "--geometry", o.geometry,
@@ -146,7 +180,9 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
     sub->footer(""); // or the command's own would follow
     sub->footer([] {
-        return footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n", what_protects());
+        return footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n"
+                      "  mmodel linux --tree ~/src/linux --base ~/src/linux-before\n",
+                      what_protects());
     });
 }
 

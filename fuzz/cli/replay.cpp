@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "fuzz/cli/expected.hpp"
 #include "fuzz/cli/explore.hpp"
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/trees.hpp"
@@ -75,17 +76,77 @@ std::optional<Failure> why_not_on_tree(const Input& in) {
     return std::nullopt;
 }
 
-std::expected<Verdict, bench::Problem> on_tree(const Input& in, const bench::Unit& unit, Screen& screen) {
-    const auto r = bench::run_one(unit, in.trace.config, in.trace.ops, interrupted);
-    if (!r) return std::unexpected(r.error());
-    Verdict v{
-        .violations = r->violations, .nr_ops = r->nr_ops, .nr_events = r->nr_events, .op_idx = r->op_idx};
+// A trace on a tree, past what is known: what each operation of the trace did, and where it ends.
+struct PastKnown {
+    const Input& in;
+    const bench::Unit& unit;
+    const Expected& expected;
+    std::vector<ReplayStep> steps{};
+    Verdict verdict{};
+
+    [[nodiscard]] std::optional<std::string> known(const spec::Violation& v, OpKind op) const {
+        const bench::Identity id = bench::identity_of(v, op);
+        const auto k = std::ranges::find_if(expected.known, [&](const bench::Known& one) {
+            return is_same(one.identity, id, [&](std::string_view f) { return unit.tree.has_function(f); });
+        });
+        return k == expected.known.end() ? std::nullopt : std::optional(print_identity(id));
+    }
+
+    // Whether all of it is known, and there is more to come.
+    bool passes(ReplayStep& s, const std::vector<spec::Violation>& found) const {
+        std::vector<std::string> names;
+        for (const spec::Violation& v : found)
+            if (const auto k = known(v, s.op.kind)) names.push_back(*k);
+        if (names.size() != found.size() || s.idx + 1 == in.trace.ops.size()) return false;
+        s.known = std::move(names);
+        return true;
+    }
+
+    // Runs the operations that `left` lists; whether one of them is to be left out, and which.
+    std::expected<std::optional<u64>, bench::Problem> run(const std::vector<u64>& left) {
+        std::vector<Op> ops;
+        for (const u64 i : left) ops.push_back(in.trace.ops[i]);
+        const auto r = bench::run_one(unit, in.trace.config, ops, interrupted, true);
+        if (!r) return std::unexpected(r.error());
+        verdict.nr_ops = r->nr_ops, verdict.nr_events = r->nr_events;
+        std::vector<std::vector<spec::Violation>> found(ops.size());
+        for (const bench::Passed& p : r->passed) found[p.op_idx].push_back(p.violation);
+        if (!r->violations.empty()) found[std::min<u64>(r->op_idx, ops.size() - 1)] = r->violations;
+        for (u64 n = 0; n < ops.size(); ++n) {
+            ReplayStep& s = steps[left[n]];
+            if (n < r->ran.size()) s.ran = r->ran[n];
+            if (found[n].empty()) continue;
+            verdict.op_idx = s.idx;
+            if (!passes(s, found[n])) {
+                verdict.violations = s.violations = found[n];
+                return std::nullopt;
+            }
+            s.put_back = !r->violations.empty() && n == r->op_idx;
+            if (s.put_back) return n;
+        }
+        return std::nullopt;
+    }
+};
+
+std::expected<Verdict, bench::Problem> on_tree(const Input& in, const bench::Unit& unit,
+                                               const std::optional<Expected>& expected, Screen& screen) {
+    const Expected nothing;
+    PastKnown past{in, unit, expected ? *expected : nothing};
+    std::vector<u64> left;
+    for (u64 i = 0; i < in.trace.ops.size(); ++i) {
+        left.push_back(i);
+        past.steps.push_back({.idx = i, .op = in.trace.ops[i]});
+    }
+    for (bool more = true; more;) {
+        const auto out = past.run(left);
+        if (!out) return std::unexpected(out.error());
+        more = out->has_value();
+        if (more) left.erase(left.begin() + static_cast<long>(**out));
+    }
     screen.begin(in, fmt::format("Linux {}, {}", unit.tree.version, unit.tree.file));
-    const u64 shown = std::min<u64>(in.trace.ops.size(),
-                                    std::max<u64>(r->ran.size(), v.violations.empty() ? 0 : r->op_idx + 1));
-    for (u64 i = 0; i < shown; ++i) {
-        ReplayStep s{.idx = i, .op = in.trace.ops[i], .ran = i < r->ran.size() ? r->ran[i] : Ran{}};
-        if (!v.violations.empty() && i == r->op_idx) s.violations = v.violations;
+    Verdict& v = past.verdict;
+    for (const ReplayStep& s : past.steps) {
+        if (!v.violations.empty() && s.idx > v.op_idx) break;
         screen.step(s, nullptr, nullptr);
     }
     v.met = expectation_met(in, v.violations);
@@ -194,7 +255,13 @@ int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Sc
                                             plural(in->trace.ops.size(), "operation"))});
     if (o.minimize) return minimize(*in, o, unit);
     if (!unit) return on_model(*in, o, screen).status();
-    const auto verdict = on_tree(*in, *unit, screen);
+    std::optional<Expected> expected;
+    if (o.past_known) {
+        const auto sources = Sources::read(o.allow, o.findings);
+        if (!sources) return complain(Failure{sources.error()});
+        expected = sources->of(unit->tree);
+    }
+    const auto verdict = on_tree(*in, *unit, expected, screen);
     return verdict ? verdict->status() : complain(verdict.error());
 }
 

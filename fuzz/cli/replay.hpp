@@ -15,6 +15,9 @@ struct ReplayOptions {
     std::string out{};
     std::string tree{};
     bench::Backend backend{bench::default_backend}; // of a tree
+    bool past_known{};                              // on a tree: goes on past what is known
+    std::vector<std::string> allow{};               // see LinuxOptions
+    std::string findings{};
 };
 int replay(const ReplayOptions& o);
 
@@ -25,6 +28,8 @@ struct ReplayStep {
     Ran ran{};
     std::vector<Event> events{};               // empty for a kernel tree
     std::vector<spec::Violation> violations{}; // the model stops at the first
+    std::vector<std::string> known{};          // what is known of it: it goes on
+    bool put_back{};                           // ... with the world from before this operation
 };
 
 struct Verdict {

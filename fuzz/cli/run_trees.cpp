@@ -3,6 +3,7 @@
 #include "fuzz/cli/run.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -23,19 +24,24 @@ std::string verdict_on(const Comparison& c) {
                                : fmt::format("as recorded: {}", plural(c.confirmed.size(), "finding"));
 }
 
+// Each name once: of an invariant there may be several findings.
 std::vector<std::string> names(const Comparison& c) {
     std::vector<std::string> out;
-    for (const spec::Inv inv : c.unrecorded) out.push_back(fmt::format("violates {}", spec::fact(inv).name));
+    const auto add = [&](std::string text) {
+        if (std::ranges::find(out, text) == out.end()) out.push_back(std::move(text));
+    };
+    for (const bench::Finding* f : c.unrecorded) add(fmt::format("violates {}", name_of(f->violation)));
     for (const Record& r : c.not_found)
-        out.push_back(fmt::format("no longer found: {}", spec::fact(r.inv).name));
+        add(fmt::format("no longer found: {}", spec::fact(r.finding.inv).name));
     return out;
 }
 
 // A record can be replayed as it is; for anything else the command holds the trace.
-std::string command_for(const bench::Finding& f, const Comparison& c, const fs::path& tree) {
-    const auto r = std::ranges::find(c.confirmed, f.violation.inv, &Record::inv);
-    if (r == c.confirmed.end()) return replay_command(trace_of(f), tree);
-    return replay_command(r->path, tree);
+std::string command_for(const bench::Finding& f, const std::vector<Record>& records,
+                        const bench::Tree& tree) {
+    if (const Record* r = record_of(records, tree, f.identity); r && r->finding.op == f.identity.op)
+        return replay_command(r->path, tree.dir);
+    return again_command(f, replay_command(trace_of(f), tree.dir));
 }
 
 std::string known_deviations(const bench::Report& r) {
@@ -48,22 +54,37 @@ std::string known_deviations(const bench::Report& r) {
 
 Json recorded_json(const bench::Report& r, const Comparison& c) {
     Json missing = Json::array(), fresh = Json::array();
-    for (const Record& m : c.not_found) missing.push_back(spec::fact(m.inv).name);
-    for (const spec::Inv inv : c.unrecorded) fresh.push_back(spec::fact(inv).name);
-    return {{"kind", "recorded"},  {"tree", r.tree.dir.string()},       {"version", r.tree.version},
-            {"file", r.tree.file}, {"confirmed", c.confirmed.size()},   {"no_longer_found", missing},
-            {"new", fresh},        {"as_recorded", c.is_as_recorded()}, {"complete", r.is_whole()}};
+    Json findings = Json::array();
+    for (const Record& m : c.not_found) missing.push_back(spec::fact(m.finding.inv).name);
+    for (const bench::Finding* f : c.unrecorded) {
+        if (std::ranges::find(fresh, Json(name_of(f->violation))) == fresh.end())
+            fresh.push_back(name_of(f->violation));
+        findings.push_back(print_identity(f->identity));
+    }
+    return {{"kind", "recorded"},
+            {"tree", r.tree.dir.string()},
+            {"version", r.tree.version},
+            {"file", r.tree.file},
+            {"confirmed", c.confirmed.size()},
+            {"no_longer_found", missing},
+            {"new", fresh},
+            {"as_recorded", c.is_as_recorded()},
+            {"complete", r.is_whole()},
+            {"new_findings", findings}};
 }
 
 void report(Job& job, const std::vector<Record>& records, const bench::Report& r) {
     const fs::path& tree = r.tree.dir;
-    std::vector<spec::Inv> found;
-    for (const bench::Finding& f : r.findings) found.push_back(f.violation.inv);
-    Comparison c = compare(records, r.tree, found);
+    Comparison c = compare(records, r);
     if (!r.is_whole()) c.not_found.clear(); // a run that ended early could not find everything
     const std::string subject = tree_text(r.tree.version, r.tree.file);
+    // Of a record once; what else it says would be the same in other words.
+    std::set<const Record*> said;
     for (const bench::Finding& f : r.findings)
-        job.findings.push_back(five_lines({f.violation, subject, trace_of(f), command_for(f, c, tree)}));
+        if (const Record* record = record_of(records, r.tree, f.identity);
+            !record || (record->finding.op == f.identity.op && said.insert(record).second))
+            job.findings.push_back(
+                five_lines({f.violation, subject, trace_of(f), command_for(f, records, r.tree)}));
     Standing v = standing_of(r);
     v.violated = c.unrecorded.size() + c.not_found.size();
     job.tally.add(v);
@@ -130,8 +151,9 @@ void TreeRun::begin(const RunOptions& o) {
         if (!t.tree) continue;
         for (const bench::KernelFile& f : t.tree->files) files.push_back(t.tree->seen_by(f));
     }
-    checks_ =
-        std::make_unique<TreeChecks>(std::move(files), o.seed, *geometries_in("", bench::default_backend));
+    checks_ = std::make_unique<TreeChecks>(std::move(files), o.seed,
+                                           *geometries_in("", bench::default_backend), bench::default_backend,
+                                           [this](const bench::Tree& t) { return known_of(records_, t); });
 }
 
 void TreeRun::report(Job& job) {

@@ -45,12 +45,16 @@ public:
     }
 
     void step(const ReplayStep& s, const World* before, const World* after) override {
-        const std::string result = s.violations.empty() ? show::result(s.ran.outcome, s.op.kind) : "violates";
+        const std::string result = !s.violations.empty() ? "violates"
+                                   : !s.known.empty()    ? "known"
+                                                         : show::result(s.ran.outcome, s.op.kind);
         print_wrapped(
             fmt::format("{} {:>4}  {:<{}} {:<12} {}", s.violations.empty() ? "   " : ">>>", s.idx,
                         print_op(geometry_, s.op), op_width, result,
                         s.ran.nr_events || s.violations.empty() ? plural(s.ran.nr_events, "event") : ""),
             change_indent);
+        for (const std::string& k : s.known) print_indented("known: " + k);
+        if (s.put_back) print_indented("the world before it is put back");
         if (options_.events) print_events(s, s.events.size());
         if (before) print_change(show::lines(geometry_, show::change(*before, *after)));
         if (!s.violations.empty()) last_ = s;

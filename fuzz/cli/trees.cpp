@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -107,8 +108,8 @@ std::expected<std::vector<std::string>, std::string> geometries_in(std::string_v
 }
 
 TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, std::vector<std::string> geometries,
-                       bench::Backend backend)
-    : geometries_(std::move(geometries)), seed_(seed) {
+                       bench::Backend backend, KnownOf known)
+    : geometries_(std::move(geometries)), seed_(seed), known_(std::move(known)) {
     for (bench::Tree& t : files) files_.push_back(std::make_unique<File>(std::move(t)));
     if (!files_.empty()) say_cage_gaps();
     start_compiling(backend);
@@ -176,8 +177,19 @@ void TreeChecks::take(File& f, std::size_t geometry) {
             progress_.show(fmt::format("Linux {}, {}: {}", f.tree.version, f.tree.name, text));
         };
         f.no_mmu = compiled->no_mmu;
-        f.campaign.emplace(*compiled, bench::Options{.seed = seed_, .progress = tell, .stop = interrupted});
+        f.campaign.emplace(*compiled,
+                           bench::Options{.seed = seed_,
+                                          .progress = tell,
+                                          .stop = interrupted,
+                                          .known = known_ ? known_(f.tree) : std::vector<bench::Known>{}});
     }
+}
+
+void TreeChecks::run(const Budget& budget, bool sweeps) {
+    sweep(budget);
+    Turns turns(budget, sweeps ? 0 : size());
+    while (const auto turn = goes_on() ? turns.next() : std::nullopt) draw(turn->part, turn->seconds);
+    end_progress();
 }
 
 void TreeChecks::sweep(const Budget& budget) {
@@ -210,8 +222,18 @@ std::expected<bench::Report, bench::Problem> TreeChecks::report(std::size_t i) c
     return r;
 }
 
-Standing standing_of(const bench::Report& r) {
-    Standing v{.violated = r.findings.size()};
+Standing standing_of(const bench::Report& r, Counting counting) {
+    Standing v;
+    std::set<spec::Inv> violated;
+    for (const bench::Finding& f : r.findings) {
+        if (f.known && !counting.known)
+            ++v.known;
+        else if (r.is_difference(f) && !counting.differences)
+            ++v.differs;
+        else
+            violated.insert(f.violation.inv);
+    }
+    v.violated = violated.size();
     if (r.is_whole()) return v;
     v.reach = r.sequences ? Reach::in_part : Reach::nothing;
     v.reached = fmt::format("{} of {} swept", r.swept, plural(r.to_sweep, "scenario"));

@@ -56,12 +56,16 @@ compile_file(const bench::Tree& tree, const WorkDir& work, std::string_view geom
 // Compiles on threads of its own, and begins with what is there.
 class TreeChecks {
 public:
-    // `files`: each judged by the file. `geometries`: of geometries_in().
+    // `files`: each judged by the file. `geometries`: of geometries_in(). `known`: what is expected of a
+    // file; asked once it is compiled.
+    using KnownOf = std::function<std::vector<bench::Known>(const bench::Tree&)>;
     TreeChecks(std::vector<bench::Tree> files, u64 seed, std::vector<std::string> geometries,
-               bench::Backend backend = bench::default_backend);
+               bench::Backend backend = bench::default_backend, KnownOf known = {});
     ~TreeChecks();
 
     [[nodiscard]] std::size_t size() const { return files_.size(); }
+    // Sweeps, then draws in turns until the time is over; `sweeps`: does not draw.
+    void run(const Budget& budget, bool sweeps = false);
     void sweep(const Budget& budget);
     void draw(std::size_t i, double seconds);
     // Whether another draw() can do anything.
@@ -71,6 +75,8 @@ public:
     void end_progress() { progress_.end(); }
     // What there is so far. A Problem where there is no campaign.
     [[nodiscard]] std::expected<bench::Report, bench::Problem> report(std::size_t i) const;
+    // Whether a file shows what was found in another one. Needs: report(i) has a value.
+    [[nodiscard]] bool shows(std::size_t i, const bench::Finding& f) { return files_[i]->campaign->shows(f); }
 
 private:
     using Compiled = std::expected<bench::Unit, bench::Problem>;
@@ -88,14 +94,19 @@ private:
     Progress progress_;
     std::vector<std::string> geometries_;
     u64 seed_;
+    KnownOf known_;
     std::vector<std::unique_ptr<File>> files_;
     std::deque<std::function<void()>> jobs_; // that no thread has begun
     std::mutex mutex_;                       // of jobs_
     std::vector<std::jthread> threads_;
 };
 
+// What is a violation of all that was found: what was known, a difference from the model.
+struct Counting {
+    bool known{true}, differences{true};
+};
 // Of a report: whether it held, how far it came.
-[[nodiscard]] Standing standing_of(const bench::Report& r);
+[[nodiscard]] Standing standing_of(const bench::Report& r, Counting counting = {});
 
 // The trees of $MMODEL_TREES, else of build/trees.
 [[nodiscard]] std::vector<std::filesystem::path> default_trees();

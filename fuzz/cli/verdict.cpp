@@ -31,13 +31,15 @@ std::string Standing::text() const {
     case Reach::in_part: return "incomplete: " + why;
     case Reach::nothing: return "not run: " + why;
     }
-    return "holds";
+    return differs ? fmt::format("holds; differs from the model in {}", plural(differs, "way")) : "holds";
 }
 
 void Standing::put(Json& j) const {
     const char* const unbroken[] = {"holds", "incomplete", "not-run"};
     j["verdict"] = violated ? "violates" : unbroken[static_cast<std::size_t>(reach)];
     j["complete"] = reach == Reach::whole;
+    if (known) j["known"] = known;
+    if (differs) j["differs"] = differs;
     if (reach != Reach::whole) j["incomplete"] = reached.empty() ? why : reached + ", then " + why;
 }
 

@@ -20,6 +20,8 @@ enum class Reach : u8 { whole, in_part, nothing };
 
 struct Standing {
     std::size_t violated{}; // invariants
+    std::size_t known{};    // findings that were expected
+    std::size_t differs{};  // ways in which it differs from the model, and breaks nothing
     Reach reach{Reach::whole};
     std::string reached{}; // in part: as far as this, "9 steps"
     std::string why{};     // not whole: what ended it, "time was up"

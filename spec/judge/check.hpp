@@ -5,8 +5,8 @@
 #include <optional>
 #include <span>
 
-#include "spec/sabotage/sabotage.hpp"
 #include "spec/judge/monitor.hpp"
+#include "spec/sabotage/sabotage.hpp"
 
 namespace mmodel::spec {
 

@@ -6,22 +6,32 @@
 
 namespace mmodel::spec {
 
-std::string why_wrong(const Machine& m, Vpage v, Pfn p) {
+Found why_wrong(const Machine& m, Vpage v, Pfn p) {
     const Compound* c = m.compound_at(v);
     const Contents found = m.read(p);
+    const auto is = [&](Way way, std::string text) {
+        const Vpage start = m.geometry().vpage_of(c->head);
+        return Found(std::move(text), {.way = way,
+                                       .group = start.value << 1,
+                                       .place = v - start,
+                                       .of = m.geometry().vmemmap_pages(c->order)});
+    };
     switch (c ? reading(m.geometry(), {c->head, c->order}, v, found) : Reading::right) {
     case Reading::right: return "";
     case Reading::right_with_key:
-        return m.counters.static_key > 0 ? ""
-                                         : "struct page 0 is a copy of the head, and the static key is off";
-    case Reading::junk: return "what an earlier owner left there";
-    case Reading::of_another: return "struct pages of " + say_frame(Pfn{found.subject});
-    case Reading::of_another_order: return "tails of order " + std::to_string(found.subject);
+        if (m.counters.static_key > 0) return "";
+        return is(Way::copy_of_head, "struct page 0 is a copy of the head, and the static key is off");
+    case Reading::junk: return is(Way::junk, "what an earlier owner left there");
+    case Reading::of_another:
+        return is(Way::of_another_folio, "struct pages of " + say_frame(Pfn{found.subject}));
+    case Reading::of_another_order:
+        return is(Way::of_another_folio, "tails of order " + std::to_string(found.subject));
     case Reading::not_a_tail:
-        return "struct page " + std::to_string(first_not_tail(m.geometry(), found)) + " is not a tail";
-    case Reading::last_not_tails: return "its last struct pages are not tails";
-    case Reading::not_the_head: return "struct page 0 is not the head";
-    case Reading::first_not_a_tail: return "struct page 0 is not a tail";
+        return is(Way::not_a_tail,
+                  "struct page " + std::to_string(first_not_tail(m.geometry(), found)) + " is not a tail");
+    case Reading::last_not_tails: return is(Way::not_a_tail, "its last struct pages are not tails");
+    case Reading::not_the_head: return is(Way::not_the_head, "struct page 0 is not the head");
+    case Reading::first_not_a_tail: return is(Way::not_a_tail, "struct page 0 is not a tail");
     }
     return "";
 }
@@ -44,8 +54,10 @@ public:
     }
     [[nodiscard]] auto say_to(Monitor& out, const Event& e) const {
         return [this, &out, &e](Inv inv, bool holds, const auto& why) {
-            if (!holds) [[unlikely]]
-                out.fail(inv, &e, why(m_));
+            if (holds) [[likely]]
+                return;
+            Found found = why(m_);
+            out.fail(inv, &e, std::move(found.text), found.wrong);
         };
     }
     // Others than the operation's folios have not changed: their first tail page speaks for all.
@@ -116,14 +128,18 @@ private:
 
 void Monitor::before(const Machine& m, const Event& e) {
     percpu_.note(e);
+    begin_change(e);
     const View view(m, *this);
     judge_before<bool>(view, e, view.say_to(*this, e));
 }
 
 void Monitor::after(const Machine& m, const Event& e) {
     const View view(m, *this);
-    nr_live_pte_changes_ += e.kind == EventKind::set_pte_at && e.is_live();
     judge_after<bool>(view, e, view.say_to(*this, e));
+    end_change(e);
+    if (e.ok && (e.kind == EventKind::alloc_pages_node || e.kind == EventKind::pte_alloc_one_kernel)) {
+        if (!nr_pages_taken_++) first_taken_ = e.pfn;
+    }
     if (++nr_events_ == max_events)
         fail(Inv::every_operation_ends, &e, "there have been " + std::to_string(max_events) + " events");
 }

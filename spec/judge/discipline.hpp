@@ -71,14 +71,16 @@ constexpr Reading reading(const Geometry& g, hvo::Folio f, Vpage v, const Conten
     return is_tail(found.slots[0]) ? Reading::right : Reading::first_not_a_tail;
 }
 
-// What is wrong with it, with the key as it is. Empty: nothing.
-[[nodiscard]] std::string why_wrong(const Machine& m, Vpage v, Pfn p);
+// What is wrong with what a reader of v finds in that frame, with the key as it is. Empty: nothing.
+[[nodiscard]] Found why_wrong(const Machine& m, Vpage v, Pfn p);
 
 // A reader of vmemmap page v whose translation is to that frame.
 template <class B, class View, class Say>
 void judge_reader(const View& m, Vpage v, const typename View::Frame& f, Inv inv, const B& when, Say&& say) {
     say(inv, !when || m.reads_well(v, f), [v, f](const auto& now) {
-        return say_page(v) + " reads " + say_frame(now, f) + ": " + why_wrong(now, v, f);
+        Found found = why_wrong(now, v, f);
+        found.text.insert(0, say_page(v) + " reads " + say_frame(now, f) + ": ");
+        return found;
     });
 }
 
@@ -99,14 +101,17 @@ void judge_free(const View& m, const Event& e, Say&& say) {
     say(Inv::shared_tail_page_is_never_freed, mapped || !tails,
         [p](const auto&) { return say_frame(p) + " is a zone's page of tails"; });
     say(Inv::no_page_is_freed_twice, mapped || tails || detached, [p](const auto& now) {
-        return say_frame(p) + (now.is_free(p) ? " is free already" : " is not the caller's to free");
+        return now.is_free(p)
+                   ? Found(say_frame(p) + " is free already", {.way = Way::free_already})
+                   : Found(say_frame(p) + " is not the caller's to free", {.way = Way::not_its_own});
     });
     say(Inv::no_frame_is_freed_while_a_tlb_may_hold_it, others || !m.may_be_cached(p),
         [p](const auto&) { return "a CPU may still translate an address to " + say_frame(p); });
     say(Inv::page_goes_back_to_its_own_allocator,
         others || m.is_reserved(p) == m.truth(e.kind == EventKind::free_bootmem_page), [p](const auto& now) {
-            return now.is_reserved(p) ? "the page is reserved boot memory"
-                                      : "the page came from the page allocator";
+            return now.is_reserved(p)
+                       ? Found("the page is reserved boot memory", {.way = Way::reserved_page})
+                       : Found("the page came from the page allocator", {.way = Way::ordinary_page});
         });
     say(Inv::high_order_block_is_split_before_its_pages_are_freed, others || !m.is_under_unsplit_block(p),
         [](const auto&) { return "the page is part of a higher-order allocation"; });
@@ -121,12 +126,16 @@ void judge_install(const View& m, const Event& e, Say&& say) {
     say(Inv::table_is_ordered_before_the_pmd, !m.is_unordered(e.pfn),
         [](const auto&) { return "the table's entries are not ordered yet"; });
     say(Inv::table_translates_as_the_leaf_did, leaf,
-        [](const auto&) { return "there is no leaf to replace"; });
+        [](const auto&) { return Found("there is no leaf to replace", {.way = Way::no_leaf}); });
     for (u32 i = 0; i < m.geometry().ptrs_per_pte && !m.is_never(leaf); ++i)
         say(Inv::table_translates_as_the_leaf_did, !leaf || m.translates_as_the_leaf(e.pfn, i, pmd),
-            [i, pmd](const auto& now) {
-                return "entry " + std::to_string(i) + " of the table is not " +
-                       say_frame(now.pmd(pmd).pfn + i) + " rw";
+            [i, pmd, table = e.pfn](const auto& now) {
+                return Found("entry " + std::to_string(i) + " of the table is not " +
+                                 say_frame(now.pmd(pmd).pfn + i) + " rw",
+                             {.way = Way::other_translation,
+                              .group = table.value << 1,
+                              .place = i,
+                              .of = now.geometry().ptrs_per_pte});
             });
 }
 
@@ -138,7 +147,7 @@ void judge_shared_pte(const View& m, const Event& e, const OwnVmemmap& own, Say&
     say(Inv::own_vmemmap_is_writable, tails || writable, [](const auto&) { return "mapped read-only"; });
     say(Inv::tail_vmemmap_is_read_only, !tails || !writable, [](const auto&) { return "mapped read-write"; });
     say(Inv::optimised_folio_shares_its_zones_tails, !tails || m.truth(*e.vpage != own.start),
-        [](const auto&) { return "the head page is a page of tails"; });
+        [](const auto&) { return Found("the head page is a page of tails", {.way = Way::head_page}); });
     say(Inv::optimised_folio_shares_its_zones_tails, !tails || m.is_tail_of(own.start, p),
         [](const auto&) { return "they are of another zone or order"; });
 }
@@ -165,15 +174,20 @@ void judge_set_pte(const View& m, const Event& e, Say&& say) {
     if (!own)
         return say(Inv::only_the_folios_own_vmemmap_changes, m.truth(false),
                    [v](const auto&) { return say_page(v) + " belongs to no folio of the operation"; });
+    const Wrong change{.is_change = true};
     say(Inv::walk_holds_the_mmap_lock, m.truth(m.is_locked(Lock::mmap_read)),
-        [](const auto&) { return "the lock is not held"; });
+        [=](const auto&) { return Found("the lock is not held", change); });
     say(Inv::self_hosted_vmemmap_is_never_optimised, !m.is_self_hosted(v),
-        [](const auto&) { return "its frame is self-hosted"; });
+        [=](const auto&) { return Found("its frame is self-hosted", change); });
     say(Inv::contents_are_ordered_before_the_pte, !m.is_unordered(e.pte.pfn()),
-        [p = e.pte.pfn()](const auto&) { return "stores to " + say_frame(p) + " are not ordered yet"; });
+        [=, p = e.pte.pfn()](const auto&) {
+            return Found("stores to " + say_frame(p) + " are not ordered yet", change);
+        });
     if (m.config().break_before_make && e.pte.present())
         say(Inv::no_valid_to_valid_change_without_break_before_make, !m.maps_another(v, e.pte.pfn()),
-            [v](const auto& now) { return "it maps " + say_frame(now.translate(v).pfn()) + " until now"; });
+            [=](const auto& now) {
+                return Found("it maps " + say_frame(now.translate(v).pfn()) + " until now", change);
+            });
     if (m.shares_tails()) return judge_shared_pte<B>(m, e, *own, say);
     say(Inv::no_remap_without_a_grace_period, !m.walker_may_write(v), [v](const auto& now) {
         const auto is_there = [&](const Walker& w) { return may_write_to(now, w, v); };
@@ -183,18 +197,20 @@ void judge_set_pte(const View& m, const Event& e, Say&& say) {
     const B shared = v == own->start ? m.truth(false) : m.maps(own->start, e.pte.pfn());
     const B writable = m.truth(e.pte.writable());
     say(Inv::tail_vmemmap_is_read_only, !shared || !writable,
-        [](const auto&) { return "mapped read-write"; });
-    say(Inv::own_vmemmap_is_writable, shared || writable, [](const auto&) { return "mapped read-only"; });
+        [=](const auto&) { return Found("mapped read-write", change); });
+    say(Inv::own_vmemmap_is_writable, shared || writable,
+        [=](const auto&) { return Found("mapped read-only", change); });
 }
 
 template <class B, class View, class Say>
 void judge_store(const View& m, const Event& e, Say&& say) {
     const Vpage v = *e.vpage;
     say(Inv::no_write_through_a_read_only_pte, m.is_writable(v),
-        [](const auto&) { return "it is mapped read-only"; });
+        [](const auto&) { return Found("it is mapped read-only", {.way = Way::current_translation}); });
     m.for_each_stale(v, [&](const B& when, const auto&, const B& writable) {
-        say(Inv::no_write_through_a_read_only_pte, !when || writable,
-            [](const auto&) { return "a CPU may still have it mapped read-only"; });
+        say(Inv::no_write_through_a_read_only_pte, !when || writable, [](const auto&) {
+            return Found("a CPU may still have it mapped read-only", {.way = Way::stale_translation});
+        });
     });
 }
 
@@ -239,7 +255,7 @@ void judge_vmemmap_after(const View& m, const Event& e, Say&& say) {
         judge_optimised_flag<B>(m, *e.vpage, say);
     if (e.kind == EventKind::static_branch) {
         say(Inv::static_key_counts_optimised_folios, m.is_key_natural(),
-            [](const auto&) { return "the key fell below zero"; });
+            [](const auto&) { return Found("the key fell below zero", {.way = Way::below_zero}); });
         judge_compound_heads<B>(m, say);
     }
 }

@@ -13,8 +13,10 @@ std::string folio_name(const hvo::Folio& f) { return "folio at pfn " + num(stati
 } // namespace
 
 auto Monitor::say_of(const Subject& s) {
-    return [this, &s](Inv inv, bool holds, const auto& what) {
-        if (!holds) fail(inv, nullptr, folio_name(s.folio) + " " + what);
+    return [this, &s](Inv inv, bool holds, const auto& why) {
+        if (holds) return;
+        const Found found = why();
+        fail(inv, nullptr, folio_name(s.folio) + " " + found.text, found.wrong);
     };
 }
 
@@ -31,14 +33,16 @@ void Monitor::judge_optimise(const World& w, const Ran& ran) {
     const i64 now = m.tally.vmemmap_buddy + m.tally.vmemmap_boot;
     if (before - saved != now)
         fail(Inv::failed_operation_is_rolled_back, nullptr,
-             num(now) + " frames are behind the vmemmap, not " + num(before - saved));
+             num(now) + " frames are behind the vmemmap, not " + num(before - saved),
+             {.way = Way::vmemmap_frames, .excess = now - (before - saved)});
 }
 
 void Monitor::judge_restore(const World& w, const Ran& ran) {
     const Errno err = ran.outcome.err;
     if (err != Errno::ok && ran.nr_failed_allocs == 0)
         fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-             std::string(name(err)) + " although no allocation failed");
+             std::string(name(err)) + " although no allocation failed",
+             {.way = Way::failed_without_a_failure});
     for (const Subject& s : subjects_) {
         const bool freed = op_.kind == OpKind::free_folio && err == Errno::ok;
         const bool is = !freed && hvo::is_optimised(w.machine(), s.folio.head);
@@ -60,11 +64,13 @@ void Monitor::judge_restore_list(const World& w, const Ran& ran) {
     }
     if (failed ? ran.nr_failed_allocs == 0 || o.moved == subjects_.size() : o.moved != subjects_.size())
         fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-             std::string(name(o.err)) + " with " + num(static_cast<i64>(o.moved)) + " folios moved");
+             std::string(name(o.err)) + " with " + num(static_cast<i64>(o.moved)) + " folios moved",
+             {.way = Way::nr_moved});
     if (!failed && o.restored != restored)
         fail(Inv::outcome_is_what_the_operation_promises, nullptr,
              num(static_cast<i64>(o.restored)) + " returned, " + num(static_cast<i64>(restored)) +
-                 " restored");
+                 " restored",
+             {.way = Way::nr_returned, .excess = static_cast<i64>(o.restored) - static_cast<i64>(restored)});
 }
 
 } // namespace mmodel::spec

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // What an operation may have done to one of its folios. The abstract machine: a folio is plain or optimised;
 // an operation that cannot do its work leaves it as it was. Read twice, as discipline.hpp is: `was` and `is`
-// optimised are answers in B, and `say(inv, holds, what)` is called for every rule.
+// optimised are answers in B, and `say(inv, holds, why)` is called for every rule, why() is what was found.
 #pragma once
 
 #include <string>
@@ -15,31 +15,39 @@ namespace mmodel::spec {
 // failed, and it is as it was.
 template <class B, class Say>
 void judge_optimised_folio(const B& was, const B& is, const B& eligible, bool alloc_failed, Say&& say) {
-    say(Inv::outcome_is_what_the_operation_promises, !was || is, "is no longer optimised");
-    say(Inv::outcome_is_what_the_operation_promises, was || !is || eligible,
-        "was optimised although it may not be");
+    say(Inv::outcome_is_what_the_operation_promises, !was || is,
+        [] { return Found("is no longer optimised", {.way = Way::no_longer_optimised}); });
+    say(Inv::outcome_is_what_the_operation_promises, was || !is || eligible, [] {
+        return Found("was optimised although it may not be", {.way = Way::optimised_though_it_may_not_be});
+    });
     if (!alloc_failed)
-        say(Inv::outcome_is_what_the_operation_promises, is || !eligible,
-            "was not optimised although no allocation failed");
+        say(Inv::outcome_is_what_the_operation_promises, is || !eligible, [] {
+            return Found("was not optimised although no allocation failed", {.way = Way::not_optimised});
+        });
 }
 
 // Restored and 0 is returned; or that is returned, and nothing was changed.
 template <class B, class Say>
 void judge_restored_folio(const B& was, const B& is, const B& is_mapped_as_before, Errno err, Say&& say) {
     if (err == Errno::ok)
-        return say(Inv::outcome_is_what_the_operation_promises, !is,
-                   "is still optimised although 0 was returned");
-    say(Inv::failed_operation_is_rolled_back, is == was && is_mapped_as_before,
-        std::string("changed although ") + name(err) + " was returned");
+        return say(Inv::outcome_is_what_the_operation_promises, !is, [] {
+            return Found("is still optimised although 0 was returned", {.way = Way::still_optimised});
+        });
+    say(Inv::failed_operation_is_rolled_back, is == was && is_mapped_as_before, [err] {
+        return Found(std::string("changed although ") + name(err) + " was returned",
+                     {.way = Way::folio_changed});
+    });
 }
 
 // Of a list: restored and moved to the other list, or left alone.
 template <class B, class Say>
 void judge_listed_folio(const B& was, const B& is, bool moved, Say&& say) {
     if (moved)
-        say(Inv::outcome_is_what_the_operation_promises, !is, "was moved but is optimised");
+        say(Inv::outcome_is_what_the_operation_promises, !is,
+            [] { return Found("was moved but is optimised", {.way = Way::moved_but_optimised}); });
     else
-        say(Inv::outcome_is_what_the_operation_promises, is == was, "stayed but was changed");
+        say(Inv::outcome_is_what_the_operation_promises, is == was,
+            [] { return Found("stayed but was changed", {.way = Way::stayed_but_changed}); });
 }
 
 } // namespace mmodel::spec

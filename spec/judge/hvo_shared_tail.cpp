@@ -9,7 +9,7 @@ namespace {
 
 std::string num(u64 n) { return std::to_string(n); }
 std::string frame(Pfn p) { return "pfn " + num(p.value); }
-std::string page_of(const hvo::Folio& f, u64 i) {
+std::string vmemmap_page(const hvo::Folio& f, u64 i) {
     return "folio at pfn " + num(f.head.value) + ": its vmemmap page " + num(i);
 }
 std::string tails_of(const SharedTail& t) {
@@ -31,15 +31,17 @@ void Monitor::judge_shared(const Machine& m, const Subject& s) {
     for (Vpage v = s.start + 1; v < s.end; ++v)
         if (!tail || m.translate(v) != Pte::map(*tail, false))
             fail(inv, nullptr,
-                 page_of(s.folio, v - s.start) + " does not map its zone's page of tails read-only");
+                 vmemmap_page(s.folio, v - s.start) + " does not map its zone's page of tails read-only",
+                 page_of(s, v, Way::tail_page));
     const Pte head = m.translate(s.start);
     if (!head.writable() || m.frame(head.pfn()).nr_ptes != 1)
         fail(inv, nullptr,
-             page_of(s.folio, 0) + (head.writable() ? " shares its frame" : " is mapped read-only"));
+             vmemmap_page(s.folio, 0) + (head.writable() ? " shares its frame" : " is mapped read-only"),
+             {.way = head.writable() ? Way::shared : Way::read_only});
     Contents found = m.read(head.pfn());
     found.optimised = false;
     if (found != m.freshly_initialised(s.start))
-        fail(inv, nullptr, page_of(s.folio, 0) + " is not what it was");
+        fail(inv, nullptr, vmemmap_page(s.folio, 0) + " is not what it was", {.way = Way::head_page});
 }
 
 } // namespace mmodel::spec

@@ -2,6 +2,8 @@
 // How one operation is judged: events go to the discipline, the end to rest and outcome.
 #include "spec/judge/monitor.hpp"
 
+#include <algorithm>
+
 namespace mmodel::spec {
 
 std::vector<u8> slots_of(const Op& op) {
@@ -28,12 +30,77 @@ Monitor::Monitor(const World& before, const Op& op, Scope scope, OnViolation on_
     }
 }
 
-void Monitor::fail(Inv inv, const Event* e, std::string detail) {
-    for (const Violation& v : violations_)
-        if (v.inv == inv) return;
-    Violation found{inv, nr_events_, e ? name(e->where) : "", e ? print_event(*e) : "", std::move(detail)};
-    if (on_violation_ == OnViolation::stop) throw Violated{std::move(found)};
-    violations_.push_back(std::move(found));
+void Monitor::fail(Inv inv, const Event* e, std::string detail, const Wrong& wrong) {
+    Violation v{.inv = inv, .event_idx = nr_events_, .detail = std::move(detail)};
+    if (e) v.where = name(e->where), v.event = print_event(*e), v.kind = e->kind;
+    const Subject* s = wrong.is_change ? changed_by(*e) : nullptr;
+    add(std::move(v), s ? change_of(*s) : wrong);
+}
+
+void Monitor::fail_in(const char* where, Inv inv, std::string detail, std::string condition) {
+    add({.inv = inv,
+         .event_idx = nr_events_,
+         .where = where,
+         .detail = std::move(detail),
+         .condition = std::move(condition)},
+        {});
+}
+
+void Monitor::name_condition(std::string condition) {
+    if (!violations_.empty() && violations_.back().kind == EventKind::warn)
+        violations_.back().condition = std::move(condition);
+}
+
+// The first of its kind is kept; what is like it is counted, if it is of the same group.
+void Monitor::add(Violation v, const Wrong& wrong) {
+    const auto is_like = [&](const Violation& o) {
+        return o.inv == v.inv && o.way == wrong.way && o.kind == v.kind && o.where == v.where &&
+               (v.kind != EventKind::warn || o.detail == v.detail);
+    };
+    const auto like = std::ranges::find_if(violations_, is_like);
+    if (like != violations_.end()) {
+        if (!wrong.of || groups_[static_cast<std::size_t>(like - violations_.begin())] != wrong.group) return;
+        like->nr += wrong.nr;
+        like->of = std::max(like->of, wrong.of);
+        like->first_is_wrong |= wrong.place == 0;
+        return;
+    }
+    v.way = wrong.way, v.excess = wrong.excess, v.nr = wrong.nr, v.of = wrong.of;
+    v.first_is_wrong = wrong.of && wrong.place == 0;
+    if (on_violation_ == OnViolation::stop) throw Violated{std::move(v)};
+    violations_.push_back(std::move(v));
+    groups_.push_back(wrong.group);
+}
+
+Monitor::Subject* Monitor::changed_by(const Event& e) {
+    if (e.kind != EventKind::set_pte_at || !e.is_live()) return nullptr;
+    const auto s = std::ranges::find_if(
+        subjects_, [&](const Subject& f) { return *e.vpage >= f.start && *e.vpage < f.end; });
+    return s == subjects_.end() ? nullptr : &*s;
+}
+
+// Groups of changes are told from those of pages by the lowest bit.
+Wrong Monitor::change_of(const Subject& s) {
+    return {.group = (s.start.value << 32 | (s.nr_changes - s.nr_in_a_row)) << 1 | 1,
+            .place = s.nr_in_a_row,
+            .of = s.nr_in_a_row + 1};
+}
+
+void Monitor::begin_change(const Event& e) {
+    Subject* s = changed_by(e);
+    if (s && s->by != name(e.where)) s->by = name(e.where), s->nr_in_a_row = 0; // one name, one place
+}
+
+// What is wrong with some of the PTEs that a function changes in a row is wrong with so many of all of them.
+void Monitor::end_change(const Event& e) {
+    if (e.kind != EventKind::set_pte_at || !e.is_live()) return;
+    ++nr_live_pte_changes_;
+    Subject* s = changed_by(e);
+    if (!s) return;
+    const u64 group = change_of(*s).group;
+    ++s->nr_changes, ++s->nr_in_a_row;
+    for (std::size_t i = 0; i < violations_.size(); ++i)
+        if (violations_[i].of && groups_[i] == group) violations_[i].of = s->nr_in_a_row;
 }
 
 // ---- at the end

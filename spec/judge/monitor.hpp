@@ -29,8 +29,8 @@ struct Violated {
 // An operation may cause this many events; more is an operation that does not end.
 inline constexpr u64 max_events = 16'000'000;
 
-// Stop: throw at the first violation. Collect: note the first of each kind and let the operation run to its
-// end, as code must that cannot be unwound.
+// Stop: throw at the first violation. Collect: note the first of each kind (invariant, way, function, event),
+// count the places where it is so, and let the operation run to its end, as code must that cannot be unwound.
 enum class OnViolation : u8 { stop, collect };
 
 class Monitor {
@@ -52,18 +52,34 @@ public:
     // What was collected, in the order it happened.
     [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
     // A violation that somebody else saw during this operation (a fault, a BUG).
-    void fail(Inv inv, const Event* e, std::string detail);
+    void fail(Inv inv, const Event* e, std::string detail, const Wrong& wrong = {});
+    // ... in a kernel function, at no event; or by a check of the kernel's own.
+    void fail_in(const char* where, Inv inv, std::string detail, std::string condition = {});
+    // The check behind the warning that was the latest event.
+    void name_condition(std::string condition);
 
 private:
     struct Subject { // a folio that the operation is about
         hvo::Folio folio;
         Vpage start, end; // its vmemmap
         bool was_optimised;
-        bool eligible; // may be optimised: enabled, a size that can be, not self-hosted
+        bool eligible;                   // may be optimised: enabled, a size that can be, not self-hosted
+        u64 nr_changes{}, nr_in_a_row{}; // live PTEs that changed: all; the latest ones, by one function
+        const char* by{};                // ... whose name is this
     };
 
     // What the rules of discipline.hpp see: the machine, and the operation's folios.
     class View;
+    void add(Violation v, const Wrong& wrong);
+    // The folio whose live PTE an event changes, if it does and it is one of the operation's.
+    [[nodiscard]] Subject* changed_by(const Event& e);
+    // The PTE that is about to change, as one of those that this function changes of the folio.
+    [[nodiscard]] static Wrong change_of(const Subject& s);
+    void begin_change(const Event& e);
+    void end_change(const Event& e);
+    // A vmemmap page as one of the folio's.
+    [[nodiscard]] static Wrong page_of(const Subject& s, Vpage v, Way way);
+    void judge_leaks(const Machine& m);
 
     // At rest.
     void judge_rest(const World& w);
@@ -86,11 +102,14 @@ private:
     Scope scope_;
     OnViolation on_violation_;
     std::vector<Violation> violations_;
+    std::vector<u64> groups_; // of the places of each violation
     std::vector<Subject> subjects_;
     PercpuJudge percpu_;
     Tally tally_before_;
     u64 nr_events_{};
     u64 nr_live_pte_changes_{};
+    u64 nr_pages_taken_{};           // of the page allocator, tables among them
+    std::optional<Pfn> first_taken_; // of these
 };
 
 // The folios an operation names, as they are now.

@@ -51,6 +51,7 @@ private:
     void judge_all_chunks(Monitor& out, const World& w);
 
     void judge_boot(Monitor& out, const World& w, const Ran& ran);
+    void judge_kept_pages(Monitor& out, const Pcpu& p);
     void judge_alloc(Monitor& out, const World& w, const Ran& ran);
     void judge_area(Monitor& out, const World& w, const pcpu::Area& a, u64 align);
     void judge_free(Monitor& out, const World& w, const Ran& ran);

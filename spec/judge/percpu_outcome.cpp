@@ -38,12 +38,19 @@ void PercpuJudge::judge_outcome(Monitor& out, const World& w, const Ran& ran) {
 // Page tables that were made stay, and so does the array of page pointers; nothing else does.
 void PercpuJudge::require_as_before(Monitor& out, const World& w, const char* what) {
     const Pcpu& p = w.pcpu();
-    const bool same = p.booted == was_booted_ && p.chunks.nr_live() == nr_chunks_ &&
-                      p.nr_populated == nr_populated_ && w.machine().tally.vmalloc == nr_mapped_ &&
-                      p.nr_empty_pop_pages == nr_empty_;
-    if (!same)
-        out.fail(Inv::failed_operation_is_rolled_back, nullptr,
-                 std::string(what) + ", and something has changed");
+    const struct {
+        Way way;
+        i64 now, before;
+    } all[] = {{Way::booted, p.booted, was_booted_},
+               {Way::nr_chunks, static_cast<i64>(p.chunks.nr_live()), static_cast<i64>(nr_chunks_)},
+               {Way::nr_populated, p.nr_populated, nr_populated_},
+               {Way::nr_mapped, w.machine().tally.vmalloc, nr_mapped_},
+               {Way::nr_empty_pop_pages, p.nr_empty_pop_pages, nr_empty_}};
+    for (const auto& [way, now, before] : all)
+        if (now != before)
+            return out.fail(Inv::failed_operation_is_rolled_back, nullptr,
+                            std::string(what) + ", and something has changed",
+                            {.way = way, .excess = now - before});
 }
 
 void PercpuJudge::judge_boot(Monitor& out, const World& w, const Ran& ran) {
@@ -51,12 +58,13 @@ void PercpuJudge::judge_boot(Monitor& out, const World& w, const Ran& ran) {
     const Pcpu& p = w.pcpu();
     if (!p.booted)
         return out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                        "there is no first chunk although 0 was returned");
+                        "there is no first chunk although 0 was returned", {.way = Way::no_first_chunk});
     for (ChunkId id : {p.first_chunk, p.reserved_chunk})
         if (id != pcpu::no_chunk &&
             (!p.chunks[id].immutable || p.chunks[id].nr_populated != p.chunks[id].nr_pages))
             out.fail(Inv::first_and_reserved_chunk_stay_populated, nullptr,
-                     "a first chunk is not populated, or not immutable");
+                     "a first chunk is not populated, or not immutable",
+                     {.way = Way::first_chunk_lacks_pages});
     u64 low = ~u64{0}, high = 0;
     for_each_possible_cpu(p, [&](int cpu) {
         low = std::min(low, p.layout.unit_offsets[static_cast<std::size_t>(cpu)]);
@@ -65,7 +73,20 @@ void PercpuJudge::judge_boot(Monitor& out, const World& w, const Ran& ran) {
     if (p.layout.unit_offsets[static_cast<std::size_t>(p.layout.low_unit_cpu)] != low ||
         p.layout.unit_offsets[static_cast<std::size_t>(p.layout.high_unit_cpu)] != high)
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 "the lowest or the highest unit is another CPU's");
+                 "the lowest or the highest unit is another CPU's", {.way = Way::lowest_or_highest_unit});
+    if (!Pcpu::is_vmalloc_addr(p.base_addr)) judge_kept_pages(out, p);
+}
+
+// Of what boot took, an embedded first chunk keeps what the units of possible CPUs use.
+void PercpuJudge::judge_kept_pages(Monitor& out, const Pcpu& p) {
+    const pcpu::AllocInfo& ai = p.layout.ai;
+    const i64 of_a_unit =
+        static_cast<i64>((ai.static_size + ai.reserved_size + ai.dyn_size) / p.page_bytes());
+    const i64 kept = static_cast<i64>(p.nr_embedded_frames), used = of_a_unit * p.nr_possible();
+    if (kept != used)
+        out.fail(kept > used ? Inv::no_page_is_leaked : Inv::first_and_reserved_chunk_stay_populated, nullptr,
+                 num(kept) + " pages are kept for units, which use " + num(used),
+                 {.way = Way::unused_by_units, .excess = kept - used});
 }
 
 void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
@@ -76,32 +97,34 @@ void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
     const bool atomic = !module && op_.is_atomic(), refused = !may_be_asked(p.sizes, op_.bytes, align);
     if (atomic && (nr_page_allocs_ || p.chunks.nr_live() != nr_chunks_ || !changed_.empty()))
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 "an atomic allocation populated pages or made a chunk");
+                 "an atomic allocation populated pages or made a chunk", {.way = Way::atomic_populated});
     if (a.live) {
         if (refused)
-            out.fail(Inv::percpu_area_is_as_asked, nullptr, "a request that is to be refused was served");
+            out.fail(Inv::percpu_area_is_as_asked, nullptr, "a request that is to be refused was served",
+                     {.way = Way::served_though_refused});
         return judge_area(out, w, a, align);
     }
     if (refused) {
         if (ran.outcome.err != Errno::inval)
             out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                     "a request that cannot be is not refused");
+                     "a request that cannot be is not refused", {.way = Way::not_refused});
         return require_as_before(out, w, "the request was refused");
     }
     if (ran.outcome.err != Errno::nomem)
-        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "a request that can be is refused");
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "a request that can be is refused",
+                 {.way = Way::refused});
     const bool may_fail = atomic || (module && p.reserved_chunk != pcpu::no_chunk) || ran.nr_failed_allocs;
     if (!may_fail)
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 "nothing was handed out although no allocation failed");
+                 "nothing was handed out although no allocation failed", {.way = Way::nothing_handed_out});
 }
 
 void PercpuJudge::judge_own(Monitor& out, const World& w) {
     const bool module = op_.kind == OpKind::module_load;
     if (op_.kind != OpKind::pcpu_alloc && !module) return;
     if (!module && op_.is_atomic() && (nr_page_allocs_ || !changed_.empty()))
-        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 "an atomic allocation populated pages");
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "an atomic allocation populated pages",
+                 {.way = Way::atomic_populated});
     const pcpu::Area& a = w.pcpu().areas[op_.area()];
     if (a.live) judge_area(out, w, a, module ? std::min(op_.align, w.pcpu().page_bytes()) : op_.align);
 }
@@ -122,7 +145,9 @@ void PercpuJudge::judge_area(Monitor& out, const World& w, const pcpu::Area& a, 
             a.off < other.off + other.bytes)
             out.fail(Inv::percpu_areas_are_disjoint, nullptr,
                      "the area at offset " + num(a.off) + " of chunk " + num(i64{a.chunk}) +
-                         " overlaps the one at " + num(other.off));
+                         " overlaps the one at " + num(other.off),
+                     {.way = Way::overlap});
+    u64 place = 0;
     for_each_possible_cpu(p, [&](int cpu) {
         const u64 start = p.chunk_addr(c, cpu, 0) + static_cast<u64>(a.off);
         const bool zeroed = std::ranges::any_of(zeroed_, [&](const Zeroed& z) {
@@ -131,7 +156,9 @@ void PercpuJudge::judge_area(Monitor& out, const World& w, const pcpu::Area& a, 
         if (!zeroed)
             out.fail(Inv::percpu_area_is_zeroed, nullptr,
                      "the area at offset " + num(a.off) + " of chunk " + num(i64{a.chunk}) + " on CPU " +
-                         num(cpu));
+                         num(cpu),
+                     {.place = place, .of = static_cast<u64>(p.nr_possible())});
+        ++place;
     });
 }
 
@@ -140,23 +167,25 @@ void PercpuJudge::judge_free(Monitor& out, const World& w, const Ran& ran) {
         return require_as_before(out, w, "freeing it again was refused");
     if (ran.outcome.err != Errno::ok)
         return out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                        "no chunk was found for an area that was handed out");
+                        "no chunk was found for an area that was handed out", {.way = Way::no_chunk_found});
     if (area_bytes_at(w.pcpu().chunks[area_.chunk], area_.off))
-        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "the area is still allocated");
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr, "the area is still allocated",
+                 {.way = Way::still_allocated});
     if (!changed_.empty() || w.pcpu().nr_populated != nr_populated_)
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 "freeing an area changed what is populated");
+                 "freeing an area changed what is populated", {.way = Way::free_populated});
 }
 
 void PercpuJudge::judge_balance(Monitor& out, const World& w) {
     const Pcpu& p = w.pcpu();
     if (!p.chunks.is_empty(p.layout.to_depopulate_slot))
-        out.fail(Inv::balance_leaves_one_free_chunk, nullptr, "a chunk still waits to be depopulated");
+        out.fail(Inv::balance_leaves_one_free_chunk, nullptr, "a chunk still waits to be depopulated",
+                 {.way = Way::waits});
     const ChunkId first = p.chunks.first(p.layout.free_slot);
     for (ChunkId id = first; id != pcpu::no_chunk; id = p.chunks.next(id))
         if (id != first && p.chunks[id].nr_populated == 0)
             out.fail(Inv::balance_leaves_one_free_chunk, nullptr,
-                     "chunk " + num(i64{id}) + " is free, empty and not the first");
+                     "chunk " + num(i64{id}) + " is free, empty and not the first", {.way = Way::empty});
 }
 
 void PercpuJudge::judge_lookup(Monitor& out, const World& w, const Ran& ran) {
@@ -180,7 +209,7 @@ void PercpuJudge::judge_chunk_operation(Monitor& out, const World& w, const Ran&
     if (ran.outcome.err != Errno::ok) {
         if (!ran.nr_failed_allocs)
             out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                     "it failed although no allocation failed");
+                     "it failed although no allocation failed", {.way = Way::failed_without_a_failure});
         return require_as_before(out, w, "the operation failed");
     }
     if (op_.kind == OpKind::vm_should_reclaim) {
@@ -190,7 +219,8 @@ void PercpuJudge::judge_chunk_operation(Monitor& out, const World& w, const Ran&
             (c.isolated && c.nr_empty_pop_pages > 0) || (plenty && c.nr_empty_pop_pages >= c.nr_pages / 4);
         if (ran.outcome.value != u64{should})
             out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                     should ? "it is to be reclaimed" : "it is not to be reclaimed");
+                     should ? "it is to be reclaimed" : "it is not to be reclaimed",
+                     {.way = should ? Way::to_be_reclaimed : Way::not_to_be_reclaimed});
         return require_as_before(out, w, "a question was asked");
     }
     const i64 delta = op_.kind == OpKind::vm_populate     ? i64{op_.to} - op_.page
@@ -198,12 +228,15 @@ void PercpuJudge::judge_chunk_operation(Monitor& out, const World& w, const Ran&
                       : op_.kind == OpKind::vm_destroy    ? -static_cast<i64>(nr_chunk_populated_)
                                                           : 0;
     const i64 chunks = op_.kind == OpKind::vm_create ? 1 : op_.kind == OpKind::vm_destroy ? -1 : 0;
-    if (p.nr_populated != nr_populated_ + delta ||
-        static_cast<i64>(p.chunks.nr_live()) != static_cast<i64>(nr_chunks_) + chunks)
-        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
-                 num(p.nr_populated - nr_populated_) + " pages populated and " +
-                     num(static_cast<i64>(p.chunks.nr_live()) - static_cast<i64>(nr_chunks_)) +
-                     " chunks made, not " + num(delta) + " and " + num(chunks));
+    const i64 populated = p.nr_populated - nr_populated_;
+    const i64 made = static_cast<i64>(p.chunks.nr_live()) - static_cast<i64>(nr_chunks_);
+    for (const auto& [excess, way] :
+         {std::pair(populated - delta, Way::nr_populated), {made - chunks, Way::nr_chunks}})
+        if (excess)
+            return out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                            num(populated) + " pages populated and " + num(made) + " chunks made, not " +
+                                num(delta) + " and " + num(chunks),
+                            {.way = way, .excess = excess});
 }
 
 } // namespace mmodel::spec

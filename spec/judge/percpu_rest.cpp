@@ -94,11 +94,13 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
         if (pte.present() != c.populated.test(page))
             out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
                      which + (pte.present() ? " is mapped but not marked populated"
-                                            : " is marked populated but not mapped"));
+                                            : " is marked populated but not mapped"),
+                     {.way = pte.present() ? Way::unmarked : Way::unmapped});
         if (!pte.present()) return;
         if (!pte.writable() || m.frame(pte.pfn()).nr_ptes != 1)
             out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
-                     which + (pte.writable() ? " shares its frame" : " is read-only"));
+                     which + (pte.writable() ? " shares its frame" : " is read-only"),
+                     {.way = pte.writable() ? Way::shared : Way::read_only});
         if (m.tag(pte.pfn()) != pcpu::tag_of(id))
             out.fail(Inv::page_says_whose_chunk_it_is, nullptr,
                      which + ": pfn " + num(pte.pfn().value) + " does not name it");
@@ -119,7 +121,8 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
     if (populated != c.nr_populated)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
                  chunk_name(id) + ": nr_populated " + num(i64{c.nr_populated}) + ", in truth " +
-                     num(i64{populated}));
+                     num(i64{populated}),
+                 {.way = Way::chunk_nr_populated, .excess = c.nr_populated - populated});
     int empty = 0;
     const int bits = static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes);
     for (int page = 0; page < c.nr_pages; ++page)
@@ -128,10 +131,12 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
     if (empty != c.nr_empty_pop_pages)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
                  chunk_name(id) + ": nr_empty_pop_pages " + num(i64{c.nr_empty_pop_pages}) + ", in truth " +
-                     num(i64{empty}));
+                     num(i64{empty}),
+                 {.way = Way::chunk_nr_empty_pop_pages, .excess = c.nr_empty_pop_pages - empty});
     if (is_boot_chunk(p, id) && (populated != c.nr_pages || c.isolated))
         out.fail(Inv::first_and_reserved_chunk_stay_populated, nullptr,
-                 chunk_name(id) + (c.isolated ? " is isolated" : " lacks pages"));
+                 chunk_name(id) + (c.isolated ? " is isolated" : " lacks pages"),
+                 {.way = c.isolated ? Way::isolated : Way::first_chunk_lacks_pages});
 }
 
 // What the chunk counts as taken is what the areas in it take, and they do not overlap.
@@ -146,12 +151,14 @@ void PercpuJudge::judge_chunk_areas(Monitor& out, const Pcpu& p, ChunkId id) {
         if (areas[i].first < areas[i - 1].second)
             out.fail(Inv::percpu_areas_are_disjoint, nullptr,
                      chunk_name(id) + ": areas at " + num(i64{areas[i - 1].first}) + " and " +
-                         num(i64{areas[i].first}) + " overlap");
+                         num(i64{areas[i].first}) + " overlap",
+                     {.way = Way::overlap});
     const int served = c.nr_pages * static_cast<int>(p.page_bytes()) - c.start_offset - c.end_offset;
     if (c.free_bytes != served - taken)
         out.fail(Inv::percpu_areas_are_disjoint, nullptr,
                  chunk_name(id) + " has " + num(i64{c.free_bytes}) + " free bytes; without its areas " +
-                     num(i64{served - taken}) + " would be free");
+                     num(i64{served - taken}) + " would be free",
+                 {.way = Way::free_bytes, .excess = c.free_bytes - (served - taken)});
     const int page = static_cast<int>(p.page_bytes());
     for (const auto& [start, end] : areas)
         if (const int last = (end + page - 1) / page; c.populated.next_zero(start / page, last) != last)
@@ -173,7 +180,10 @@ void PercpuJudge::judge_chunk_list(Monitor& out, const Pcpu& p, ChunkId id) {
         out.fail(Inv::every_chunk_is_on_its_list, nullptr,
                  chunk_name(id) +
                      (list == pcpu::no_list ? " is on no list" : " is on list " + num(i64{list})) +
-                     (c.isolated ? ", and isolated" : "; its slot is " + num(i64{slot})));
+                     (c.isolated ? ", and isolated" : "; its slot is " + num(i64{slot})),
+                 {.way = list == pcpu::no_list ? Way::on_no_list
+                         : c.isolated          ? Way::isolated
+                                               : Way::wrong_list});
 }
 
 // The sums, by what the page table and the counts of objects say.
@@ -187,13 +197,15 @@ void PercpuJudge::judge_totals(Monitor& out, const World& w) {
     if (mapped != m.tally.vmalloc)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
                  "pcpu_nr_populated " + num(p.nr_populated) + " stands for " + num(mapped) +
-                     " mapped frames; there are " + num(m.tally.vmalloc));
+                     " mapped frames; there are " + num(m.tally.vmalloc),
+                 {.way = Way::nr_populated, .excess = mapped - m.tally.vmalloc});
     const i64 boot_chunks = p.reserved_chunk == pcpu::no_chunk ? 1 : 2;
     const i64 chunks = static_cast<i64>(p.chunks.nr_live()) - boot_chunks;
     const i64 objects = chunks * static_cast<i64>(pcpu::objects_per_chunk) + (p.pages.empty() ? 0 : 1);
     if (m.tally.objects != objects)
         out.fail(Inv::no_object_is_leaked, nullptr,
-                 num(m.tally.objects) + " objects are held; the chunks account for " + num(objects));
+                 num(m.tally.objects) + " objects are held; the chunks account for " + num(objects),
+                 {.way = Way::object, .excess = m.tally.objects - objects});
 }
 
 void PercpuJudge::judge_all_chunks(Monitor& out, const World& w) {
@@ -210,12 +222,14 @@ void PercpuJudge::judge_all_chunks(Monitor& out, const World& w) {
     if (empty != p.nr_empty_pop_pages)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
                  "pcpu_nr_empty_pop_pages " + num(i64{p.nr_empty_pop_pages}) + ", in truth " +
-                     num(i64{empty}));
+                     num(i64{empty}),
+                 {.way = Way::nr_empty_pop_pages, .excess = p.nr_empty_pop_pages - empty});
     const auto& all = w.machine().vmalloc().areas();
     const i64 reserved = std::ranges::count_if(all, [](const VmapArea& a) { return !a.lazy; });
     if (reserved != areas)
         out.fail(Inv::no_object_is_leaked, nullptr,
-                 num(reserved) + " vmalloc areas are reserved; the chunks account for " + num(areas));
+                 num(reserved) + " vmalloc areas are reserved; the chunks account for " + num(areas),
+                 {.way = Way::vmalloc_area, .excess = reserved - areas});
 }
 
 } // namespace mmodel::spec

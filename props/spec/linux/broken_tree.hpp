@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Copies of Debian's Linux 6.12 with something in them broken.
+// Copies of Debian's Linux 6.12 with something edited: a mistake, or what is none.
 #pragma once
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <string>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -17,19 +19,30 @@ namespace mmodel {
 
 inline const std::filesystem::path real_tree = std::filesystem::path(MMODEL_TREES_DIR) / "linux-6.12";
 
-// The tree with an edit in one of the files of its mm/: a regular expression, which matches once or more, and
-// what each match becomes.
-inline std::filesystem::path broken_tree(const char* file_name, const char* from, const char* to) {
+struct TextEdit {
+    const char* from; // a regular expression that matches once or more
+    const char* to;
+};
+
+// The tree with edits in one of the files of its mm/; each changes something.
+inline std::filesystem::path edited_copy(const char* file, const std::vector<TextEdit>& edits) {
     namespace fs = std::filesystem;
     const fs::path dir = test_work_dir() / "broken";
     fs::remove_all(dir);
     fs::copy(real_tree, dir, fs::copy_options::recursive);
-    const fs::path file = dir / "mm" / file_name;
-    const std::string text = *bench::slurp(file);
-    const std::string broken = std::regex_replace(text, std::regex(from), to);
-    REQUIRE(broken != text);
-    std::ofstream(file, std::ios::binary) << broken;
+    std::string text = *bench::slurp(dir / "mm" / file);
+    for (const TextEdit& e : edits) {
+        const std::string edited = std::regex_replace(text, std::regex(e.from), e.to);
+        INFO(e.from);
+        REQUIRE(edited != text);
+        text = edited;
+    }
+    std::ofstream(dir / "mm" / file, std::ios::binary) << text;
     return dir;
+}
+
+inline std::filesystem::path broken_tree(const char* file, const char* from, const char* to) {
+    return edited_copy(file, {{from, to}});
 }
 
 // Without the tree there is nothing to break; where CI is set that is a failure.

@@ -56,7 +56,7 @@ const Break breaks[] = {
     {"static data is not copied", "percpu.c", R"(memcpy\()", "if (0) $&",
      Inv::outcome_is_what_the_operation_promises},
     {"what units do not use is kept", "percpu.c", R"(pcpu_fc_free\(ptr \+ size_sum)", "if (0) $&",
-     Inv::real_file_agrees_with_the_model},
+     Inv::no_page_is_leaked},
     {"pages in use are reclaimed", "percpu.c", R"(block->contig_hint == PCPU_BITMAP_BLOCK_BITS &&\s*)", "",
      Inv::percpu_area_is_populated},
     {"populated pages are not marked", "percpu.c", R"(pcpu_chunk_populated\(chunk, rs, re\);)", ";",
@@ -118,4 +118,7 @@ TEST_CASE("each deliberate break of Debian's percpu allocator is found, and name
     const auto found = found_in(broken_tree(b.file, b.from, b.to),
                                 std::string(b.file) == "percpu-vm.c" ? "percpu-vm" : "percpu", b.inv);
     CHECK(std::ranges::find(found, b.inv) != found.end());
+    // What is tuned in another way differs, and breaks nothing.
+    if (b.inv == Inv::real_file_agrees_with_the_model)
+        CHECK(std::ranges::all_of(found, [&](Inv i) { return i == b.inv; }));
 }

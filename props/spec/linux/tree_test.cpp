@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 
 #include "fuzz/campaign/campaign.hpp"
 #include "fuzz/campaign/findings.hpp"
@@ -23,29 +22,14 @@ int fail(const std::string& why) {
     return 1;
 }
 
-// A record's line `geometries:` says where it is found; without one, everywhere.
-bool is_found_on(const cli::Record& r, const std::string& geometry) {
-    std::ifstream in(r.path);
-    for (std::string line; std::getline(in, line) && !line.empty();)
-        if (line.starts_with("geometries:")) return (line + ' ').find(' ' + geometry + ' ') != line.npos;
-    return true;
-}
-
-int judge(const bench::Report& report, const std::string& geometry) {
-    std::vector<spec::Inv> found;
-    for (const auto& f : report.findings) found.push_back(f.violation.inv);
-    auto records = cli::read_findings(MMODEL_FINDINGS_DIR);
-    if (!records) return fail(records.error());
-    std::erase_if(*records, [&](const cli::Record& r) { return !is_found_on(r, geometry); });
-    const auto c = cli::compare(*records, report.tree, found);
+int judge(const bench::Report& report, const std::vector<cli::Record>& records) {
+    const auto c = cli::compare(records, report);
     for (const auto& r : c.confirmed) std::printf("as recorded: %s\n", r.path.filename().c_str());
     for (const auto& r : c.not_found) std::printf("RECORDED BUT NOT FOUND: %s\n", r.path.filename().c_str());
-    for (const auto& f : report.findings)
-        if (std::ranges::find(c.unrecorded, f.violation.inv) != c.unrecorded.end())
-            std::printf(
-                "FOUND BUT NOT RECORDED: %s: %s: %s\n%s", spec::fact(f.violation.inv).name.data(),
-                f.violation.where.c_str(), f.violation.detail.c_str(),
-                print_trace({.config = f.config, .sabotage = {}, .ops = f.ops, .expect = {}}).c_str());
+    for (const auto* f : c.unrecorded)
+        std::printf("FOUND BUT NOT RECORDED: %s: %s\n%s", bench::print_identity(f->identity).c_str(),
+                    f->violation.detail.c_str(),
+                    print_trace({.config = f->config, .sabotage = {}, .ops = f->ops, .expect = {}}).c_str());
     std::printf("Linux %s, %s: %llu operations, %llu events\n", report.tree.version.c_str(),
                 report.tree.file.c_str(), static_cast<unsigned long long>(report.operations),
                 static_cast<unsigned long long>(report.events));
@@ -72,6 +56,9 @@ int main(int argc, char** argv) {
     if (!tree) return fail(tree.error().what);
     const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::default_backend, argv[3]);
     if (!unit) return fail(unit.error().what);
-    const auto report = bench::run_tree(*unit, {.seconds = seconds});
-    return report ? judge(*report, argv[3]) : fail(report.error().what);
+    auto records = cli::read_findings(MMODEL_FINDINGS_DIR);
+    if (!records) return fail(records.error());
+    std::erase_if(*records, [&](const cli::Record& r) { return !is_found_on(r, argv[3]); });
+    const auto report = bench::run_tree(*unit, {.seconds = seconds, .known = cli::known_of(*records, *tree)});
+    return report ? judge(*report, *records) : fail(report.error().what);
 }

@@ -35,6 +35,7 @@ struct KernelFile {
     std::string unit;     // what of the shims includes it
     std::string source;   // FNV-1a of its text, 16 hex digits: the same file may come in many versions
     std::vector<std::string> defines; // how the shims are told what it offers
+    std::vector<std::string> called;  // see Tree
     std::string refusal;              // why it cannot be judged; empty: it can
 };
 
@@ -58,6 +59,8 @@ struct Tree {
     [[nodiscard]] const KernelFile& judged() const;
     // Needs: a file that has a refusal. It, in a sentence.
     [[nodiscard]] Problem refused() const;
+    // Whether what is compiled defines, declares or calls a function of that name.
+    [[nodiscard]] bool has_function(std::string_view function) const;
 };
 
 // Reads the tree's Makefile and its files. Refuses a tree that has none of them. A file that is not there is
@@ -107,18 +110,27 @@ struct CompileLimits {
                                                    std::string_view geometry = "x86-64");
 [[nodiscard]] std::filesystem::path default_shim_dir();
 
+// A violation of an operation that was not the last one to run: it left the machine sound.
+struct Passed {
+    u64 op_idx;
+    spec::Violation violation;
+};
+
 // Runs one sequence from boot in a child of its own, as check_sequence() does for the model. The
-// configuration is of the unit's geometry. `stop`: asked while it runs; true ends it with the Problem
-// "interrupted".
+// configuration is of the unit's geometry. `goes_on`: past operations whose violations leave the machine
+// sound. `stop`: asked while it runs; true ends it with the Problem "interrupted".
 struct RealResult {
     u64 nr_ops{}, nr_events{};
     std::vector<spec::Violation> violations{}; // all that the first bad operation violated, in order
     u64 op_idx{};                              // that operation; else the number of operations
+    std::vector<Passed> passed{};              // of operations before it, when it was to go on past them
     std::vector<Ran> ran{};                    // what each operation returned, for replay
     u64 nr_compared{};                         // operations that were compared with the model
     DeviationCounts deviations{};              // ... that deviated from it as is known
 };
-[[nodiscard]] std::expected<RealResult, Problem>
-run_one(const Unit& unit, const Config& c, std::span<const Op> ops, const std::function<bool()>& stop = {});
+[[nodiscard]] std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c,
+                                                         std::span<const Op> ops,
+                                                         const std::function<bool()>& stop = {},
+                                                         bool goes_on = false);
 
 } // namespace mmodel::bench

@@ -59,6 +59,7 @@ const char* describe(const Fault& f, bool in_vmemmap, bool in_vmalloc) {
 void on_fault(int sig, siginfo_t* info, void* context) {
     copy_text(reply_now->fault_where, reply_now->progress.where);
     if (sig == SIGSYS) {
+        reply_now->fault_is_system_call = 1;
         copy_text(reply_now->fault_what, "the file calls the system, as no kernel code does: ",
                   name_of_system_call(info->si_syscall), "()");
         _exit(fault_status);
@@ -71,6 +72,7 @@ void on_fault(int sig, siginfo_t* info, void* context) {
         _exit(host_status);
     }
     copy_text(reply_now->fault_what, describe(f, in_vmemmap, in_vmalloc));
+    reply_now->fault_is_write = f.write;
     reply_now->fault_in_read_only_vmemmap = in_vmemmap && f.write;
     _exit(fault_status);
 }
@@ -104,7 +106,8 @@ void run(RealDriver& driver, const Request& request, Reply& reply) {
     reply.begin();
     for (u64 i = 0; i < request.nr_ops && !reply.nr_seen; ++i) {
         reply.progress.op_idx = i;
-        reply.add(driver.run(request.ops[i]));
+        const RealStep step = driver.run(request.ops[i]);
+        reply.add(step, i, request.goes_on && step.left == Left::sound);
     }
     reply.nr = request.nr;
 }
@@ -140,10 +143,10 @@ void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, in
     const auto answer_for_ever = [&](RealDriver& driver, int from, int to) {
         for (char byte; read(from, &byte, 1) == 1;) {
             run(driver, request, reply);
-            const bool clean = !reply.nr_seen;
-            if (clean) driver.reset();
+            const bool stays = !reply.nr_seen || reply.stays;
+            if (stays) driver.reset();
             answer(to);
-            if (!clean) _exit(0);
+            if (!stays) _exit(0);
         }
     };
     be_child(unit, c, std::as_writable_bytes(std::span(&request, 1)), reply, in, out, parent,

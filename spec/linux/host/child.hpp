@@ -18,7 +18,7 @@ using Work = std::function<void(RealDriver&, int in, int out)>;
                            int in, int out, pid_t parent, const Work& work);
 
 // Answers requests for ever: a byte on `in` asks for what stands in `request`, a byte on `out` says that
-// `reply` is there. Exits after a violation: its memory is not to be trusted any more.
+// `reply` is there. Exits when a call was cut off: what it was about to do is not known.
 [[noreturn]] void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, int in, int out,
                         pid_t parent);
 

@@ -154,7 +154,7 @@ std::string Mmu::name(unsigned long addr) const {
 void Mmu::refuse(const Access& a, const std::string& why, bool read_only) const {
     throw BadAccess{std::string(a.kind & MMODEL_WRITE ? "a write of " : "a read of ") +
                         std::to_string(a.bytes) + " bytes at " + name(a.addr) + ": " + why,
-                    read_only, a.pc};
+                    (a.kind & MMODEL_WRITE) != 0, read_only, a.pc};
 }
 
 std::byte* Mmu::place(const Access& a, u64& bytes) {

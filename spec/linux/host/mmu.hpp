@@ -14,6 +14,7 @@ namespace mmodel::bench {
 // Thrown through the kernel code that made a wrong access.
 struct BadAccess {
     std::string what;
+    bool is_write{};
     bool is_write_to_read_only{}; // through an entry that is there
     const void* pc{};             // in the code, behind the access
 };

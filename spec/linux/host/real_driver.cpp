@@ -46,7 +46,7 @@ void RealDriver::accuse(RealStep& step, const BadAccess& b) {
     const std::size_t before = monitor_->violations().size();
     monitor_->fail(b.is_write_to_read_only ? spec::Inv::no_write_through_a_read_only_pte
                                            : spec::Inv::kernel_code_touches_only_what_is_mapped,
-                   nullptr, b.what);
+                   nullptr, b.what, {.way = b.is_write ? spec::Way::write : spec::Way::read});
     if (monitor_->violations().size() > before) step.code = offset_in_object(b.pc);
 }
 
@@ -75,8 +75,8 @@ RealKernel& RealDriver::enter(const char* where) {
     progress_.where = where;
     progress_.nr_events = progress_.nr_events + 1;
     if (kernel_->nr_events() > max_events) {
-        monitor_->fail(spec::Inv::every_operation_ends, nullptr,
-                       "more than " + std::to_string(max_events) + " events, the last in " + where);
+        monitor_->fail_in(where, spec::Inv::every_operation_ends,
+                          "more than " + std::to_string(max_events) + " events, the last in " + where);
         throw Abandon{};
     }
     return *kernel_;
@@ -84,12 +84,14 @@ RealKernel& RealDriver::enter(const char* where) {
 
 void RealDriver::warn(const char* where, int line, const char* condition) {
     enter(where).warn(in_tree(where), (std::string(condition) + ", line " + std::to_string(line)).c_str());
+    monitor_->name_condition(condition);
 }
 
 void RealDriver::bug(const char* where, const std::string& what, int line) {
     progress_.where = where;
-    monitor_->fail(spec::Inv::no_bug, nullptr,
-                   std::string(where) + "(): " + what + (line ? ", line " + std::to_string(line) : ""));
+    monitor_->fail_in(where, spec::Inv::no_bug,
+                      std::string(where) + "(): " + what + (line ? ", line " + std::to_string(line) : ""),
+                      what);
     throw Abandon{};
 }
 

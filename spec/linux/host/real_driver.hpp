@@ -58,11 +58,16 @@ struct Progress {
 // An operation may cause this many events; more is an operation that does not end.
 inline constexpr u64 max_events = 4'000'000;
 
+// What an operation with a violation leaves. Sound: what was wrong was wrong at the time, and the machine at
+// rest is as it should be. Unsound: it is not. Cut off: the call did not come to its end.
+enum class Left : u8 { sound, unsound, cut_off };
+
 struct RealStep {
     Ran ran{};
     std::vector<spec::Violation> violations{}; // of this operation, in order
-    bool compared{};                           // with the model
-    DeviationSet shown{};                      // ... and found to deviate as is known
+    Left left{};
+    bool compared{};      // with the model
+    DeviationSet shown{}; // ... and found to deviate as is known
     u64 code{}; // the last of them is a wrong access: what follows it in the object, by offset; else 0
 };
 

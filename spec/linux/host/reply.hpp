@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "model/op.hpp"
-#include "spec/judge/check.hpp"
+#include "spec/linux/host/bench.hpp"
 #include "spec/linux/host/real_driver.hpp"
 
 namespace mmodel::bench {
@@ -30,35 +30,43 @@ struct Text {
 struct Request {
     u64 nr; // counts them: an answer says which it answers
     u64 nr_ops;
+    u64 goes_on; // past operations that leave the machine sound
     std::array<Op, max_real_ops> ops;
 };
 
 // The child writes it; numbers only, so that whatever is in it is a value.
 struct Reply {
-    static constexpr u64 max_seen = 16; // violations of one operation
+    static constexpr u64 max_seen = 16;   // violations of one operation
+    static constexpr u64 max_passed = 48; // ... of those before it
 
     struct WireRan {
         u64 disabled, err, restored, moved, value, nr_events, nr_allocs, nr_failed_allocs;
     };
     struct WireViolation {
-        u64 inv, event_idx;
-        Text where, event, detail;
+        u64 op_idx, inv, event_idx, kind, way, nr, of,
+            first_is_wrong; // kind: one more than the event's; 0: none
+        i64 excess;
+        Text where, event, detail, condition;
     };
 
     u64 nr; // of the request that has been answered
     Progress progress;
-    u64 ops_done, ops_enabled, nr_seen;
-    u64 nr_compared;            // see RealResult
+    u64 ops_done, ops_enabled;
+    u64 nr_passed, nr_seen; // violations of operations after which it went on; of the one where it stopped
+    u64 stays;              // with a violation: the child goes on to serve
+    u64 nr_compared;        // see RealResult
     DeviationCounts deviations; // likewise
     u64 code;                   // see RealStep
+    std::array<WireViolation, max_passed> passed;
     std::array<WireViolation, max_seen> seen;
     Text host_error;
     Text fault_where, fault_what;
-    u64 fault_in_read_only_vmemmap;
+    u64 fault_in_read_only_vmemmap, fault_is_write, fault_is_system_call;
     std::array<WireRan, max_real_ops> ran;
 
     void begin();
-    void add(const RealStep& step);
+    // `passed`: its violations, if any, are no reason to stop.
+    void add(const RealStep& step, u64 op_idx, bool passed);
 };
 
 // An answer, or how far a child came that gave none. Every number is one that a run of `nr_ops` operations
@@ -70,7 +78,9 @@ struct Told {
     u64 nr_compared{};
     DeviationCounts deviations{};
     std::vector<Ran> ran{};
+    std::vector<Passed> passed{};
     std::vector<spec::Violation> violations{};
+    bool stays{};
     u64 code{}; // see RealStep
 };
 // `complete`: the request was answered. Nothing when the reply makes no sense.

@@ -71,8 +71,9 @@ Runner::Wait Runner::wait_for_answer() {
     }
 }
 
-void Runner::ask(std::span<const Op> ops) {
+void Runner::ask(std::span<const Op> ops, bool goes_on) {
     ++request_->nr;
+    request_->goes_on = goes_on;
     request_->nr_ops = ops.size();
     std::ranges::copy(ops, request_->ops.begin());
     rlimit cpu{};
@@ -81,13 +82,13 @@ void Runner::ask(std::span<const Op> ops) {
     prlimit(child_.pid(), RLIMIT_CPU, &cpu, nullptr);
 }
 
-std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
+std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops, bool goes_on) {
     if (ops.size() > max_real_ops)
         return std::unexpected(Problem{"a sequence for a kernel tree has at most " +
                                            std::to_string(max_real_ops) + " operations",
                                        true});
     if (auto started = start(); !started) return std::unexpected(started.error());
-    ask(ops);
+    ask(ops, goes_on);
     std::signal(SIGPIPE, SIG_IGN);
     const Wait how = put_byte(child_.to()) ? wait_for_answer() : Wait::died;
     if (how == Wait::stopped) {
@@ -95,19 +96,30 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
         return std::unexpected(Problem{"interrupted"});
     }
     const auto told = read_reply(*reply_, request_->nr, ops.size(), how == Wait::answered);
-    if (how == Wait::answered && told && told->violations.empty())
-        return RealResult{.nr_ops = told->ops_enabled,
-                          .nr_events = told->nr_events,
-                          .op_idx = ops.size(),
-                          .ran = told->ran,
-                          .nr_compared = told->nr_compared,
-                          .deviations = told->deviations};
+    if (how == Wait::answered && told && (told->violations.empty() || told->stays)) {
+        RealResult r = result_of(*told);
+        if (r.violations.empty()) r.op_idx = ops.size();
+        return r;
+    }
     if (how == Wait::hangs) kill(child_.pid(), SIGTERM); // a chance to say where it is
     const Process::Ended end = child_.end(how == Wait::died ? 1000 : 100);
     return collect(told, how, end);
 }
 
-// What a child leaves that has seen a violation or is gone.
+RealResult Runner::result_of(const Told& told) {
+    RealResult r{.nr_ops = told.ops_enabled,
+                 .nr_events = told.nr_events,
+                 .violations = told.violations,
+                 .op_idx = told.op_idx,
+                 .passed = told.passed,
+                 .ran = told.ran,
+                 .nr_compared = told.nr_compared,
+                 .deviations = told.deviations};
+    if (told.code && !r.violations.empty()) name_access(r.violations.back(), told.code);
+    return r;
+}
+
+// What a child leaves that is gone.
 std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& told, Wait how,
                                                    Process::Ended end) {
     if (how == Wait::died && WIFEXITED(end.status) && WEXITSTATUS(end.status) == host_status)
@@ -121,13 +133,11 @@ std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& to
     if (!told) {
         spec::Violation& v = r.violations.emplace_back();
         v.inv = spec::Inv::kernel_code_touches_only_what_is_mapped;
+        v.way = spec::Way::answer;
         v.detail = "the file wrote over the bench's own memory: what it answers makes no sense";
         return r;
     }
-    r.nr_ops = told->ops_enabled, r.nr_events = told->nr_events, r.op_idx = told->op_idx;
-    r.ran = told->ran, r.violations = told->violations;
-    r.nr_compared = told->nr_compared, r.deviations = told->deviations;
-    if (told->code) name_access(r.violations.back(), told->code);
+    r = result_of(*told);
     if (how == Wait::answered) return r;
     r.nr_events += told->op_events;
     r.violations.push_back(judge_end(how, end));
@@ -153,14 +163,19 @@ spec::Violation Runner::judge_end(Wait how, Process::Ended end) const {
     const int sig = WIFSIGNALED(end.status) ? WTERMSIG(end.status) : 0;
     if (how == Wait::hangs || sig == SIGXCPU) {
         v.inv = spec::Inv::every_operation_ends;
+        v.way = how == Wait::hangs ? spec::Way::no_event : spec::Way::too_long;
         v.detail = how == Wait::hangs ? "no event for more than a second of CPU time"
                                       : "one sequence takes more than five minutes of CPU time";
         v.where = reply_->fault_where.get();
     } else if (fault) {
         if (reply_->fault_in_read_only_vmemmap) v.inv = spec::Inv::no_write_through_a_read_only_pte;
+        v.way = reply_->fault_is_write         ? spec::Way::write
+                : reply_->fault_is_system_call ? spec::Way::system_call
+                                               : spec::Way::read;
         v.detail = reply_->fault_what.get();
         v.where = reply_->fault_where.get();
     } else {
+        v.way = sig && !end.killed ? spec::Way::signal : spec::Way::exit;
         v.detail = end.killed ? "it closed the bench's own descriptors"
                    : sig      ? std::string("killed by ") + strsignal(sig)
                               : "exited by itself, with status " + std::to_string(WEXITSTATUS(end.status));
@@ -169,12 +184,12 @@ spec::Violation Runner::judge_end(Wait how, Process::Ended end) const {
 }
 
 std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, std::span<const Op> ops,
-                                           const std::function<bool()>& stop) {
+                                           const std::function<bool()>& stop, bool goes_on) {
     if (c.geometry.arch != unit.geometry)
         return std::unexpected(Problem{"the kernel file was compiled for geometry " + unit.geometry +
                                            ", not " + std::string(c.geometry.arch),
                                        true});
-    return Runner(unit, c, default_patience, stop).run(ops);
+    return Runner(unit, c, default_patience, stop).run(ops, goes_on);
 }
 
 } // namespace mmodel::bench

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Sequences of operations on a compiled kernel file, each in a child process that is kept for as long as it
-// behaves: forked and mapped once, many sequences, and a new one after every violation, fault, BUG or hang.
+// behaves: forked and mapped once, many sequences, and a new one after every fault, BUG or hang.
 #pragma once
 
 #include <expected>
@@ -25,18 +25,19 @@ public:
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
 
-    // From boot to the end or the first operation with a violation. A Problem is the host's or the unit's,
-    // not the kernel's; "interrupted" is one.
-    [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops);
+    // From boot to the end or the first operation with a violation; `goes_on`: past those that leave the
+    // machine sound. A Problem is the host's or the unit's, not the kernel's; "interrupted" is one.
+    [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops, bool goes_on = false);
     [[nodiscard]] const Config& config() const { return config_; }
     // What the child that there is has computed so far; 0: there is none.
     [[nodiscard]] double cpu_seconds() const;
 
 private:
     [[nodiscard]] std::expected<void, Problem> start();
-    void ask(std::span<const Op> ops);
+    void ask(std::span<const Op> ops, bool goes_on);
     enum class Wait : u8 { answered, died, hangs, stopped };
     [[nodiscard]] Wait wait_for_answer();
+    [[nodiscard]] RealResult result_of(const Told& told);
     [[nodiscard]] std::expected<RealResult, Problem> collect(const std::optional<Told>& told, Wait how,
                                                              Process::Ended end);
     // Says of a wrong access which function and line made it.

@@ -66,6 +66,22 @@ std::string_view leading_digits(std::string_view text) {
     return text.substr(0, std::min(text.find_first_not_of("0123456789"), text.size()));
 }
 
+std::vector<std::string> called_words(std::string_view text) {
+    std::vector<std::string> out;
+    for (std::size_t at = 0; at < text.size();) {
+        if (text.substr(at).starts_with("/*")) {
+            at = std::min(text.find("*/", at + 2), text.size());
+            continue;
+        }
+        const std::string_view word = leading_word(text.substr(at));
+        at += std::max<std::size_t>(word.size(), 1);
+        if (!word.empty() && at < text.size() && text[at] == '(') out.emplace_back(word);
+    }
+    std::ranges::sort(out);
+    out.erase(std::ranges::unique(out).begin(), out.end());
+    return out;
+}
+
 std::string_view skip_blanks(std::string_view text) {
     return text.substr(std::min(text.find_first_not_of(blanks), text.size()));
 }

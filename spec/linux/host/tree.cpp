@@ -154,6 +154,7 @@ void add_hvo(Tree& t) {
                        .unit = "hvo/unit.c",
                        .source = fnv1a(text[0]),
                        .defines = hvo_defines(t, text[0]),
+                       .called = called_words(text[0]),
                        .refusal = text.why_not()});
 }
 
@@ -170,6 +171,7 @@ void add_percpu(Tree& t) {
                                .unit = "percpu/unit.c",
                                .source = fnv1a(all),
                                .defines = percpu_defines(t, core),
+                               .called = called_words(core + vm),
                                .refusal = unread.empty() ? percpu_refusal(core) : unread});
     };
     add("percpu-vm", "mm/percpu-vm.c", vm);
@@ -216,6 +218,10 @@ Tree Tree::seen_by(const KernelFile& f) const {
 }
 
 const KernelFile& Tree::judged() const { return *std::ranges::find(files, name, &KernelFile::name); }
+
+bool Tree::has_function(std::string_view function) const {
+    return std::ranges::binary_search(judged().called, function);
+}
 
 std::expected<Tree, Problem> Tree::judged_by(std::string_view asked) const {
     const auto f = std::ranges::find(files, asked, &KernelFile::name);

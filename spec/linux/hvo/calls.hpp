@@ -77,7 +77,8 @@ private:
         if (std::any_of(done.begin() + static_cast<long>(out.moved),
                         done.begin() + static_cast<long>(folios.size()), [](int x) { return x != 0; }))
             d.monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
-                             "a folio is on neither list, or on the wrong one");
+                             "a folio is on neither list, or on the wrong one",
+                             {.way = spec::Way::on_no_list});
         return out;
     }
     hvo::RestoreFolios restore_singly(std::span<const hvo::Folio> folios) {

@@ -87,14 +87,20 @@ RealStep HvoDriver::run(const Op& op) {
         if (op.kind == OpKind::sysctl) unit_->set_enabled(op.on);
         sync_pending();
         sync_shared_tails();
+        const std::size_t at_events = running.monitor.violations().size();
         sync_folios(op);
         running.count(out.ran);
         running.monitor.finish(world_, out.ran);
+        const auto& all = running.monitor.violations();
+        const bool sound = all.size() == at_events && std::ranges::all_of(all, spec::is_about_order);
+        out.left = sound ? Left::sound : Left::unsound;
         if (compared) compare(out);
     } catch (const Abandon&) {
+        out.left = Left::cut_off;
         out.ran.nr_events = running.kernel.nr_events();
     } catch (const BadAccess& b) {
         accuse(out, b);
+        out.left = Left::cut_off;
         out.ran.nr_events = running.kernel.nr_events();
     }
     out.violations = running.monitor.violations();

@@ -93,28 +93,39 @@ Difference chunks(const Pcpu& r, const Pcpu& m) {
     return std::nullopt;
 }
 
+// Of the whole, part by part.
+std::optional<Differs> at_boot(const Pcpu& r, const Pcpu& m) {
+    if (auto d = layout(r.layout, m.layout)) return Differs{*d, spec::Way::layout};
+    if (auto d = differ("the number of frames that units keep", static_cast<i64>(r.nr_embedded_frames),
+                        static_cast<i64>(m.nr_embedded_frames)))
+        return Differs{*d, spec::Way::layout};
+    return std::nullopt;
+}
+
 } // namespace
 
-Difference first_difference(const Ran& real, const Ran& model, const Pcpu& r, const Pcpu& m, bool is_boot) {
-    if (auto d = differ(real.outcome, model.outcome)) return d;
+std::optional<Differs> first_difference(const Ran& real, const Ran& model, const Pcpu& r, const Pcpu& m,
+                                        bool is_boot) {
+    using spec::Way;
+    if (auto d = differ(real.outcome, model.outcome)) return Differs{*d, Way::returned};
     if (r.booted != m.booted)
-        return r.booted ? "it is booted, the model is not" : "it is not booted, the model is";
+        return Differs{r.booted ? "it is booted, the model is not" : "it is not booted, the model is",
+                       Way::booted};
     if (!r.booted) return std::nullopt;
-    if (is_boot) { // it does not change after
-        if (auto d = layout(r.layout, m.layout)) return d;
-        if (auto d = differ("the number of frames that units keep", static_cast<i64>(r.nr_embedded_frames),
-                            static_cast<i64>(m.nr_embedded_frames)))
-            return d;
-    }
-    if (auto d = differ("pcpu_nr_empty_pop_pages", r.nr_empty_pop_pages, m.nr_empty_pop_pages)) return d;
-    if (auto d = differ("pcpu_nr_populated", r.nr_populated, m.nr_populated)) return d;
-    if (auto d = lists(r, m)) return d;
-    if (auto d = chunks(r, m)) return d;
-    if (auto d = differ("pcpu_atomic_alloc_failed", r.atomic_alloc_failed, m.atomic_alloc_failed)) return d;
+    if (is_boot) // it does not change after
+        if (auto d = at_boot(r, m)) return d;
+    if (auto d = differ("pcpu_nr_empty_pop_pages", r.nr_empty_pop_pages, m.nr_empty_pop_pages))
+        return Differs{*d, Way::nr_empty_pop_pages};
+    if (auto d = differ("pcpu_nr_populated", r.nr_populated, m.nr_populated))
+        return Differs{*d, Way::nr_populated};
+    if (auto d = lists(r, m)) return Differs{*d, Way::order_of_lists};
+    if (auto d = chunks(r, m)) return Differs{*d, Way::chunks};
+    if (auto d = differ("pcpu_atomic_alloc_failed", r.atomic_alloc_failed, m.atomic_alloc_failed))
+        return Differs{*d, Way::atomic_alloc_failed};
     if (auto d = differ("whether the balance worker is due", r.balance_scheduled, m.balance_scheduled))
-        return d;
+        return Differs{*d, Way::balance_worker};
     if (r.base_addr != m.base_addr || r.areas != m.areas || r.slots != m.slots)
-        return "an area or a chunk is not where the model's is";
+        return Differs{"an area or a chunk is not where the model's is", Way::areas};
     return std::nullopt;
 }
 

@@ -118,7 +118,8 @@ pcpu::Where PercpuDriver::where_of(unsigned long ptr) const {
             return {id, static_cast<int>(addr - pcpu_->chunks[id].base_addr)};
     const ChunkId id = numbers_.at(addr, pcpu_->layout.unit_size);
     if (id != pcpu::no_chunk) return {id, static_cast<int>(addr - numbers_.base(id))};
-    monitor_->fail(spec::Inv::percpu_area_is_as_asked, nullptr, "the area lies in no chunk");
+    monitor_->fail(spec::Inv::percpu_area_is_as_asked, nullptr, "the area lies in no chunk",
+                   {.way = spec::Way::in_no_chunk});
     throw Abandon{};
 }
 
@@ -171,14 +172,15 @@ void PercpuDriver::check_contents(const Op& op) {
         op.kind == OpKind::pcpu_free || op.kind == OpKind::module_unload || op.kind == OpKind::pcpu_lookup;
     if (!one || !pcpu_->areas[op.area()].live) return;
     if (const auto what = contents_.changed(held(op.area()), -1))
-        monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what);
+        monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what, {.way = spec::Way::overwritten});
 }
 
 void PercpuDriver::check_all_contents(int cpu) {
     for (u8 slot = 0; slot < max_areas; ++slot) {
         if (!pcpu_->areas[slot].live) continue;
         if (const auto what = contents_.changed(held(slot), cpu))
-            monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what);
+            monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what,
+                           {.way = spec::Way::overwritten});
     }
 }
 
@@ -193,7 +195,8 @@ void PercpuDriver::check_static_data(const Op& op) {
         }
         if (same != op.static_bytes())
             monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
-                           "CPU " + std::to_string(cpu) + " has no copy of the static data");
+                           "CPU " + std::to_string(cpu) + " has no copy of the static data",
+                           {.way = spec::Way::static_data});
     });
 }
 
@@ -203,7 +206,7 @@ void PercpuDriver::fill_contents(const Op& op, const Outcome& outcome) {
     if (op.kind != OpKind::pcpu_alloc && op.kind != OpKind::module_load) return;
     const Held h = held(op.area());
     if (const auto what = AreaContents::not_zero(h))
-        monitor_->fail(spec::Inv::percpu_area_is_zeroed, nullptr, *what);
+        monitor_->fail(spec::Inv::percpu_area_is_zeroed, nullptr, *what, {.way = spec::Way::junk});
     contents_.fill(h);
 }
 
@@ -254,13 +257,17 @@ RealStep PercpuDriver::run(const Op& asked) {
         running.count(out.ran);
         judge(op, out, model, expected);
     } catch (const Abandon&) {
+        out.left = Left::cut_off;
     } catch (const BadAccess& b) {
+        out.left = Left::cut_off;
         accuse(out, b);
     } catch (const Panicked& p) {
+        out.left = Left::cut_off;
         if (op.kind == OpKind::pcpu_boot && expected.outcome.err != Errno::ok)
             give_up_boot(out, model, expected);
         else
-            running.monitor.fail(spec::Inv::no_bug, nullptr, std::string(p.where) + "(): panic: " + p.what);
+            running.monitor.fail_in(p.where, spec::Inv::no_bug, std::string(p.where) + "(): panic: " + p.what,
+                                    p.what);
     }
     out.ran.nr_events = running.kernel.nr_events();
     out.violations = running.monitor.violations();
@@ -272,6 +279,7 @@ RealStep PercpuDriver::run(const Op& asked) {
 // What follows from a violation is not judged: with the first event that is wrong, the rest may be anything.
 void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const Ran& expected) {
     const auto is_clean = [&] { return monitor_->violations().empty(); };
+    step.left = Left::unsound;
     if (!is_clean()) return;
     sync();
     fill_contents(op, step.ran.outcome);
@@ -280,14 +288,15 @@ void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const
         check_static_data(op);
     if (objects_.was_written_after_free())
         monitor_->fail(spec::Inv::kernel_code_touches_only_what_is_mapped, nullptr,
-                       "an object was written to after it was freed");
+                       "an object was written to after it was freed", {.way = spec::Way::object});
     if (!is_clean()) return;
     monitor_->finish(world_, step.ran);
     if (!is_clean()) return;
     step.compared = true;
     if (const auto what =
             first_difference(step.ran, expected, world_.pcpu(), model.pcpu(), op.kind == OpKind::pcpu_boot))
-        monitor_->fail(spec::Inv::real_file_agrees_with_the_model, nullptr, *what);
+        monitor_->fail(spec::Inv::real_file_agrees_with_the_model, nullptr, what->text, {.way = what->way});
+    step.left = Left::sound;
 }
 
 // The kernel panics where the model takes everything back.

@@ -230,7 +230,8 @@ void PercpuDriver::sync_lists() {
         const ChunkId id = number_of(d);
         if (id == no_chunk) {
             monitor_->fail(spec::Inv::every_chunk_is_on_its_list, nullptr,
-                           "list " + std::to_string(d.list) + " holds a chunk that was destroyed");
+                           "list " + std::to_string(d.list) + " holds a chunk that was destroyed",
+                           {.way = spec::Way::in_no_chunk});
             continue;
         }
         selves_[id] = d.self;
@@ -282,8 +283,8 @@ void PercpuDriver::sync_chunk(ChunkId id, const mmodel_percpu_chunk& d) {
     const Chunk& c = pcpu_->chunks[id];
     if (d.nr_pages != c.nr_pages)
         return monitor_->fail(spec::Inv::outcome_is_what_the_operation_promises, nullptr,
-                              "chunk " + std::to_string(id) + " has " + std::to_string(d.nr_pages) +
-                                  " pages");
+                              "chunk " + std::to_string(id) + " has " + std::to_string(d.nr_pages) + " pages",
+                              {.way = spec::Way::nr_pages, .excess = d.nr_pages - c.nr_pages});
     std::erase_if(arrays_, [&](const void* at) {
         return at == d.self || at == d.alloc_map || at == d.bound_map || at == d.md_blocks;
     });
