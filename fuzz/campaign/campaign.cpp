@@ -247,10 +247,12 @@ private:
 
     // Three of four operations of a kind whose world had to be put back nearly each time.
     static void avoid_known_ways(const Part& p, std::vector<Op>& ops, Rng& rng) {
+        const Op first = ops.front();
         std::erase_if(ops, [&](const Op& op) {
             const Tried& t = p.tried[static_cast<std::size_t>(op.kind)];
             return t.put_back > 16 && t.put_back * 2 > t.times && rng() % 4 != 0;
         });
+        if (ops.empty()) ops.push_back(first);
     }
 
     // What it did; nothing where it could not be run. Where it stops, it is run again without the operation
@@ -368,6 +370,7 @@ private:
     // Whether a run shows the finding; then it is what it is there, with what comes before it.
     [[nodiscard]] bool take_if_shown(Finding& f, const Trace& t, const RealResult& r) const {
         std::vector<Identity> before;
+        if (t.ops.empty()) return false;
         const auto is_it = [&](const spec::Violation& v, u64 op_idx) {
             const Identity id = identity_of(v, t.ops[std::min<u64>(op_idx, t.ops.size() - 1)].kind);
             if (!same(f.identity, id)) return false;

@@ -54,7 +54,7 @@ enum class EventKind : u8 {
     init_compound_tail, // pfn: a struct page in it becomes a tail of any folio of `order`
     cmpxchg_tail,       // zone->vmemmap_tails[order] = pfn if it was NULL (ok); zone; a full barrier
 };
-inline constexpr std::size_t nr_event_kinds = static_cast<std::size_t>(EventKind::memset_zero) + 1;
+inline constexpr std::size_t nr_event_kinds = static_cast<std::size_t>(EventKind::cmpxchg_tail) + 1;
 
 template <std::same_as<EventKind>... Kinds>
 constexpr bool is_one_of(EventKind k, Kinds... kinds) {

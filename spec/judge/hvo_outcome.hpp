@@ -21,7 +21,7 @@ void judge_optimised_folio(const B& was, const B& is, const B& eligible, bool al
         return Found("was optimised although it may not be", {.way = Way::optimised_though_it_may_not_be});
     });
     if (!alloc_failed)
-        say(Inv::outcome_is_what_the_operation_promises, is || !eligible, [] {
+        say(Inv::outcome_is_what_the_operation_promises, was || is || !eligible, [] {
             return Found("was not optimised although no allocation failed", {.way = Way::not_optimised});
         });
 }

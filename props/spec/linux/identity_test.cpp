@@ -111,3 +111,10 @@ TEST_CASE("a check's condition is told by what it calls, not by the names of loc
     CHECK(check("walk->nr_walked == 0") == check("w->nr_walked == 0"));
     CHECK(check("walk->nr_walked == 0") != check("walk->flags == 0"));
 }
+
+// Answers of children are refused beyond nr_event_kinds, so it has to count them all.
+TEST_CASE("every kind of event has a name, and there are no more kinds") {
+    for (std::size_t k = 0; k < nr_event_kinds; ++k)
+        CHECK(std::string(name(static_cast<EventKind>(k))) != "?");
+    CHECK(std::string(name(static_cast<EventKind>(nr_event_kinds))) == "?");
+}
