@@ -36,9 +36,10 @@ void add_run(CLI::App& app, RunOptions& o) {
         ->type_name("DIR")
         ->allow_extra_args(false);
     sub->add_flag("--no-linux", o.no_linux, "Check the model only")->excludes("--tree");
-    sub->add_option("--findings", o.findings, "Where the recorded findings are")
-        ->type_name("DIR")
-        ->capture_default_str();
+    sub->add_option("--findings", o.findings,
+                    "Where the recorded findings are. Default: those that came with the command, "
+                    "spec/linux/findings or share/mmodel/findings")
+        ->type_name("DIR");
     sub->add_flag("--json", o.json, "One JSON object a line");
     sub->footer(footer("  mmodel run --seconds 30 --tree ~/src/linux\n"));
 }
@@ -55,7 +56,7 @@ CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend) {
             "instrumentation asks, or mmap, the host's own page tables")
         ->transform(CLI::CheckedTransformer(names, CLI::ignore_case).description(""))
         ->default_str(bench::default_backend == bench::Backend::mmu ? "mmu" : "mmap")
-        ->type_name("NAME");
+        ->type_name("mmu|mmap");
 }
 
 } // namespace
@@ -79,8 +80,10 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
                               "is read-only, red is stale");
     auto* events =
         sub->add_flag("--events", o.events, "Show every event, not just the last before a violation");
-    auto* minimize = sub->add_flag("--minimize", o.minimize,
-                                   "Cut FILE down to the shortest trace that breaks the same invariant");
+    auto* minimize =
+        sub->add_flag("--minimize", o.minimize,
+                      "Cut FILE down to the shortest trace that breaks the same invariant; exits "
+                      "0 once that is written, 2 if nothing was broken");
     sub->add_option("-o,--output", o.out, "Where --minimize writes; default: standard output")
         ->type_name("OUT")
         ->needs(minimize);
@@ -94,30 +97,30 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
     sub->footer(footer("  mmodel replay crash-1f2e\n"
                        "  mmodel replay corpus/hvo/*.trace\n"
                        "  mmodel replay crash-1f2e --minimize -o corpus/hvo/name.trace\n"
-                       "  mmodel replay case.trace --dot | dot -Tsvg > case.svg\n") +
-                "\n--minimize exits 0 once the shorter trace is written, 2 if nothing was broken.\n");
+                       "  mmodel replay case.trace --dot | dot -Tsvg > case.svg\n"));
 }
 
 namespace {
 
 // Asked for by --help only: it takes a child that tries.
-std::string what_protects() {
-    std::string out = "A tree's code and the compiler run in children with limits on memory, files and time; "
-                      "the code may not "
-                      "start processes, send signals or open files. What this host lacks of that:";
+std::string what_protects_less() {
+    std::string out = "What this host lacks of what protects it from the tree's code:";
     for (const std::string& gap : bench::cage_gaps()) out += "\n  " + gap;
-    return out + (bench::cage_gaps().empty() ? " nothing.\n\n" : "\n\n");
+    return out + (bench::cage_gaps().empty() ? " nothing.\n" : "\n");
 }
 
 } // namespace
 
 void add_linux(CLI::App& app, LinuxOptions& o) {
     CLI::App* sub = app.add_subcommand("linux", "Check one kernel tree's own file");
-    describe(sub, "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, "
-                  "unchanged, against the shims and drives them with sweeps of failing allocations and "
-                  "random sequences under the specification; percpu is compared with the model, too, "
-                  "operation by operation. DIR may be a whole kernel tree or hold just Makefile and the "
-                  "needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
+    describe(sub,
+             "Compiles DIR/mm/hugetlb_vmemmap.c and DIR/mm/percpu.c, which includes percpu-vm.c, "
+             "unchanged, against the shims and drives them with sweeps of failing allocations and "
+             "random sequences under the specification; percpu is compared with the model, too, "
+             "operation by operation. DIR may be a whole kernel tree or hold just Makefile and the "
+             "needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.\n\n"
+             "The tree's code and the compiler run in children with limits on memory, files and time; the "
+             "code may not start processes, send signals or open files.");
     sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
     sub->add_option("--file", o.file,
                     "Which file: hugetlb_vmemmap (or hvo), percpu-vm or percpu, or how one's name begins. "
@@ -144,18 +147,16 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
                        fmt::join(bench::geometries(), ", ")))
         ->type_name("LIST");
     sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
-    sub->footer(""); // or the command's own would follow
-    sub->footer([] {
-        return footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n", what_protects());
-    });
+    sub->footer(footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n"));
+    sub->footer(what_protects_less); // comes first
 }
 
 void add_list(CLI::App& app, ListOptions& o) {
     CLI::App* sub = app.add_subcommand(
         "list", "What there is, with a sentence each: invariants, operations, sabotages, ...");
-    sub->add_option("WHAT", o.what, fmt::format("One of: {}", fmt::join(list_names(), ", ")))
+    sub->add_option("WHAT", o.what, "What there is of it")
         ->required()
-        ->type_name("")
+        ->type_name(fmt::format("{}", fmt::join(list_names(), "|")))
         ->check(CLI::Validator(
             [](std::string& text) {
                 const bool known = std::ranges::find(list_names(), text) != list_names().end();

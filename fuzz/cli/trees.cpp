@@ -15,6 +15,7 @@
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/say.hpp"
 #include "spec/linux/host/cage.hpp"
+#include "spec/linux/host/data_dir.hpp"
 
 namespace mmodel::cli {
 
@@ -232,9 +233,7 @@ std::vector<fs::path> default_trees() {
         return out;
     }
     std::error_code ec;
-    const fs::path exe = fs::read_symlink("/proc/self/exe", ec); // build/<preset>/bin/mmodel
-    const fs::path trees = exe.parent_path().parent_path().parent_path() / "trees";
-    for (const auto& entry : fs::directory_iterator(trees, ec))
+    for (const auto& entry : fs::directory_iterator(bench::data_dir("trees"), ec))
         if (fs::exists(entry.path() / "Makefile", ec) && fs::is_directory(entry.path() / "mm", ec))
             out.push_back(entry.path());
     std::ranges::sort(out);

@@ -105,6 +105,7 @@ struct CompileLimits {
                                                    const CompileLimits& limits = {},
                                                    Backend backend = default_backend,
                                                    std::string_view geometry = "x86-64");
+// $MMODEL_SHIMS, else those that came with the command.
 [[nodiscard]] std::filesystem::path default_shim_dir();
 
 // Runs one sequence from boot in a child of its own, as check_sequence() does for the model. The
