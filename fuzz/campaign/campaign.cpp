@@ -149,8 +149,14 @@ private:
         const bool draws_large = has_large && p.cost.large * 3 <= p.cost.all;
         if (has_large) mix.gigantic_percent = draws_large ? 50 : 0;
         const u64 seed = options_.seed * 1'000'003 + p.drawn++, before = p.on.events;
-        (void)try_sequence(c, random_ops(c, mix, seed, p.plan.random_length));
+        (void)try_sequence(c, random_ops(c, mix, seed, p.plan.random_length), way_drawn(p.drawn));
         p.cost.add(p.on.events - before, draws_large);
+    }
+
+    // In turn: the page table's translations, the two ways that have a name, and any.
+    [[nodiscard]] StaleWay way_drawn(u64 nr) const {
+        const auto way = static_cast<StaleWay>(options_.stale ? nr % 4 : 0);
+        return way < first_drawn ? way : first_drawn + static_cast<StaleWay>(nr % 1'000'000);
     }
 
     [[nodiscard]] double seconds() const {
@@ -194,7 +200,7 @@ private:
         auto& faults = p.faults;
         const Config c = *parse_config(s.config);
         if (!faults) {
-            const auto clean = try_sequence(c, s.ops);
+            const auto clean = try_every_way(c, s.ops);
             if (!clean) return false;
             const bool ran = clean->ran.size() == s.ops.size();
             faults = faults_of(c.geometry, s, ran ? clean->ran.back().nr_allocs : 12);
@@ -203,19 +209,27 @@ private:
             std::vector<Op> ops = s.ops;
             ops.back().fail = faults->front();
             ops.back() = canonical(ops.back());
-            (void)try_sequence(c, ops);
+            (void)try_every_way(c, ops);
         }
         const bool done = faults->empty();
         if (done) faults.reset();
         return done;
     }
 
+    // What it did by the page table.
+    std::optional<RealResult> try_every_way(const Config& c, const std::vector<Op>& ops) {
+        auto r = try_sequence(c, ops, not_stale);
+        for (const StaleWay way : {oldest, newest_stale})
+            if (options_.stale) (void)try_sequence(c, ops, way);
+        return r;
+    }
+
     // What it did; nothing where it could not be run.
-    std::optional<RealResult> try_sequence(const Config& c, const std::vector<Op>& ops) {
+    std::optional<RealResult> try_sequence(const Config& c, const std::vector<Op>& ops, StaleWay way) {
         if (stopped()) problem_ = Problem{"interrupted"};
         if (gave_up_) problem_ = Problem{"operations hang again and again; the campaign was given up"};
         if (problem_) return std::nullopt;
-        auto r = runner(c).run(ops);
+        auto r = runner(c).run(ops, way);
         if (!r) problem_ = r.error();
         if (!r) return std::nullopt;
         OnGeometry& on = part_for(c).on;
@@ -224,7 +238,7 @@ private:
         on.events += r->nr_events;
         report_.compared += r->nr_compared;
         for (std::size_t d = 0; d < r->deviations.size(); ++d) report_.deviations[d] += r->deviations[d];
-        for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx);
+        for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx, way);
         if (options_.progress && on.sequences % 64 == 0)
             options_.progress(on.geometry + ", " + std::to_string(on.sequences) + " sequences, " +
                               std::to_string(on.operations) + " operations, " +
@@ -232,7 +246,8 @@ private:
         return std::move(*r);
     }
 
-    void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx) {
+    void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx,
+              StaleWay way) {
         const auto known = std::ranges::find_if(report_.findings,
                                                 [&](const Finding& f) { return f.violation.inv == v.inv; });
         if (known != report_.findings.end()) {
@@ -244,6 +259,7 @@ private:
         }
         Trace t{.config = c,
                 .sabotage = {},
+                .stale = way,
                 .ops = {ops.begin(), ops.begin() + static_cast<long>(std::min<u64>(op_idx + 1, ops.size()))},
                 .expect = {}};
         spec::Violation shown = v;
@@ -251,7 +267,7 @@ private:
             if (stopped()) return false;
             if (options_.progress)
                 options_.progress("cutting down what violates " + std::string(spec::fact(v.inv).name));
-            const auto r = runner(candidate.config).run(candidate.ops);
+            const auto r = runner(candidate.config).run(candidate.ops, candidate.stale);
             if (!r) return false;
             const auto same =
                 std::ranges::find_if(r->violations, [&](const spec::Violation& w) { return w.inv == v.inv; });
@@ -267,7 +283,8 @@ private:
         const Trace small =
             shrink(std::move(t), still_fails, nullptr, v.inv == spec::Inv::every_operation_ends ? 8 : 600);
         (void)shows_it(small);
-        report_.findings.push_back({shown, small.config, small.ops, 1, {std::string(c.geometry.arch)}});
+        report_.findings.push_back(
+            {shown, small.config, small.ops, 1, {std::string(c.geometry.arch)}, small.stale});
     }
 
     const Options options_;

@@ -16,6 +16,7 @@ struct Finding {
     std::vector<Op> ops;                   // the shortest sequence found that shows it
     u64 seen{};                            // how often this invariant was violated
     std::vector<std::string> geometries{}; // on which
+    StaleWay stale{};                      // in which way accesses have to be answered for it
 };
 
 struct Options {
@@ -24,6 +25,7 @@ struct Options {
     std::function<void(const std::string&)> progress{}; // a line, now and then; empty: none
     std::function<bool()> stop{};                       // asked now and then; true ends the campaign, soon
     std::optional<spec::Inv> until{};                   // it ends once this is violated
+    bool stale{}; // each sequence also on a CPU that uses old translations (stale.hpp)
 };
 
 // What was run; swept, to_sweep: scenarios. The sweeps are whole when there are as many.

@@ -49,6 +49,11 @@ void add_spaces(CLI::App& sub, SpacesOptions& o, CLI::Option* concurrent) {
                    "Of the tree: write each violation's trace to DIR/<version>-<space>-<invariant>.trace")
         ->type_name("DIR")
         ->needs(tree);
+    sub.add_flag(
+           "--stale", o.stale,
+           "Of the tree: each space also with every access of the code answered from a translation that a "
+           "CPU may still use: the oldest, and the newest that is not in the page table any more")
+        ->needs(tree);
     sub.add_option("--space", o.spaces,
                    "Only this space; may be given again. Default: those that close in a minute")
         ->type_name("SPACE")

@@ -153,7 +153,7 @@ int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i
 
 int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vector<std::string> geometries) {
     const Budget budget(o.sweeps ? 0 : o.seconds);
-    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend);
+    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend, o.stale);
     checks.sweep(budget);
     Turns turns(budget, o.sweeps ? 0 : checks.size());
     while (const auto turn = checks.goes_on() ? turns.next() : std::nullopt)
@@ -177,6 +177,8 @@ int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vect
 int check_linux(const LinuxOptions& o) {
     const auto file = file_meant(o.file);
     if (!file) return complain(file.error());
+    if (o.stale && o.backend == bench::Backend::mmap)
+        return complain(Failure{"--stale: only the software MMU answers from old translations"});
     auto geometries = geometries_in(o.geometry, o.backend);
     if (!geometries) return complain(Failure{geometries.error()});
     const auto tree = open_tree(o.tree);

@@ -131,6 +131,10 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
                         "How long, all files together; 0: no limit, until Ctrl-C. The sweeps come first")
             ->check(seconds_range())
             ->capture_default_str();
+    sub->add_flag(
+        "--stale", o.stale,
+        "Run each sequence also with every access of the code answered from a translation that a CPU "
+        "may still use (`mmodel help trace`, 'stale N'): a missing TLB flush shows as what comes of it");
     sub->add_flag("--sweeps", o.sweeps,
                   "The sweeps, to their end, and nothing at random: the same on each machine")
         ->excludes(seconds);

@@ -75,8 +75,13 @@ std::optional<Failure> why_not_on_tree(const Input& in) {
     return std::nullopt;
 }
 
+std::expected<bench::RealResult, bench::Problem> run_on_tree(bench::Unit unit, const Trace& t) {
+    unit.stale = t.stale;
+    return bench::run_one(unit, t.config, t.ops, interrupted);
+}
+
 std::expected<Verdict, bench::Problem> on_tree(const Input& in, const bench::Unit& unit, Screen& screen) {
-    const auto r = bench::run_one(unit, in.trace.config, in.trace.ops, interrupted);
+    const auto r = run_on_tree(unit, in.trace);
     if (!r) return std::unexpected(r.error());
     Verdict v{
         .violations = r->violations, .nr_ops = r->nr_ops, .nr_events = r->nr_events, .op_idx = r->op_idx};
@@ -100,13 +105,13 @@ std::optional<spec::Inv> broken_on_model(const Trace& t) {
 }
 
 bool breaks_on_tree(const bench::Unit& unit, const Trace& t, spec::Inv inv) {
-    const auto r = bench::run_one(unit, t.config, t.ops, interrupted);
+    const auto r = run_on_tree(unit, t);
     return r && std::ranges::any_of(r->violations, [&](const spec::Violation& v) { return v.inv == inv; });
 }
 
 // The invariant to keep: what the trace expects if that is broken, else the first.
 std::optional<spec::Inv> broken_on_tree(const bench::Unit& unit, const Input& in) {
-    const auto r = bench::run_one(unit, in.trace.config, in.trace.ops, interrupted);
+    const auto r = run_on_tree(unit, in.trace);
     if (!r || r->violations.empty()) return std::nullopt;
     return in.expect && breaks_on_tree(unit, in.trace, *in.expect) ? *in.expect : r->violations.front().inv;
 }
@@ -182,6 +187,10 @@ int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Sc
                                             "that has it with --tree DIR",
                                             in->name, in->about)});
     if (!in->trace.tasks.nr_ops.empty()) return replay_tasks(*in, o);
+    if (in->trace.stale && !units.are_wanted())
+        return complain(Failure{
+            fmt::format("{}: stale {}: the model makes no accesses; name a kernel tree with --tree DIR",
+                        in->name, in->trace.stale)});
     const bench::Unit* unit = nullptr;
     if (units.are_wanted()) {
         if (const auto why = why_not_on_tree(*in)) return complain(*why);

@@ -108,8 +108,8 @@ std::expected<std::vector<std::string>, std::string> geometries_in(std::string_v
 }
 
 TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, std::vector<std::string> geometries,
-                       bench::Backend backend)
-    : geometries_(std::move(geometries)), seed_(seed) {
+                       bench::Backend backend, bool stale)
+    : geometries_(std::move(geometries)), seed_(seed), stale_(stale) {
     for (bench::Tree& t : files) files_.push_back(std::make_unique<File>(std::move(t)));
     if (!files_.empty()) say_cage_gaps();
     start_compiling(backend);
@@ -177,7 +177,8 @@ void TreeChecks::take(File& f, std::size_t geometry) {
             progress_.show(fmt::format("Linux {}, {}: {}", f.tree.version, f.tree.name, text));
         };
         f.no_mmu = compiled->no_mmu;
-        f.campaign.emplace(*compiled, bench::Options{.seed = seed_, .progress = tell, .stop = interrupted});
+        f.campaign.emplace(
+            *compiled, bench::Options{.seed = seed_, .progress = tell, .stop = interrupted, .stale = stale_});
     }
 }
 

@@ -58,7 +58,7 @@ class TreeChecks {
 public:
     // `files`: each judged by the file. `geometries`: of geometries_in().
     TreeChecks(std::vector<bench::Tree> files, u64 seed, std::vector<std::string> geometries,
-               bench::Backend backend = bench::default_backend);
+               bench::Backend backend = bench::default_backend, bool stale = false);
     ~TreeChecks();
 
     [[nodiscard]] std::size_t size() const { return files_.size(); }
@@ -88,6 +88,7 @@ private:
     Progress progress_;
     std::vector<std::string> geometries_;
     u64 seed_;
+    bool stale_;
     std::vector<std::unique_ptr<File>> files_;
     std::deque<std::function<void()>> jobs_; // that no thread has begun
     std::mutex mutex_;                       // of jobs_

@@ -29,6 +29,10 @@ Monitor::Monitor(const World& before, const Op& op, Scope scope, OnViolation on_
 }
 
 void Monitor::fail(Inv inv, const Event* e, std::string detail) {
+    if (!scope_.promises_to_tlbs && is_promise_to_tlbs(inv)) {
+        broke_a_promise_ = true;
+        return;
+    }
     for (const Violation& v : violations_)
         if (v.inv == inv) return;
     Violation found{inv, nr_events_, e ? name(e->where) : "", e ? print_event(*e) : "", std::move(detail)};

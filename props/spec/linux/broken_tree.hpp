@@ -19,11 +19,12 @@ inline const std::filesystem::path real_tree = std::filesystem::path(MMODEL_TREE
 
 // The tree with an edit in one of the files of its mm/: a regular expression, which matches once or more, and
 // what each match becomes.
-inline std::filesystem::path broken_tree(const char* file_name, const char* from, const char* to) {
+inline std::filesystem::path broken_tree(const char* file_name, const char* from, const char* to,
+                                         const std::filesystem::path& tree = real_tree) {
     namespace fs = std::filesystem;
     const fs::path dir = test_work_dir() / "broken";
     fs::remove_all(dir);
-    fs::copy(real_tree, dir, fs::copy_options::recursive);
+    fs::copy(tree, dir, fs::copy_options::recursive);
     const fs::path file = dir / "mm" / file_name;
     const std::string text = *bench::slurp(file);
     const std::string broken = std::regex_replace(text, std::regex(from), to);

@@ -16,6 +16,7 @@
 #include "spec/judge/check.hpp"
 #include "spec/linux/host/deviation.hpp"
 #include "spec/linux/host/offers.hpp"
+#include "spec/linux/host/stale.hpp"
 
 namespace mmodel::bench {
 
@@ -78,7 +79,8 @@ struct Unit {
         no_mmu{}; // why it is not the software MMU although that was asked for; empty: it is, or was not
     // hugetlb_vmemmap: where it may differ from the model
     DeviationSet deviations{DeviationSet::all()};
-    bool poison{}; // accesses that go around the software MMU are found (slow; for tests)
+    bool poison{};    // accesses that go around the software MMU are found (slow; for tests)
+    StaleWay stale{}; // see RealDriver::answer_stale(); needs the software MMU
 };
 
 inline constexpr Backend default_backend = Backend::mmu;

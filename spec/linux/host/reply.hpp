@@ -30,6 +30,7 @@ struct Text {
 struct Request {
     u64 nr; // counts them: an answer says which it answers
     u64 nr_ops;
+    StaleWay stale; // see RealDriver::answer_stale()
     std::array<Op, max_real_ops> ops;
 };
 

@@ -71,9 +71,10 @@ Runner::Wait Runner::wait_for_answer() {
     }
 }
 
-void Runner::ask(std::span<const Op> ops) {
+void Runner::ask(std::span<const Op> ops, StaleWay stale) {
     ++request_->nr;
     request_->nr_ops = ops.size();
+    request_->stale = stale;
     std::ranges::copy(ops, request_->ops.begin());
     rlimit cpu{};
     if (prlimit(child_.pid(), RLIMIT_CPU, nullptr, &cpu) != 0) return;
@@ -81,13 +82,19 @@ void Runner::ask(std::span<const Op> ops) {
     prlimit(child_.pid(), RLIMIT_CPU, &cpu, nullptr);
 }
 
-std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) {
+std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops) { return run(ops, unit_.stale); }
+
+std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops, StaleWay stale) {
+    if (stale != not_stale && unit_.backend != Backend::mmu)
+        return std::unexpected(Problem{"only the software MMU answers from stale translations" +
+                                           (unit_.no_mmu.empty() ? "" : ": " + unit_.no_mmu),
+                                       true});
     if (ops.size() > max_real_ops)
         return std::unexpected(Problem{"a sequence for a kernel tree has at most " +
                                            std::to_string(max_real_ops) + " operations",
                                        true});
     if (auto started = start(); !started) return std::unexpected(started.error());
-    ask(ops);
+    ask(ops, stale);
     std::signal(SIGPIPE, SIG_IGN);
     const Wait how = put_byte(child_.to()) ? wait_for_answer() : Wait::died;
     if (how == Wait::stopped) {

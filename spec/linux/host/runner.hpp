@@ -28,13 +28,15 @@ public:
     // From boot to the end or the first operation with a violation. A Problem is the host's or the unit's,
     // not the kernel's; "interrupted" is one.
     [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops);
+    // ... on a CPU that uses translations in this way, whatever the unit says.
+    [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops, StaleWay stale);
     [[nodiscard]] const Config& config() const { return config_; }
     // What the child that there is has computed so far; 0: there is none.
     [[nodiscard]] double cpu_seconds() const;
 
 private:
     [[nodiscard]] std::expected<void, Problem> start();
-    void ask(std::span<const Op> ops);
+    void ask(std::span<const Op> ops, StaleWay stale);
     enum class Wait : u8 { answered, died, hangs, stopped };
     [[nodiscard]] Wait wait_for_answer();
     [[nodiscard]] std::expected<RealResult, Problem> collect(const std::optional<Told>& told, Wait how,
