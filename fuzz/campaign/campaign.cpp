@@ -112,8 +112,8 @@ public:
         if (std::ranges::none_of(parts_,
                                  [&](const Part& p) { return p.unit.geometry == f.config.geometry.arch; }))
             return false;
-        const Trace t{.config = f.config, .sabotage = {}, .ops = f.ops, .expect = {}};
-        const auto r = runner(t.config).run(t.ops, true);
+        const Trace t{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}};
+        const auto r = runner(t.config).run(t.ops, {.goes_on = true, .stale = t.stale});
         return r && take_if_shown(f, t, *r);
     }
 
@@ -176,8 +176,14 @@ private:
         Rng rng = std::mt19937_64(mmodel::mix(options_.seed * 1'000'003 + p.drawn++));
         std::vector<Op> ops = random_ops(c, mix, rng, p.plan.random_length);
         avoid_known_ways(p, ops, rng);
-        (void)try_sequence(c, std::move(ops));
+        (void)try_sequence(c, std::move(ops), way_drawn(p.drawn));
         p.cost.add(p.on.events - before, draws_large);
+    }
+
+    // In turn: the page table's translations, the two ways that have a name, and any.
+    [[nodiscard]] StaleWay way_drawn(u64 nr) const {
+        const auto way = static_cast<StaleWay>(options_.stale ? nr % 4 : 0);
+        return way < first_drawn ? way : first_drawn + static_cast<StaleWay>(nr % 1'000'000);
     }
 
     [[nodiscard]] double seconds() const {
@@ -221,7 +227,7 @@ private:
         auto& faults = p.faults;
         const Config c = *parse_config(s.config);
         if (!faults) {
-            const auto clean = try_sequence(c, s.ops);
+            const auto clean = try_every_way(c, s.ops);
             if (!clean) return false;
             const bool ran = clean->ran.size() == s.ops.size();
             faults = faults_of(c.geometry, s, ran ? clean->ran.back().nr_allocs : 12);
@@ -230,7 +236,7 @@ private:
             std::vector<Op> ops = s.ops;
             ops.back().fail = faults->front();
             ops.back() = canonical(ops.back());
-            (void)try_sequence(c, ops);
+            (void)try_every_way(c, ops);
         }
         const bool done = faults->empty();
         if (done) faults.reset();
@@ -241,8 +247,8 @@ private:
     void try_known(Part& p) {
         for (; p.known_tried < options_.known.size() && goes_on(); ++p.known_tried)
             if (const auto& t = options_.known[p.known_tried].trace;
-                t && t->config.geometry.arch == p.unit.geometry)
-                (void)try_sequence(t->config, t->ops);
+                t && t->config.geometry.arch == p.unit.geometry && (options_.stale || t->stale == not_stale))
+                (void)try_sequence(t->config, t->ops, t->stale);
     }
 
     // Three of four operations of a kind whose world had to be put back nearly each time.
@@ -255,13 +261,21 @@ private:
         if (ops.empty()) ops.push_back(first);
     }
 
+    // What it did by the page table.
+    std::optional<RealResult> try_every_way(const Config& c, const std::vector<Op>& ops) {
+        auto r = try_sequence(c, ops, not_stale);
+        for (const StaleWay way : {oldest, newest_stale})
+            if (options_.stale) (void)try_sequence(c, ops, way);
+        return r;
+    }
+
     // What it did; nothing where it could not be run. Where it stops, it is run again without the operation
     // that it stopped at: the world before is put back, and the other operations follow.
-    std::optional<RealResult> try_sequence(const Config& c, std::vector<Op> ops) {
+    std::optional<RealResult> try_sequence(const Config& c, std::vector<Op> ops, StaleWay way) {
         std::optional<RealResult> first;
         u64 done = 0;
         for (int i = 0; i <= max_put_back; ++i) {
-            auto r = run(c, ops, done);
+            auto r = run(c, ops, done, way);
             if (!r) break;
             const bool stopped = !r->violations.empty();
             const bool hangs = stopped && r->violations.back().inv == spec::Inv::every_operation_ends;
@@ -274,17 +288,17 @@ private:
     }
 
     // Counts what comes after the first `done` operations.
-    std::optional<RealResult> run(const Config& c, const std::vector<Op>& ops, u64 done) {
+    std::optional<RealResult> run(const Config& c, const std::vector<Op>& ops, u64 done, StaleWay way) {
         if (stopped()) problem_ = Problem{"interrupted"};
         if (gave_up_) problem_ = Problem{"operations hang again and again; the campaign was given up"};
         if (problem_) return std::nullopt;
-        auto r = runner(c).run(ops, true);
+        auto r = runner(c).run(ops, {.goes_on = true, .stale = way});
         if (!r) problem_ = r.error();
         if (!r) return std::nullopt;
         count(part_for(c), ops, *r, done);
         for (const Passed& p : r->passed)
-            if (p.op_idx >= done) note(c, ops, p.violation, p.op_idx);
-        for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx);
+            if (p.op_idx >= done) note(c, ops, p.violation, p.op_idx, way);
+        for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx, way);
         const OnGeometry& on = part_for(c).on;
         if (options_.progress && on.sequences % 64 == 0)
             options_.progress(on.geometry + ", " + std::to_string(on.sequences) + " sequences, " +
@@ -312,7 +326,8 @@ private:
         return is_same(known, found, [&](std::string_view f) { return report_.tree.has_function(f); });
     }
 
-    void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx) {
+    void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx,
+              StaleWay way) {
         op_idx = std::min<u64>(op_idx, ops.size() - 1);
         const Identity id = identity_of(v, ops[op_idx].kind);
         const auto met =
@@ -333,7 +348,8 @@ private:
                   .config = c,
                   .ops = {ops.begin(), ops.begin() + static_cast<long>(op_idx + 1)},
                   .seen = 1,
-                  .geometries = {std::string(c.geometry.arch)}};
+                  .geometries = {std::string(c.geometry.arch)},
+                  .stale = way};
         if (known != options_.known.end())
             f.known = static_cast<std::size_t>(known - options_.known.begin());
         else if (static_cast<std::size_t>(of_one) >= max_findings_of_one) {
@@ -352,18 +368,18 @@ private:
             if (stopped()) return false;
             if (options_.progress)
                 options_.progress("cutting down what violates " + std::string(spec::fact(inv).name));
-            const auto r = runner(t.config).run(t.ops, true);
+            const auto r = runner(t.config).run(t.ops, {.goes_on = true, .stale = t.stale});
             return r && take_if_shown(f, t, *r);
         };
         const double began = seconds();
         const auto still_fails = [&](const Trace& candidate) {
             return seconds() - began < max_shrink_seconds && shows_it(candidate);
         };
-        Trace t{.config = f.config, .sabotage = {}, .ops = f.ops, .expect = {}};
+        Trace t{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}};
         // A hang costs seconds each time it is shown again.
         const Trace small =
             shrink(std::move(t), still_fails, nullptr, inv == spec::Inv::every_operation_ends ? 8 : 600);
-        f.config = small.config, f.ops = small.ops;
+        f.config = small.config, f.ops = small.ops, f.stale = small.stale;
         (void)shows_it(small);
     }
 

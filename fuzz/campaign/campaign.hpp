@@ -23,6 +23,7 @@ struct Finding {
     std::vector<std::string> geometries{}; // on which
     std::optional<std::size_t> known{};    // which of Options::known it is
     std::vector<Identity> passed{};        // what else that sequence shows, on its way
+    StaleWay stale{};                      // in which way accesses have to be answered for it
 };
 
 // A finding that is expected, and perhaps a sequence that shows it.
@@ -39,6 +40,7 @@ struct Options {
     std::optional<spec::Inv> until{};                   // it ends once this is violated
     bool until_new{};                                   // it ends once something is found that is not known
     std::vector<Known> known{};                         // tried first; only counted, not cut down
+    bool stale{}; // each sequence also on a CPU that uses old translations (stale.hpp)
 };
 
 // What was run; swept, to_sweep: scenarios. The sweeps are whole when there are as many.

@@ -27,7 +27,7 @@ std::expected<Base, Failure> Base::open(const LinuxOptions& o, const std::vector
         else
             out.cannot(one.error().what);
     }
-    out.checks_ = std::make_unique<TreeChecks>(std::move(chosen), o.seed, geometries, o.backend,
+    out.checks_ = std::make_unique<TreeChecks>(std::move(chosen), o.seed, geometries, o.backend, o.stale,
                                                [&](const bench::Tree& t) { return sources.of(t).known; });
     return out;
 }

@@ -11,7 +11,9 @@ namespace mmodel::cli {
 
 void Expected::add_base(const bench::Report& base, const std::string& dir) {
     for (const bench::Finding& f : base.findings) {
-        known.push_back({f.identity, Trace{.config = f.config, .sabotage = {}, .ops = f.ops, .expect = {}}});
+        known.push_back(
+            {f.identity,
+             Trace{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}}});
         said.push_back(dir);
     }
 }

@@ -12,7 +12,7 @@ namespace {
 // What only the tasks have, and what only the spaces have.
 void add_tasks(CLI::App& sub, ConcurrentOptions& o, CLI::Option* concurrent) {
     auto* const name = sub.add_option("--scenario", o.scenarios, "Only this scenario; may be given again")
-                           ->type_name("NAME")
+                           ->type_name("SCENARIO")
                            ->allow_extra_args(false)
                            ->needs(concurrent);
     sub.add_option("--trace", o.trace, "Instead: the tasks of this text trace, with any schedule")
@@ -49,9 +49,14 @@ void add_spaces(CLI::App& sub, SpacesOptions& o, CLI::Option* concurrent) {
                    "Of the tree: write each violation's trace to DIR/<version>-<space>-<invariant>.trace")
         ->type_name("DIR")
         ->needs(tree);
+    sub.add_flag(
+           "--stale", o.stale,
+           "Of the tree: each space also with every access of the code answered from a translation that a "
+           "CPU may still use: the oldest, and the newest that is not in the page table any more")
+        ->needs(tree);
     sub.add_option("--space", o.spaces,
                    "Only this space; may be given again. Default: those that close in a minute")
-        ->type_name("NAME")
+        ->type_name("SPACE")
         ->allow_extra_args(false)
         ->excludes(concurrent);
     sub.add_option("--states", o.states, "Stop a space at N states")
@@ -100,7 +105,7 @@ void add_explore(CLI::App& app, ExploreOptions& o) {
         sub->add_flag("--concurrent", o.concurrent, "Schedules of concurrent operations");
     add_tasks(*sub, o.tasks, concurrent);
     add_spaces(*sub, o.spaces, concurrent);
-    sub->add_option("--sabotage", o.tasks.sabotage, "Break the model in this way")->type_name("NAME");
+    sub->add_option("--sabotage", o.tasks.sabotage, "Break the model in this way")->type_name("SABOTAGE");
     sub->add_option("--seconds", o.tasks.seconds, "How long, all together; 0: no limit")
         ->check(seconds_range())
         ->capture_default_str();

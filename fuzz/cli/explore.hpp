@@ -22,6 +22,7 @@ struct SpacesOptions {
     u64 megabytes{};  // 0: three quarters of the memory there is
     bool no_symmetry{};
     bool first{}; // stop a space at its first violation
+    bool stale{}; // of a tree: also where accesses are answered from old translations
     std::string sabotage{};
     int jobs{}; // 0: as many as there are CPUs
     int tlbs{}; // 0: as many as the space says

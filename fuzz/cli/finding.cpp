@@ -35,8 +35,11 @@ std::string five_lines(const FindingText& f) {
     return wrapped(fmt::format("{}: {}", name_of(v), meaning(v)), 2) + "\n" +
            labelled("where", fmt::format("{}: {}", f.subject, where_text(v)), 7) +
            labelled("found", v.detail.empty() ? "-" : v.detail, 7) +
-           labelled("trace", fmt::format("{}: {}", print_config(f.trace.config), ops), 7) + "  again  " +
-           f.command + "\n";
+           labelled("trace",
+                    fmt::format("{}: {}{}", print_config(f.trace.config),
+                                f.trace.stale ? fmt::format("stale {}; ", f.trace.stale) : "", ops),
+                    7) +
+           "  again  " + f.command + "\n";
 }
 
 Json violation_json(const spec::Violation& v) {

@@ -23,6 +23,11 @@ void print_lines() {
         {{fmt::format("mmodel trace {}", trace_version), "What it is, and the version of the format."},
          {"geometry NAME KEY=VALUE...", "The machine."},
          {"sabotage NAME", "Optional. The model is broken on purpose; `mmodel list sabotages`."},
+         {"stale N",
+          "Optional, for a kernel tree's file. Each access of its code is answered from a translation that a "
+          "CPU may still use: 1 the oldest, 2 the newest that is not in the page table any more, from 3 on "
+          "one "
+          "that is drawn, with this seed."},
          {"OPERATION FIELD=VALUE...", "As many as there are, one a line."},
          {"concurrent N,N... schedule TASKxSTEPS...", "Optional. The last operations run at the same time."},
          {"expect ok, expect inv_...",

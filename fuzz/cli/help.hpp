@@ -14,6 +14,8 @@ struct ListOptions {
 };
 [[nodiscard]] const std::vector<std::string>& list_names();
 int list(const ListOptions& o);
+// The names of a list, which one of them names: "SPACE", "space". None: there is no such list.
+[[nodiscard]] std::vector<std::string> listed_names(std::string one);
 
 // The whole grammar of text traces.
 void print_grammar();

@@ -249,7 +249,10 @@ Json compared_json(u64 nr, const bench::DeviationCounts& counts) {
 }
 
 Trace trace_of(const bench::Finding& f) {
-    return {.config = f.config, .ops = f.ops, .expect = std::string(spec::fact(f.violation.inv).name)};
+    return {.config = f.config,
+            .stale = f.stale,
+            .ops = f.ops,
+            .expect = std::string(spec::fact(f.violation.inv).name)};
 }
 
 std::string again_command(const bench::Finding& f, const std::string& replay) {

@@ -219,7 +219,7 @@ int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vect
         base.add_to(e, t);
         return e;
     };
-    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend,
+    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend, o.stale,
                       [&](const bench::Tree& t) { return expected_of(t).known; });
     base.check(o, budget.part(0.5));
     checks.run(budget, o.sweeps);
@@ -247,6 +247,8 @@ int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vect
 int check_linux(const LinuxOptions& o) {
     const auto file = file_meant(o.file);
     if (!file) return complain(file.error());
+    if (o.stale && o.backend == bench::Backend::mmap)
+        return complain(Failure{"--stale: only the software MMU answers from old translations"});
     auto geometries = geometries_in(o.geometry, o.backend);
     if (!geometries) return complain(Failure{geometries.error()});
     const auto tree = open_tree(o.tree);

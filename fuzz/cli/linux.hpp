@@ -24,6 +24,7 @@ struct LinuxOptions {
     bench::Backend backend{bench::default_backend};
     std::string geometry{}; // a list, see geometries_in()
     bool sweeps{};          // no limit, but only the sweeps
+    bool stale{};           // each sequence also with accesses answered from old translations
 };
 int check_linux(const LinuxOptions& o);
 

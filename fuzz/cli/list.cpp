@@ -90,6 +90,14 @@ const std::vector<std::string>& list_names() {
     return names;
 }
 
+std::vector<std::string> listed_names(std::string one) {
+    std::ranges::transform(one, one.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::vector<std::string> out;
+    if (const auto l = std::ranges::find(lists, one, &List::one); l != lists.end())
+        for (const Described& d : l->what()) out.push_back(d.name);
+    return out;
+}
+
 void print_described(const std::vector<Described>& all, std::size_t indent) {
     constexpr std::size_t max_beside = 24;
     std::size_t width = 0;

@@ -12,7 +12,9 @@
 
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/options.hpp"
+#include "fuzz/cli/pages.hpp"
 #include "fuzz/cli/wrap.hpp"
+#include "spec/linux/host/data_dir.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -23,15 +25,27 @@ struct Options {
     LinuxOptions linux_tree;
     ExploreOptions explore;
     ListOptions list;
-    std::string help_topic;
+    std::string help_topic, pages;
 };
 
 constexpr const char* trace_topic = "trace"; // of help, beside the subcommands
 
-void add_help(CLI::App& app, std::string& topic) {
+std::string commands_of(const CLI::App& app, std::string_view separator) {
+    std::string out;
+    for (const CLI::App* sub : app.get_subcommands({}))
+        out += (out.empty() ? "" : std::string(separator)) + sub->get_name();
+    return out;
+}
+
+// The last: it knows the others.
+void add_help(CLI::App& app, Options& o) {
     CLI::App* sub = app.add_subcommand("help", "Help on a subcommand, or on `trace`: how traces are written");
-    sub->add_option("TOPIC", topic, "A subcommand, or trace; without it, this command's own help")
-        ->type_name("");
+    sub->add_option("TOPIC", o.help_topic, "On what; without it, this command's own help")
+        ->type_name(fmt::format("{}|{}", commands_of(app, "|"), trace_topic));
+    sub->add_option("--pages", o.pages,
+                    "Instead: write the manual pages and what bash completes, as files below a share/")
+        ->type_name("DIR");
+    sub->footer(footer("  mmodel help linux\n  mmodel help trace\n"));
 }
 
 void set_up(CLI::App& app, Options& o) {
@@ -41,13 +55,13 @@ void set_up(CLI::App& app, Options& o) {
     app.footer(std::string("Each of them has --help. `mmodel help trace` says how traces are written.\n\n"
                            "Start with:\n  mmodel run\n\n") +
                exit_statuses + "\n" + environment);
-    o.run.findings = o.replay.findings = MMODEL_FINDINGS_DIR;
+    o.run.findings = o.replay.findings = bench::data_dir("findings");
     add_run(app, o.run);
     add_explore(app, o.explore);
     add_replay(app, o.replay);
     add_linux(app, o.linux_tree);
     add_list(app, o.list);
-    add_help(app, o.help_topic);
+    add_help(app, o);
     for (CLI::App* sub : app.get_subcommands({})) sub->set_help_flag("-h,--help", "Print this help and exit");
 }
 
@@ -68,12 +82,6 @@ std::string operands_of(const CLI::App& sub) {
     return out;
 }
 
-std::string commands_of(const CLI::App& app) {
-    std::string out;
-    for (const CLI::App* sub : app.get_subcommands({})) out += (out.empty() ? "" : ", ") + sub->get_name();
-    return out;
-}
-
 // Before anything is parsed, or `mmodel nonsense --help` would be help.
 bool is_known(const CLI::App& app, std::string_view first) {
     if (first == "-h" || first == "--help" || first == "--version") return true;
@@ -83,7 +91,7 @@ bool is_known(const CLI::App& app, std::string_view first) {
 
 int unknown(const CLI::App& app, std::string_view first) {
     return complain(Failure{fmt::format("unknown command or option '{}'; commands: {}; try '{} --help'",
-                                        first, commands_of(app), program)});
+                                        first, commands_of(app, ", "), program)});
 }
 
 // Fits the terminal. What an option means is indented as it begins.
@@ -103,13 +111,19 @@ int print_help(CLI::App& app) {
     return exit_holds;
 }
 
+// Of no host: what only this one says is left out.
+int pages(CLI::App& app, const std::string& dir) {
+    for (CLI::App* sub : app.get_subcommands({})) sub->footer(std::function<std::string()>());
+    return write_pages(app, dir);
+}
+
 int help(CLI::App& app, const std::string& topic) {
     if (topic == trace_topic) return print_grammar(), exit_holds;
     const auto subs = app.get_subcommands({});
     const auto sub = std::ranges::find(subs, topic, [](const CLI::App* s) { return s->get_name(); });
     if (!topic.empty() && sub == subs.end())
         return complain(Failure{fmt::format("there is no help on '{}'; there is on {}, {}", topic,
-                                            commands_of(app), trace_topic)});
+                                            commands_of(app, ", "), trace_topic)});
     return print_help(topic.empty() ? app : **sub);
 }
 
@@ -138,7 +152,7 @@ int dispatch(CLI::App& app, const Options& o) {
     if (app.got_subcommand("explore")) return explore(o.explore);
     if (app.got_subcommand("replay")) return replay(o.replay);
     if (app.got_subcommand("list")) return list(o.list);
-    if (app.got_subcommand("help")) return help(app, o.help_topic);
+    if (app.got_subcommand("help")) return o.pages.empty() ? help(app, o.help_topic) : pages(app, o.pages);
     return check_linux(o.linux_tree);
 }
 

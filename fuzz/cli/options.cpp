@@ -12,6 +12,18 @@
 
 namespace mmodel::cli {
 
+namespace {
+
+CLI::Option* add_findings(CLI::App& sub, std::string& findings) {
+    return sub
+        .add_option("--findings", findings,
+                    "Where the recorded findings are. Default: those that came with the command, "
+                    "spec/linux/findings or share/mmodel/findings")
+        ->type_name("DIR");
+}
+
+} // namespace
+
 void add_run(CLI::App& app, RunOptions& o) {
     CLI::App* sub = app.add_subcommand(
         "run", "The main job: check the model, then every kernel tree; one table and a verdict");
@@ -36,9 +48,7 @@ void add_run(CLI::App& app, RunOptions& o) {
         ->type_name("DIR")
         ->allow_extra_args(false);
     sub->add_flag("--no-linux", o.no_linux, "Check the model only")->excludes("--tree");
-    sub->add_option("--findings", o.findings, "Where the recorded findings are")
-        ->type_name("DIR")
-        ->capture_default_str();
+    add_findings(*sub, o.findings);
     sub->add_flag("--json", o.json, "One JSON object a line");
     sub->footer(footer("  mmodel run --seconds 30 --tree ~/src/linux\n"));
 }
@@ -64,7 +74,7 @@ CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend) {
             "instrumentation asks, or mmap, the host's own page tables")
         ->transform(CLI::CheckedTransformer(names, CLI::ignore_case).description(""))
         ->default_str(bench::default_backend == bench::Backend::mmu ? "mmu" : "mmap")
-        ->type_name("NAME");
+        ->type_name("mmu|mmap");
 }
 
 } // namespace
@@ -88,8 +98,10 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
                               "is read-only, red is stale");
     auto* events =
         sub->add_flag("--events", o.events, "Show every event, not just the last before a violation");
-    auto* minimize = sub->add_flag("--minimize", o.minimize,
-                                   "Cut FILE down to the shortest trace that breaks the same invariant");
+    auto* minimize =
+        sub->add_flag("--minimize", o.minimize,
+                      "Cut FILE down to the shortest trace that breaks the same invariant; exits "
+                      "0 once that is written, 2 if nothing was broken");
     sub->add_option("-o,--output", o.out, "Where --minimize writes; default: standard output")
         ->type_name("OUT")
         ->needs(minimize);
@@ -102,10 +114,7 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
                       "or named with --allow. If what they leave is wrong, the world before is put back")
             ->needs(tree);
     add_allow(*sub, o.allow)->needs(past);
-    sub->add_option("--findings", o.findings, "Where the recorded findings are")
-        ->type_name("DIR")
-        ->needs(past)
-        ->capture_default_str();
+    add_findings(*sub, o.findings)->needs(past);
     past->excludes(minimize);
     sub->add_flag("--bytes", o.raw_bytes, "FILE is fuzz bytes, even without their header");
     minimize->excludes(json)->excludes(step)->excludes(dot)->excludes(events);
@@ -114,19 +123,16 @@ void add_replay(CLI::App& app, ReplayOptions& o) {
     sub->footer(footer("  mmodel replay crash-1f2e\n"
                        "  mmodel replay corpus/hvo/*.trace\n"
                        "  mmodel replay crash-1f2e --minimize -o corpus/hvo/name.trace\n"
-                       "  mmodel replay case.trace --dot | dot -Tsvg > case.svg\n") +
-                "\n--minimize exits 0 once the shorter trace is written, 2 if nothing was broken.\n");
+                       "  mmodel replay case.trace --dot | dot -Tsvg > case.svg\n"));
 }
 
 namespace {
 
 // Asked for by --help only: it takes a child that tries.
-std::string what_protects() {
-    std::string out = "A tree's code and the compiler run in children with limits on memory, files and time; "
-                      "the code may not "
-                      "start processes, send signals or open files. What this host lacks of that:";
+std::string what_protects_less() {
+    std::string out = "What this host lacks of what protects it from the tree's code:";
     for (const std::string& gap : bench::cage_gaps()) out += "\n  " + gap;
-    return out + (bench::cage_gaps().empty() ? " nothing.\n\n" : "\n\n");
+    return out + (bench::cage_gaps().empty() ? " nothing.\n" : "\n");
 }
 
 } // namespace
@@ -140,7 +146,9 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
              "operation by operation: a difference that breaks nothing is told, and is no violation. What "
              "was found hides nothing: an operation that breaks something is left out, and the others "
              "follow. DIR may be a whole kernel tree or hold just Makefile and the "
-             "needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.");
+             "needed files of mm/. The compiler is $MMODEL_CC, else clang-19, clang, gcc or cc.\n\n"
+             "The tree's code and the compiler run in children with limits on memory, files and time; the "
+             "code may not start processes, send signals or open files.");
     sub->add_option("--tree", o.tree, "The kernel tree")->required()->type_name("DIR");
     sub->add_option("--file", o.file,
                     "Which file: hugetlb_vmemmap (or hvo), percpu-vm or percpu, or how one's name begins. "
@@ -151,6 +159,10 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
                         "How long, all files together; 0: no limit, until Ctrl-C. The sweeps come first")
             ->check(seconds_range())
             ->capture_default_str();
+    sub->add_flag(
+        "--stale", o.stale,
+        "Run each sequence also with every access of the code answered from a translation that a CPU "
+        "may still use (`mmodel help trace`, 'stale N'): a missing TLB flush shows as what comes of it");
     sub->add_flag("--sweeps", o.sweeps,
                   "The sweeps, to their end, and nothing at random: the same on each machine")
         ->excludes(seconds);
@@ -178,20 +190,17 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
                        fmt::join(bench::geometries(), ", ")))
         ->type_name("LIST");
     sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
-    sub->footer(""); // or the command's own would follow
-    sub->footer([] {
-        return footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n"
-                      "  mmodel linux --tree ~/src/linux --base ~/src/linux-before\n",
-                      what_protects());
-    });
+    sub->footer(footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n"
+                       "  mmodel linux --tree ~/src/linux --base ~/src/linux-before\n"));
+    sub->footer(what_protects_less); // comes first
 }
 
 void add_list(CLI::App& app, ListOptions& o) {
     CLI::App* sub = app.add_subcommand(
         "list", "What there is, with a sentence each: invariants, operations, sabotages, ...");
-    sub->add_option("WHAT", o.what, fmt::format("One of: {}", fmt::join(list_names(), ", ")))
+    sub->add_option("WHAT", o.what, "What there is of it")
         ->required()
-        ->type_name("")
+        ->type_name(fmt::format("{}", fmt::join(list_names(), "|")))
         ->check(CLI::Validator(
             [](std::string& text) {
                 const bool known = std::ranges::find(list_names(), text) != list_names().end();

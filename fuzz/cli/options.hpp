@@ -27,7 +27,7 @@ inline constexpr const char* environment =
     "Environment:\n"
     "  MMODEL_CC     the C compiler for kernel files; else clang-19, clang, gcc or cc\n"
     "  PATH          where it is looked for\n"
-    "  MMODEL_SHIMS  the directory of the shim headers; else that of the sources\n"
+    "  MMODEL_SHIMS  the directory of the shim headers; else those that came with the command\n"
     "  MMODEL_TREES  the kernel trees that run checks, DIR:DIR...; else build/trees/*\n"
     "  TMPDIR        where kernel files are compiled; else /tmp\n"
     "  COLUMNS       how long lines may be; else as the terminal is, and in a pipe any\n";
@@ -39,8 +39,8 @@ inline void describe(CLI::App* sub, const std::string& more) {
 inline std::string first_paragraph(const std::string& text) { return text.substr(0, text.find("\n\n")); }
 
 // What a subcommand's help ends with.
-inline std::string footer(const std::string& examples, const std::string& more = {}) {
-    return "Examples:\n" + examples + "\n" + more + exit_statuses + "\n" + environment;
+inline std::string footer(const std::string& examples) {
+    return "Examples:\n" + examples + "\n" + exit_statuses + "\n" + environment;
 }
 
 inline CLI::Validator seconds_range() {

@@ -76,6 +76,12 @@ std::optional<Failure> why_not_on_tree(const Input& in) {
     return std::nullopt;
 }
 
+std::expected<bench::RealResult, bench::Problem> run_on_tree(bench::Unit unit, const Trace& t,
+                                                             bool goes_on = false) {
+    unit.stale = t.stale;
+    return bench::run_one(unit, t.config, t.ops, interrupted, goes_on);
+}
+
 // A trace on a tree, past what is known: what each operation of the trace did, and where it ends.
 struct PastKnown {
     const Input& in;
@@ -104,9 +110,11 @@ struct PastKnown {
 
     // Runs the operations that `left` lists; whether one of them is to be left out, and which.
     std::expected<std::optional<u64>, bench::Problem> run(const std::vector<u64>& left) {
-        std::vector<Op> ops;
-        for (const u64 i : left) ops.push_back(in.trace.ops[i]);
-        const auto r = bench::run_one(unit, in.trace.config, ops, interrupted, true);
+        Trace t = in.trace;
+        t.ops.clear();
+        for (const u64 i : left) t.ops.push_back(in.trace.ops[i]);
+        const std::vector<Op>& ops = t.ops;
+        const auto r = run_on_tree(unit, t, true);
         if (!r) return std::unexpected(r.error());
         verdict.nr_ops = r->nr_ops, verdict.nr_events = r->nr_events;
         std::vector<std::vector<spec::Violation>> found(ops.size());
@@ -161,13 +169,13 @@ std::optional<spec::Inv> broken_on_model(const Trace& t) {
 }
 
 bool breaks_on_tree(const bench::Unit& unit, const Trace& t, spec::Inv inv) {
-    const auto r = bench::run_one(unit, t.config, t.ops, interrupted);
+    const auto r = run_on_tree(unit, t);
     return r && std::ranges::any_of(r->violations, [&](const spec::Violation& v) { return v.inv == inv; });
 }
 
 // The invariant to keep: what the trace expects if that is broken, else the first.
 std::optional<spec::Inv> broken_on_tree(const bench::Unit& unit, const Input& in) {
-    const auto r = bench::run_one(unit, in.trace.config, in.trace.ops, interrupted);
+    const auto r = run_on_tree(unit, in.trace);
     if (!r || r->violations.empty()) return std::nullopt;
     return in.expect && breaks_on_tree(unit, in.trace, *in.expect) ? *in.expect : r->violations.front().inv;
 }
@@ -243,6 +251,10 @@ int replay_one(const std::string& file, const ReplayOptions& o, Units& units, Sc
                                             "that has it with --tree DIR",
                                             in->name, in->about)});
     if (!in->trace.tasks.nr_ops.empty()) return replay_tasks(*in, o);
+    if (in->trace.stale && !units.are_wanted())
+        return complain(Failure{
+            fmt::format("{}: stale {}: the model makes no accesses; name a kernel tree with --tree DIR",
+                        in->name, in->trace.stale)});
     const bench::Unit* unit = nullptr;
     if (units.are_wanted()) {
         if (const auto why = why_not_on_tree(*in)) return complain(*why);

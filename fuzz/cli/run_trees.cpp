@@ -151,9 +151,9 @@ void TreeRun::begin(const RunOptions& o) {
         if (!t.tree) continue;
         for (const bench::KernelFile& f : t.tree->files) files.push_back(t.tree->seen_by(f));
     }
-    checks_ = std::make_unique<TreeChecks>(std::move(files), o.seed,
-                                           *geometries_in("", bench::default_backend), bench::default_backend,
-                                           [this](const bench::Tree& t) { return known_of(records_, t); });
+    checks_ = std::make_unique<TreeChecks>(
+        std::move(files), o.seed, *geometries_in("", bench::default_backend), bench::default_backend, false,
+        [this](const bench::Tree& t) { return known_of(records_, t); });
 }
 
 void TreeRun::report(Job& job) {

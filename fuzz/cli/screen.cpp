@@ -9,6 +9,7 @@
 #include "fuzz/cli/replay.hpp"
 #include "fuzz/cli/wrap.hpp"
 #include "fuzz/ops/generate.hpp"
+#include "spec/linux/host/data_dir.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -153,7 +154,7 @@ private:
     // A kernel's violations are findings of that kernel; the model's belong in the corpus, if there is one.
     [[nodiscard]] std::string suggested_place(const Verdict& v) const {
         const std::string name = fmt::format("{}.trace", name_of(v.violations.front()));
-        const std::filesystem::path corpus = MMODEL_CORPUS_DIR;
+        const std::filesystem::path corpus = bench::data_dir("corpus");
         std::error_code ec;
         if (!options_.tree.empty() || !std::filesystem::is_directory(corpus, ec)) return name;
         const auto all_belong_to = [&](Subsystem s) {

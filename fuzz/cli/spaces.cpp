@@ -138,7 +138,11 @@ Explored explore_one(const Space& s, const Setting& setting, Progress& progress)
 } // namespace
 
 Trace trace_of(const Space& s, const Finding& f, const std::string& sabotage) {
-    return {.config = s.config, .sabotage = sabotage, .ops = f.ops, .expect = std::string(f.name)};
+    return {.config = s.config,
+            .sabotage = sabotage,
+            .stale = f.stale,
+            .ops = f.ops,
+            .expect = std::string(f.name)};
 }
 
 unsigned nr_cpus() { return std::max(1u, std::thread::hardware_concurrency()); }

@@ -67,11 +67,13 @@ struct Found {
         const std::string_view shown = finding.steps.empty() ? finding.name
                                        : finding.alone       ? name_of(*finding.alone)
                                                              : std::string_view();
-        return {.config = space.config, .ops = finding.ops, .expect = std::string(shown)};
+        return {
+            .config = space.config, .stale = finding.stale, .ops = finding.ops, .expect = std::string(shown)};
     }
     [[nodiscard]] bool is_replayable() const { return finding.steps.empty() || finding.alone; }
     [[nodiscard]] fs::path kept_in(const fs::path& dir) const {
-        return dir / fmt::format("{}-{}-{}.trace", unit.tree.version, space.name, finding.name);
+        return dir / fmt::format("{}-{}-{}{}.trace", unit.tree.version, space.name, finding.name,
+                                 finding.stale ? "-stale" : "");
     }
 };
 
@@ -167,6 +169,7 @@ private:
         explore::Options options{.graph = {.stop_at_first = o_.first}};
         if (o_.no_symmetry)
             options = {{.symmetry = explore::Symmetry::none, .stop_at_first = o_.first}, false};
+        options.stale = o_.stale;
         auto e = explore_file(unit, s, limits, options);
         progress.end();
         if (!e) {

@@ -16,6 +16,7 @@
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/say.hpp"
 #include "spec/linux/host/cage.hpp"
+#include "spec/linux/host/data_dir.hpp"
 
 namespace mmodel::cli {
 
@@ -108,8 +109,8 @@ std::expected<std::vector<std::string>, std::string> geometries_in(std::string_v
 }
 
 TreeChecks::TreeChecks(std::vector<bench::Tree> files, u64 seed, std::vector<std::string> geometries,
-                       bench::Backend backend, KnownOf known)
-    : geometries_(std::move(geometries)), seed_(seed), known_(std::move(known)) {
+                       bench::Backend backend, bool stale, KnownOf known)
+    : geometries_(std::move(geometries)), seed_(seed), stale_(stale), known_(std::move(known)) {
     for (bench::Tree& t : files) files_.push_back(std::make_unique<File>(std::move(t)));
     if (!files_.empty()) say_cage_gaps();
     start_compiling(backend);
@@ -181,7 +182,8 @@ void TreeChecks::take(File& f, std::size_t geometry) {
                            bench::Options{.seed = seed_,
                                           .progress = tell,
                                           .stop = interrupted,
-                                          .known = known_ ? known_(f.tree) : std::vector<bench::Known>{}});
+                                          .known = known_ ? known_(f.tree) : std::vector<bench::Known>{},
+                                          .stale = stale_});
     }
 }
 
@@ -254,9 +256,7 @@ std::vector<fs::path> default_trees() {
         return out;
     }
     std::error_code ec;
-    const fs::path exe = fs::read_symlink("/proc/self/exe", ec); // build/<preset>/bin/mmodel
-    const fs::path trees = exe.parent_path().parent_path().parent_path() / "trees";
-    for (const auto& entry : fs::directory_iterator(trees, ec))
+    for (const auto& entry : fs::directory_iterator(bench::data_dir("trees"), ec))
         if (fs::exists(entry.path() / "Makefile", ec) && fs::is_directory(entry.path() / "mm", ec))
             out.push_back(entry.path());
     std::ranges::sort(out);

@@ -60,7 +60,7 @@ public:
     // file; asked once it is compiled.
     using KnownOf = std::function<std::vector<bench::Known>(const bench::Tree&)>;
     TreeChecks(std::vector<bench::Tree> files, u64 seed, std::vector<std::string> geometries,
-               bench::Backend backend = bench::default_backend, KnownOf known = {});
+               bench::Backend backend = bench::default_backend, bool stale = false, KnownOf known = {});
     ~TreeChecks();
 
     [[nodiscard]] std::size_t size() const { return files_.size(); }
@@ -94,6 +94,7 @@ private:
     Progress progress_;
     std::vector<std::string> geometries_;
     u64 seed_;
+    bool stale_;
     KnownOf known_;
     std::vector<std::unique_ptr<File>> files_;
     std::deque<std::function<void()>> jobs_; // that no thread has begun

@@ -251,6 +251,7 @@ std::expected<std::vector<u8>, std::string> encode(const Trace& trace) {
     if (!row) return std::unexpected("no fuzz byte stands for geometry '" + print_config(trace.config) + "'");
     if (!trace.sabotage.empty())
         return std::unexpected("fuzz bytes have no sabotage, and this trace has one");
+    if (trace.stale) return std::unexpected("fuzz bytes have no stale translations, and this trace has");
     if (!trace.tasks.nr_ops.empty())
         return std::unexpected("fuzz bytes have no tasks, and this trace has some");
     if (trace.ops.size() > max_decoded_ops)

@@ -29,6 +29,7 @@ u64 hash_trace(const Trace& t) {
     for (const auto& row : c.distance)
         for (const u8 d : row) h = hash_combine(h, d);
     for (const Op& op : t.ops) h = hash_combine(h, hash_op(op));
+    if (t.stale) h = hash_combine(h, t.stale);
     return h;
 }
 
@@ -294,6 +295,11 @@ void Shrinker::plainer_machine() {
     for (u8 cpu = 0; cpu < best_.config.nr_cpus; ++cpu) try_config([&](Config& c) { c.cpu_node[cpu] = 0; });
     for (u8 boot = 0; boot < best_.config.boot_gigantic; ++boot)
         try_config([&](Config& c) { c.boot_gigantic = boot; });
+    for (u32 way = 0; way < std::min(best_.stale, 3u); ++way) {
+        Trace plainer = best_;
+        plainer.stale = way;
+        take(std::move(plainer));
+    }
     Trace t = best_;
     t.sabotage.clear();
     take(std::move(t));

@@ -112,6 +112,7 @@ private:
     Status read_statement(Word word, Words words);
     Status read_geometry(Word keyword, Words words);
     Status read_sabotage(Word keyword, Words words);
+    Status read_stale(Word keyword, Words words);
     Status read_expect(Word keyword, Words words);
     Status read_tasks(Word keyword, Words words);
     Status read_op(OpKind kind, Words words);
@@ -186,6 +187,7 @@ Status Reader::read_line(std::string_view line) {
 Status Reader::read_statement(Word word, Words words) {
     if (word.text == "geometry") return read_geometry(word, words);
     if (word.text == "sabotage") return read_sabotage(word, words);
+    if (word.text == "stale") return read_stale(word, words);
     if (word.text == "expect") return read_expect(word, words);
     if (word.text == "concurrent") return read_tasks(word, words);
     if (!out_.tasks.nr_ops.empty())
@@ -234,6 +236,18 @@ Status Reader::read_sabotage(Word keyword, Words words) {
     if (!is_name(value.text)) return stop(value.column, "sabotage wants a name, not " + quoted(value.text));
     out_.sabotage = value.text;
     return end_of_line(words, "the sabotage");
+}
+
+Status Reader::read_stale(Word keyword, Words words) {
+    const Word value = words.next();
+    if (out_.stale) return stop(keyword.column, "stale is given twice; wanted at most one");
+    if (!out_.ops.empty())
+        return stop(keyword.column, "stale comes after an operation; wanted before the first");
+    const auto n = parse_u64(value.text);
+    if (!n || !*n || *n > ~u32{0})
+        return stop(value.column, "stale wants a number from 1 on, not " + quoted(value.text));
+    out_.stale = static_cast<u32>(*n);
+    return end_of_line(words, "the number");
 }
 
 Status Reader::read_expect(Word keyword, Words words) {

@@ -30,7 +30,9 @@ inline constexpr u16 max_fault = no_fault - 1;
 
 struct Trace {
     Config config = presets().front();
-    std::string sabotage{};    // a name from spec/, kept as text; empty: nothing is broken on purpose
+    std::string sabotage{}; // a name from spec/, kept as text; empty: nothing is broken on purpose
+    u32 stale{}; // on a kernel tree's file: accesses are answered from old translations, in this way
+                 // (spec/linux/host/stale.hpp); 0: from the page table
     std::vector<Op> ops{};     // canonical() and is_valid() for the configuration
     concurrent::Tasks tasks{}; // of the last operations; empty: they run one after the other
     std::string expect{};      // "ok" or the name of the invariant that must break; empty: nothing is claimed

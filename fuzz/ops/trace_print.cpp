@@ -138,6 +138,7 @@ std::string print_trace(const Trace& trace) {
     std::string out = "mmodel trace " + std::to_string(trace_version) + "\n";
     out += "geometry " + print_config(trace.config) + "\n";
     if (!trace.sabotage.empty()) out += "sabotage " + trace.sabotage + "\n";
+    if (trace.stale) out += "stale " + std::to_string(trace.stale) + "\n";
     for (const Op& op : trace.ops) (out += print_op(trace.config.geometry, op)) += '\n';
     if (!trace.tasks.nr_ops.empty()) out += print_tasks(trace.tasks) + "\n";
     if (!trace.expect.empty()) out += "expect " + trace.expect + "\n";

@@ -12,15 +12,6 @@ double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-Finding finding_of(Broken&& b) {
-    const spec::Fact& f = spec::fact(b.violation.inv);
-    return {.name = f.name,
-            .sentence = f.sentence,
-            .violation = std::move(b.violation),
-            .ops = std::move(b.ops),
-            .seen = b.seen};
-}
-
 Finding finding_of(NotInductive&& n) {
     return {.name = "inv_inductive_invariant_holds_in_every_world_at_rest",
             .sentence = "What spec/symbolic proves to be inductive holds in each world that is reached.",
@@ -62,6 +53,15 @@ void add_search(Explored& out, Searched&& s, u64 graph_bytes) {
 }
 
 } // namespace
+
+Finding finding_of(Broken&& b) {
+    const spec::Fact& f = spec::fact(b.violation.inv);
+    return {.name = f.name,
+            .sentence = f.sentence,
+            .violation = std::move(b.violation),
+            .ops = std::move(b.ops),
+            .seen = b.seen};
+}
 
 Meaning meaning(Wrong w) {
     const auto as = [](spec::Inv i) { return Meaning{spec::fact(i).name, spec::fact(i).sentence}; };

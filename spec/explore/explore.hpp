@@ -16,6 +16,8 @@ struct Finding {
     std::vector<std::string> steps{};       // of the hardware's part: everything that happens, a line each
     std::optional<spec::Violation> alone{}; // ... and what the operations show without it, if somebody looked
     u64 seen{1};
+    u32 stale{}; // of a kernel tree's file: the way in which its accesses have to be answered for this
+                 // (spec/linux/host/stale.hpp)
 
     // Of one invariant, which is broken when the operations are run one by one.
     [[nodiscard]] bool is_of_the_specification() const {
@@ -54,6 +56,7 @@ struct Explored {
 struct Options {
     GraphOptions graph{};
     bool cpu_symmetry{true};
+    bool stale{}; // of a kernel tree's file: also with accesses that are answered from old translations
 };
 
 // The model.
@@ -62,6 +65,8 @@ struct Options {
 using BuildGraph = std::function<Graph(const GraphLimits&)>;
 [[nodiscard]] Explored explore(const Space& space, const BuildGraph& build, bool cpu_symmetry,
                                const Limits& limits);
+
+[[nodiscard]] Finding finding_of(Broken&& b);
 
 // The name and the sentence of what the hardware's part can show.
 struct Meaning {

@@ -31,6 +31,14 @@ struct Fact {
     std::string_view sentence;
 };
 
+// Whether it says that no CPU may still use an old translation, not what a CPU finds that does use one.
+constexpr bool is_promise_to_tlbs(Inv i) {
+    return i == Inv::no_frame_is_freed_while_a_tlb_may_hold_it ||
+           i == Inv::tlb_agrees_with_the_page_table_at_rest ||
+           i == Inv::no_address_is_mapped_while_a_tlb_may_hold_another_translation ||
+           i == Inv::no_address_is_reserved_while_a_tlb_may_hold_its_translation;
+}
+
 [[nodiscard]] const Fact& fact(Inv i);
 [[nodiscard]] std::optional<Inv> invariant_named(std::string_view name);
 

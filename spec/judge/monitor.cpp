@@ -53,6 +53,10 @@ void Monitor::name_condition(std::string condition) {
 
 // The first of its kind is kept; what is like it is counted, if it is of the same group.
 void Monitor::add(Violation v, const Wrong& wrong) {
+    if (!scope_.promises_to_tlbs && is_promise_to_tlbs(v.inv)) {
+        broke_a_promise_ = true;
+        return;
+    }
     const auto is_like = [&](const Violation& o) {
         return o.inv == v.inv && o.way == wrong.way && o.kind == v.kind && o.where == v.where &&
                (v.kind != EventKind::warn || o.detail == v.detail);

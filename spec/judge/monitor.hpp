@@ -19,6 +19,14 @@ struct Scope {
     // heads, so there is no key to count; that no walker writes where it may not is asked of the walker, not
     // of a grace period.
     bool shared_tail{};
+    // What is promised of TLBs, so that no CPU comes to use an old translation. Not asked where one does use
+    // it, and what comes of that is judged instead.
+    bool promises_to_tlbs{true};
+    [[nodiscard]] Scope asking_tlbs(bool on) const {
+        Scope s = *this;
+        s.promises_to_tlbs = on;
+        return s;
+    }
 };
 
 // Thrown by a monitor that stops at the first violation; never leaves checked_advance().
@@ -51,6 +59,8 @@ public:
     [[nodiscard]] u64 nr_events() const { return nr_events_; }
     // What was collected, in the order it happened.
     [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
+    // Whether something was broken that this scope does not judge.
+    [[nodiscard]] bool broke_a_promise() const { return broke_a_promise_; }
     // A violation that somebody else saw during this operation (a fault, a BUG).
     void fail(Inv inv, const Event* e, std::string detail, const Wrong& wrong = {});
     // ... in a kernel function, at no event; or by a check of the kernel's own.
@@ -110,6 +120,7 @@ private:
     u64 nr_live_pte_changes_{};
     u64 nr_pages_taken_{};           // of the page allocator, tables among them
     std::optional<Pfn> first_taken_; // of these
+    bool broke_a_promise_{};
 };
 
 // The folios an operation names, as they are now.

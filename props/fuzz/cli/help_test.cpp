@@ -50,6 +50,19 @@ TEST_CASE("help is the command's own, and help on a subcommand is what its --hel
         CHECK(help_on(sub) == run_mmodel({sub, "--help"}).out);
 }
 
+TEST_CASE(
+    "manual pages and completion cannot be written into a file, and a directory that is not there is made") {
+    const TempDir dir;
+    const Said s = run_mmodel({"help", "--pages", dir.path() / "new" / "share"});
+    CHECK(s.status == 0);
+    CHECK((s.out + s.err).empty());
+    CHECK(fs::exists(dir.path() / "new/share/man/man1/mmodel-linux.1"));
+    CHECK(fs::exists(dir.path() / "new/share/bash-completion/completions/mmodel"));
+    const Said not_there = run_mmodel({"help", "--pages", dir.put("a file", "")});
+    CHECK(not_there.status == 3);
+    CHECK(has(not_there.err, "a file"));
+}
+
 TEST_CASE("the grammar of traces has every operation, every field and every key of the geometry") {
     const std::string text = help_on("trace");
     for (const OpKind k : all_op_kinds) {

@@ -31,6 +31,7 @@ Op gen_op(Random& random, const Config& c) {
 Trace gen_trace(Random& random) {
     Trace t{.config = fuzz_configs()[below(random, fuzz_configs().size())]};
     if (below(random, 4) == 0) t.sabotage = "skip_tlb_flush";
+    if (below(random, 4) == 0) t.stale = 1 + static_cast<u32>(below(random, 4));
     for (u64 n = below(random, 12); n > 0; --n) t.ops.push_back(gen_op(random, t.config));
     const u64 claim = below(random, 3);
     if (claim) t.expect = claim == 1 ? "ok" : "inv_tail_vmemmap_is_read_only";
@@ -152,13 +153,14 @@ TEST_CASE("every operation prints a line that reads back as that operation alone
     }
 }
 
-TEST_CASE("a whole trace prints in the order header, geometry, sabotage, operations, expect") {
+TEST_CASE("a whole trace prints in the order header, geometry, sabotage, stale, operations, expect") {
     const Trace t{.config = *parse_config("tiny nodes=2"),
                   .sabotage = "skip_smp_wmb",
+                  .stale = 2,
                   .ops = {{.kind = OpKind::optimise, .folio = 1}},
                   .expect = "inv_x"};
-    const std::string text =
-        "mmodel trace 1\ngeometry tiny nodes=2\nsabotage skip_smp_wmb\noptimise folio=1\nexpect inv_x\n";
+    const std::string text = "mmodel trace 1\ngeometry tiny nodes=2\nsabotage skip_smp_wmb\nstale "
+                             "2\noptimise folio=1\nexpect inv_x\n";
     CHECK(print_trace(t) == text);
     CHECK(parsed(text) == t);
 }
@@ -223,6 +225,14 @@ TEST_CASE("every error says where it is, what was seen and what was wanted") {
                "line 4, column 1: sabotage is given twice; wanted at most one");
         expect(tiny + "optimise\nsabotage b\n",
                "line 4, column 1: sabotage comes after an operation; wanted before the first");
+        expect(tiny + "stale 0\n", "line 3, column 7: stale wants a number from 1 on, not '0'");
+        expect(tiny + "stale\n", "line 3, column 6: stale wants a number from 1 on, not ''");
+        expect(tiny + "stale 4294967296\n",
+               "line 3, column 7: stale wants a number from 1 on, not '4294967296'");
+        expect(tiny + "stale 1 2\n", "line 3, column 9: '2' follows the number; wanted the end of the line");
+        expect(tiny + "stale 1\nstale 2\n", "line 4, column 1: stale is given twice; wanted at most one");
+        expect(tiny + "optimise\nstale 1\n",
+               "line 4, column 1: stale comes after an operation; wanted before the first");
         expect(tiny + "expect fine\n",
                "line 3, column 8: expect wants 'ok' or an invariant (inv_...), not 'fine'");
         expect(tiny + "expect ok\n# fine\noptimise folio=1\n",

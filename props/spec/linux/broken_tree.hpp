@@ -25,11 +25,12 @@ struct TextEdit {
 };
 
 // The tree with edits in one of the files of its mm/; each changes something.
-inline std::filesystem::path edited_copy(const char* file, const std::vector<TextEdit>& edits) {
+inline std::filesystem::path edited_copy(const char* file, const std::vector<TextEdit>& edits,
+                                         const std::filesystem::path& tree = real_tree) {
     namespace fs = std::filesystem;
     const fs::path dir = test_work_dir() / "broken";
     fs::remove_all(dir);
-    fs::copy(real_tree, dir, fs::copy_options::recursive);
+    fs::copy(tree, dir, fs::copy_options::recursive);
     std::string text = *bench::slurp(dir / "mm" / file);
     for (const TextEdit& e : edits) {
         const std::string edited = std::regex_replace(text, std::regex(e.from), e.to);
@@ -41,8 +42,9 @@ inline std::filesystem::path edited_copy(const char* file, const std::vector<Tex
     return dir;
 }
 
-inline std::filesystem::path broken_tree(const char* file, const char* from, const char* to) {
-    return edited_copy(file, {{from, to}});
+inline std::filesystem::path broken_tree(const char* file, const char* from, const char* to,
+                                         const std::filesystem::path& tree = real_tree) {
+    return edited_copy(file, {{from, to}}, tree);
 }
 
 // Without the tree there is nothing to break; where CI is set that is a failure.

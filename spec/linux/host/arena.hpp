@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/machine/machine.hpp"
+#include "spec/linux/host/stale.hpp"
 
 namespace mmodel::bench {
 
@@ -72,6 +73,9 @@ public:
     virtual void commit() {}
     // As kernel code would copy it, permissions and all.
     virtual void copy(void* to, const void* from, u64 bytes) { std::memcpy(to, from, bytes); }
+    // From now on kernel code's accesses are answered from this TLB, where it holds something; nullptr: by
+    // the page tables alone. Only a backend that is asked can do so.
+    virtual void answer_from(StaleTlb*) {}
     // Frames that kernel code may use from now on, or may not any more. At boot: those behind the vmemmap.
     void lend(Pfn start, u64 nr) { set_lent(start, nr, true); }
     void take_back(Pfn start, u64 nr) { set_lent(start, nr, false); }

@@ -16,6 +16,7 @@
 #include "spec/judge/check.hpp"
 #include "spec/linux/host/deviation.hpp"
 #include "spec/linux/host/offers.hpp"
+#include "spec/linux/host/stale.hpp"
 
 namespace mmodel::bench {
 
@@ -81,7 +82,8 @@ struct Unit {
         no_mmu{}; // why it is not the software MMU although that was asked for; empty: it is, or was not
     // hugetlb_vmemmap: where it may differ from the model
     DeviationSet deviations{DeviationSet::all()};
-    bool poison{}; // accesses that go around the software MMU are found (slow; for tests)
+    bool poison{};    // accesses that go around the software MMU are found (slow; for tests)
+    StaleWay stale{}; // see RealDriver::answer_stale(); needs the software MMU
 };
 
 inline constexpr Backend default_backend = Backend::mmu;
@@ -108,6 +110,7 @@ struct CompileLimits {
                                                    const CompileLimits& limits = {},
                                                    Backend backend = default_backend,
                                                    std::string_view geometry = "x86-64");
+// $MMODEL_SHIMS, else those that came with the command.
 [[nodiscard]] std::filesystem::path default_shim_dir();
 
 // A violation of an operation that was not the last one to run: it left the machine sound.

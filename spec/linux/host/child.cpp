@@ -104,6 +104,7 @@ void answer(int out) {
 
 void run(RealDriver& driver, const Request& request, Reply& reply) {
     reply.begin();
+    driver.answer_stale(request.stale);
     for (u64 i = 0; i < request.nr_ops && !reply.nr_seen; ++i) {
         reply.progress.op_idx = i;
         const RealStep step = driver.run(request.ops[i]);

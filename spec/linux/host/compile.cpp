@@ -15,6 +15,7 @@
 
 #include "spec/linux/host/bench.hpp"
 #include "spec/linux/host/cage.hpp"
+#include "spec/linux/host/data_dir.hpp"
 #include "spec/linux/host/text.hpp"
 
 namespace mmodel::bench {
@@ -182,7 +183,7 @@ std::vector<std::string> geometries() {
 
 fs::path default_shim_dir() {
     const char* asked = std::getenv("MMODEL_SHIMS");
-    return asked && *asked ? fs::path(asked) : fs::path(MMODEL_SHIM_DIR);
+    return asked && *asked ? fs::path(asked) : data_dir("shim");
 }
 
 namespace {

@@ -21,7 +21,7 @@ F entry(void* lib, const char* symbol) {
 std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress) {
     void* lib = dlopen(unit.object.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!lib) throw HostError(dlerror());
-    Backing backing{.poison = unit.poison};
+    Backing backing{.poison = unit.poison, .stale = unit.stale};
     if (unit.backend == Backend::mmu) backing.attach = entry<void (*)(mmodel_mmu*)>(lib, "mmodel_mmu_attach");
     if (unit.tree.name == "hugetlb_vmemmap")
         return std::make_unique<HvoDriver>(c, entry<HvoDriver::UnitInit>(lib, "mmodel_hvo_unit_init"),

@@ -106,6 +106,13 @@ std::optional<Mmu::Entry> Mmu::translate(unsigned long addr) const {
     return Entry{pfn_of(pte), (pte & MMODEL_RW) != 0};
 }
 
+std::optional<Mmu::Entry> Mmu::translate_for_code(unsigned long addr) const {
+    if (!tlb_) return translate(addr);
+    const auto v = vmap_at(addr);
+    const auto held = tlb_->held({.vmalloc = v.has_value(), .page = v ? v->value : vpage_at(addr)->value});
+    return held ? Entry{held->pfn(), held->writable(), true} : translate(addr);
+}
+
 std::byte* Mmu::at(unsigned long addr) {
     if (frame_at(addr)) return reinterpret_cast<std::byte*>(addr);
     if (!is_scratch(addr)) return nullptr;
@@ -161,13 +168,18 @@ std::byte* Mmu::place(const Access& a, u64& bytes) {
     auto* plain = reinterpret_cast<std::byte*>(a.addr);
     bytes = a.bytes;
     if (is_scratch(a.addr)) {
-        const auto entry = translate(a.addr);
+        const auto entry = translate_for_code(a.addr);
         if (!entry) refuse(a, "nothing is mapped there");
         if (entry->pfn.value >= nr_frames_) refuse(a, "what is mapped there is no memory");
         const auto behind = [&] { return "pfn " + std::to_string(entry->pfn.value); };
         if (a.kind & MMODEL_WRITE && !entry->writable)
-            refuse(a, "it is mapped read-only, to " + behind(), true);
-        if (!is_lent(entry->pfn)) refuse(a, behind() + ", which is mapped there, was freed");
+            refuse(a,
+                   (entry->stale ? "the CPU's TLB still has it" : "it is mapped") +
+                       std::string(" read-only, to ") + behind(),
+                   true);
+        if (!is_lent(entry->pfn))
+            refuse(a, behind() + (entry->stale ? ", which the CPU's TLB still has there, was freed"
+                                               : ", which is mapped there, was freed"));
         if (a.kind & MMODEL_WRITE) stored(entry->pfn);
         bytes = std::min(bytes, page_ - in_page(a.addr));
         return frame(entry->pfn) + in_page(a.addr);
@@ -190,7 +202,7 @@ std::byte* Mmu::place(const Access& a, u64& bytes) {
 
 std::byte* Mmu::vmemmap_place(const Access& a) {
     const unsigned long offset = a.addr - vmemmap();
-    if (offset >= vmemmap_.bytes() || a.bytes > page_ - in_page(offset)) return nullptr;
+    if (offset >= vmemmap_.bytes() || a.bytes > page_ - in_page(offset) || tlb_) return nullptr;
     const u64 v = offset >> shift_, pmd_idx = v >> ptrs_shift_, in_pmd = v & (ptrs_ - 1);
     unsigned long entry = pmds_[pmd_idx];
     if (!(entry & MMODEL_PRESENT)) return nullptr;

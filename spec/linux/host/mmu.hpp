@@ -39,6 +39,7 @@ public:
     void map_vmap(Vmap start, std::span<const Pfn> pages) override;
     void unmap_vmap(Vmap start, u64 nr) override;
     void map_page(Vpage, Pte) override {} // the table's frame says it
+    void answer_from(StaleTlb* tlb) override { tlb_ = tlb; }
 
 private:
     struct Access {
@@ -57,6 +58,7 @@ private:
     struct Entry {
         Pfn pfn;
         bool writable;
+        bool stale{}; // a CPU's TLB says so, not the page table
     };
 
     struct Port : mmodel_mmu {
@@ -74,9 +76,10 @@ private:
     [[nodiscard]] bool is_scratch(unsigned long addr) const {
         return addr - vmemmap() < vmemmap_.bytes() || addr - vmalloc() < vmalloc_.bytes();
     }
-    // What maps the page at an address of a range that is scratch memory. This is where another translation
-    // that a CPU may still use could answer.
+    // What maps the page at an address of a range that is scratch memory.
     [[nodiscard]] std::optional<Entry> translate(unsigned long addr) const;
+    // ... for kernel code, which may run on a CPU that still uses another translation.
+    [[nodiscard]] std::optional<Entry> translate_for_code(unsigned long addr) const;
     [[nodiscard]] bool is_own(const Access& a) const;    // of the code that runs
     [[nodiscard]] bool is_object(const Access& a) const; // all of it, of a live one
     [[nodiscard]] bool is_shared(const Access& a) const;
@@ -90,6 +93,7 @@ private:
     Port port_;
     bool poison_;
     int ptrs_shift_; // a PMD is 1 << ptrs_shift_ pages
+    StaleTlb* tlb_{};
     std::vector<Piece> pending_;
     std::vector<mmodel_shared> shared_;
     Reserved shadow_;            // of objects, see mmodel_mmu

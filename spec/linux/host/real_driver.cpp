@@ -40,7 +40,7 @@ Caller in_tree(const char* c_name) {
 
 RealDriver::RealDriver(const Config& c, Backing backing, Progress& progress)
     : config_(c), boot_(c), world_(c), progress_(progress), own_arena_(make_arena(boot_.machine(), backing)),
-      arena_(*own_arena_), doubts_(backing.poison) {}
+      arena_(*own_arena_), doubts_(backing.poison), stale_(backing.stale) {}
 
 void RealDriver::accuse(RealStep& step, const BadAccess& b) {
     const std::size_t before = monitor_->violations().size();
@@ -101,15 +101,20 @@ Pfn RealDriver::checked(const char* where, unsigned long pfn) {
 }
 
 RealDriver::Running::Running(RealDriver& d, const Op& op, spec::Scope scope)
-    : driver(d), monitor(d.world_, op, scope, spec::OnViolation::collect), watch{monitor, d.observer_},
-      state(d.world_.own()), kernel(state.machine, watch, op.fail) {
+    : driver(d), monitor(d.world_, op, scope.asking_tlbs(d.stale_ == not_stale), spec::OnViolation::collect),
+      watch{monitor, d.observer_}, state(d.world_.own()), kernel(state.machine, watch, op.fail),
+      tlb(state.machine, d.stale_) {
     d.monitor_ = &monitor;
     d.kernel_ = &kernel;
+    d.tlb_ = d.stale_ == not_stale ? nullptr : &tlb;
+    d.arena_.answer_from(d.tlb_);
     d.progress_.nr_events = 0;
 }
 
 RealDriver::Running::~Running() {
     driver.progress_.nr_events_total = driver.progress_.nr_events_total + kernel.nr_events();
+    driver.tlb_ = nullptr;
+    driver.arena_.answer_from(nullptr);
     driver.kernel_ = nullptr;
     driver.monitor_ = nullptr;
 }

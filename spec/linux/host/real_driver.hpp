@@ -79,6 +79,7 @@ struct Abandon {};
 struct Backing {
     void (*attach)(mmodel_mmu*){};
     bool poison{};
+    StaleWay stale{}; // see RealDriver::answer_stale()
 };
 
 class RealDriver {
@@ -92,6 +93,9 @@ public:
     // What the observer throws comes through, see observe().
     [[nodiscard]] virtual RealStep run(const Op& op) = 0;
     [[nodiscard]] const Arena& arena() const { return arena_; }
+    // From now on operations run on a CPU that still uses old translations. What is promised of TLBs is not
+    // judged then: what comes of it is. Needs: the software MMU.
+    void answer_stale(StaleWay way) { stale_ = way; }
 
     // ---- for who explores (subject.hpp)
     // Who sees the events of the operations from now on; nobody: nullptr.
@@ -134,7 +138,21 @@ protected:
         RealWatch watch;
         State& state;
         RealKernel kernel;
+        StaleTlb tlb;
     };
+    // Kernel code has returned: what the file is asked from now on is what is in memory.
+    void code_is_done() {
+        arena_.commit();
+        tlb_ = nullptr;
+        arena_.answer_from(nullptr);
+    }
+    // What the bench asks of the file while an operation runs.
+    auto ask_of_memory(const auto& question) {
+        arena_.answer_from(nullptr);
+        const auto answer = question();
+        arena_.answer_from(tlb_);
+        return answer;
+    }
 
     Config config_;
     World boot_;
@@ -146,6 +164,8 @@ protected:
     RealKernel* kernel_{}; // while an operation runs
     spec::Monitor* monitor_{};
     explore::Observer* observer_{};
+    StaleWay stale_{};
+    StaleTlb* tlb_{}; // while an operation runs, and if it is to be used
 };
 
 inline constexpr unsigned char poison =

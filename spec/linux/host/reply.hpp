@@ -30,7 +30,8 @@ struct Text {
 struct Request {
     u64 nr; // counts them: an answer says which it answers
     u64 nr_ops;
-    u64 goes_on; // past operations that leave the machine sound
+    u64 goes_on;    // past operations that leave the machine sound
+    StaleWay stale; // see RealDriver::answer_stale()
     std::array<Op, max_real_ops> ops;
 };
 

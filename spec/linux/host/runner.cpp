@@ -71,10 +71,11 @@ Runner::Wait Runner::wait_for_answer() {
     }
 }
 
-void Runner::ask(std::span<const Op> ops, bool goes_on) {
+void Runner::ask(std::span<const Op> ops, bool goes_on, StaleWay stale) {
     ++request_->nr;
     request_->goes_on = goes_on;
     request_->nr_ops = ops.size();
+    request_->stale = stale;
     std::ranges::copy(ops, request_->ops.begin());
     rlimit cpu{};
     if (prlimit(child_.pid(), RLIMIT_CPU, nullptr, &cpu) != 0) return;
@@ -82,13 +83,18 @@ void Runner::ask(std::span<const Op> ops, bool goes_on) {
     prlimit(child_.pid(), RLIMIT_CPU, &cpu, nullptr);
 }
 
-std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops, bool goes_on) {
+std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops, const How& how_to) {
+    const StaleWay stale = how_to.stale.value_or(unit_.stale);
+    if (stale != not_stale && unit_.backend != Backend::mmu)
+        return std::unexpected(Problem{"only the software MMU answers from stale translations" +
+                                           (unit_.no_mmu.empty() ? "" : ": " + unit_.no_mmu),
+                                       true});
     if (ops.size() > max_real_ops)
         return std::unexpected(Problem{"a sequence for a kernel tree has at most " +
                                            std::to_string(max_real_ops) + " operations",
                                        true});
     if (auto started = start(); !started) return std::unexpected(started.error());
-    ask(ops, goes_on);
+    ask(ops, how_to.goes_on, stale);
     std::signal(SIGPIPE, SIG_IGN);
     const Wait how = put_byte(child_.to()) ? wait_for_answer() : Wait::died;
     if (how == Wait::stopped) {
@@ -189,7 +195,7 @@ std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c, st
         return std::unexpected(Problem{"the kernel file was compiled for geometry " + unit.geometry +
                                            ", not " + std::string(c.geometry.arch),
                                        true});
-    return Runner(unit, c, default_patience, stop).run(ops, goes_on);
+    return Runner(unit, c, default_patience, stop).run(ops, {.goes_on = goes_on});
 }
 
 } // namespace mmodel::bench

@@ -25,16 +25,22 @@ public:
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
 
-    // From boot to the end or the first operation with a violation; `goes_on`: past those that leave the
-    // machine sound. A Problem is the host's or the unit's, not the kernel's; "interrupted" is one.
-    [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops, bool goes_on = false);
+    // From boot to the end or the first operation with a violation. A Problem is the host's or the unit's,
+    // not the kernel's; "interrupted" is one.
+    struct How {
+        bool goes_on{}; // past operations that leave the machine sound
+        std::optional<StaleWay>
+            stale{}; // on a CPU that uses translations in this way; nothing: as the unit says
+    };
+    [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops, const How& how);
+    [[nodiscard]] std::expected<RealResult, Problem> run(std::span<const Op> ops) { return run(ops, How{}); }
     [[nodiscard]] const Config& config() const { return config_; }
     // What the child that there is has computed so far; 0: there is none.
     [[nodiscard]] double cpu_seconds() const;
 
 private:
     [[nodiscard]] std::expected<void, Problem> start();
-    void ask(std::span<const Op> ops, bool goes_on);
+    void ask(std::span<const Op> ops, bool goes_on, StaleWay stale);
     enum class Wait : u8 { answered, died, hangs, stopped };
     [[nodiscard]] Wait wait_for_answer();
     [[nodiscard]] RealResult result_of(const Told& told);

@@ -348,6 +348,44 @@ void set_beside_the_model(const Space& space, const GraphOptions& options, const
     g.graph.broken.push_back({.violation = std::move(v), .ops = out.worlds->way});
 }
 
+bool is_known(const explore::Explored& e, const Broken& b) {
+    const std::string_view name = spec::fact(b.violation.inv).name;
+    return std::ranges::any_of(e.found,
+                               [&](const explore::Finding& f) { return f.steps.empty() && f.name == name; });
+}
+
+// The graph once more, on a CPU that uses old translations.
+std::optional<Problem> add_stale(Unit unit, StaleWay way, const Space& space, const GraphOptions& options,
+                                 const GraphLimits& limits, ExploredFile& out) {
+    unit.stale = way;
+    auto g = build_tree_graph(unit, space, options, limits);
+    if (!g) return g.error();
+    Explored& e = out.explored;
+    e.runs += g->graph.nr_runs, e.events += g->graph.nr_events;
+    if (!g->graph.complete && e.complete) e.complete = false, e.cut_by = g->graph.cut_by;
+    std::ranges::move(g->unconfirmed, std::back_inserter(out.unconfirmed));
+    for (Broken& b : g->graph.broken) {
+        if (is_known(e, b)) continue;
+        e.found.push_back(explore::finding_of(std::move(b)));
+        e.found.back().stale = way;
+    }
+    return std::nullopt;
+}
+
+std::optional<Problem> add_stale(const Unit& unit, const Space& space, const GraphOptions& options,
+                                 const explore::Limits& limits, ExploredFile& out) {
+    const auto start = Clock::now();
+    const auto passed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+    const double left = limits.seconds - out.explored.seconds;
+    const auto stop = [&] { return passed() > left || (limits.interrupted && limits.interrupted()); };
+    std::optional<Problem> problem;
+    for (const StaleWay way : {oldest, newest_stale})
+        if (!problem) problem = add_stale(unit, way, space, options, {.stop = stop}, out);
+    out.explored.seconds += passed();
+    out.explored.graph_seconds += passed();
+    return problem;
+}
+
 } // namespace
 
 std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space& space,
@@ -373,6 +411,8 @@ std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space&
         if (auto r = run_one(unit, space.config, f.ops); r && !r->violations.empty())
             f.alone = std::move(r->violations.front());
     }
+    if (options.stale)
+        if (auto why = add_stale(unit, space, options.graph, limits, out)) return std::unexpected(*why);
     return out;
 }
 

@@ -52,8 +52,9 @@ struct BesideTheModel {
     std::optional<Worlds> worlds{};
 };
 
-// The whole space: that graph, and then its states. What the hardware's part shows has in `alone` what a
-// fresh child shows of its operations.
+// The whole space: that graph, and then its states; with Options::stale, that graph again for each way of
+// answering from old translations that has a name (stale.hpp), for what is found so alone. What the
+// hardware's part shows has in `alone` what a fresh child shows of its operations.
 struct ExploredFile {
     explore::Explored explored{};
     std::vector<explore::Broken> unconfirmed{}; // see TreeGraph

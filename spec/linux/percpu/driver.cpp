@@ -253,7 +253,7 @@ RealStep PercpuDriver::run(const Op& asked) {
             hvo::ModelCalls<RealKernel> calls{running.kernel};
             out.ran.outcome = hvo::run(running.state.pool, running.kernel, calls, op);
         }
-        arena_.commit();
+        code_is_done();
         running.count(out.ran);
         judge(op, out, model, expected);
     } catch (const Abandon&) {
@@ -292,6 +292,7 @@ void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const
     if (!is_clean()) return;
     monitor_->finish(world_, step.ran);
     if (!is_clean()) return;
+    if (monitor_->broke_a_promise()) return;
     step.compared = true;
     if (const auto what =
             first_difference(step.ran, expected, world_.pcpu(), model.pcpu(), op.kind == OpKind::pcpu_boot))
