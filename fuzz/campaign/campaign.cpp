@@ -11,6 +11,7 @@
 #include <random>
 
 #include "fuzz/campaign/scenarios.hpp"
+#include "fuzz/ops/mutate.hpp"
 #include "fuzz/ops/shrink.hpp"
 #include "spec/linux/host/runner.hpp"
 
@@ -175,6 +176,7 @@ private:
         const u64 before = p.on.events;
         Rng rng = std::mt19937_64(mmodel::mix(options_.seed * 1'000'003 + p.drawn++));
         std::vector<Op> ops = random_ops(c, mix, rng, p.plan.random_length);
+        if (rng() % 4 == 0) go_on_after_finding(ops, c, rng);
         avoid_known_ways(p, ops, rng);
         (void)try_sequence(c, std::move(ops), way_drawn(p.drawn));
         p.cost.add(p.on.events - before, draws_large);
@@ -249,6 +251,22 @@ private:
             if (const auto& t = options_.known[p.known_tried].trace;
                 t && t->config.geometry.arch == p.unit.geometry && (options_.stale || t->stale == not_stale))
                 (void)try_sequence(t->config, t->ops, t->stale);
+    }
+
+    // What one mistake leaves may be what another one needs: the operations follow a sequence that showed
+    // something and left the machine sound, or one that is much like it.
+    void go_on_after_finding(std::vector<Op>& ops, const Config& c, Rng& rng) const {
+        std::vector<const Finding*> sound;
+        for (const Finding& f : report_.findings)
+            if (is_about_order(f.violation)) sound.push_back(&f);
+        if (sound.empty()) return;
+        Trace first{.config = c, .sabotage = {}, .ops = sound[rng() % sound.size()]->ops, .expect = {}};
+        const Subsystem of = report_.tree.name == "hugetlb_vmemmap" ? Subsystem::hvo : Subsystem::percpu;
+        if (rng() % 2) first = mutate(first, of, static_cast<unsigned>(rng()));
+        for (Op& op : first.ops) // which page it is about
+            if (fields_of(op.kind) & f_page && rng() % 3 == 0)
+                op.page = static_cast<u32>(rng() % (u64{1} << c.geometry.folio_order[op.size]));
+        ops.insert(ops.begin(), first.ops.begin(), first.ops.end());
     }
 
     // Three of four operations of a kind whose world had to be put back nearly each time.

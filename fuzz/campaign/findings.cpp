@@ -193,10 +193,26 @@ std::expected<std::vector<Allowed>, std::string> read_allowed(const std::string&
     return out;
 }
 
+namespace {
+
+// "6.12" of "6.12.117" and "7.3" of "7.3.0-rc7".
+std::string_view series_of(std::string_view version) {
+    const auto dot = version.find('.');
+    return version.substr(0, version.find_first_of(".-", dot == version.npos ? dot : dot + 1));
+}
+
+} // namespace
+
+bool counts_for(const Record& r, const bench::Tree& tree) {
+    return r.file == tree.file && std::ranges::any_of(r.seen, [&](const Record::Seen& s) {
+               return s.source == tree.source || series_of(s.version) == series_of(tree.version);
+           });
+}
+
 std::vector<bench::Known> known_of(const std::vector<Record>& records, const bench::Tree& tree) {
     std::vector<bench::Known> out;
     for (const Record& r : records) {
-        if (r.file != tree.file) continue;
+        if (!counts_for(r, tree)) continue;
         out.push_back({r.finding, r.trace});
         for (const bench::Identity& i : r.also) out.push_back({i, {}});
     }
@@ -208,7 +224,7 @@ const Record* record_of(const std::vector<Record>& records, const bench::Tree& t
                         const bench::Identity& found) {
     const Record* out = nullptr;
     for (const Record& r : records)
-        if (r.file == tree.file && is_of(r, found, functions_of(tree)) &&
+        if (counts_for(r, tree) && is_of(r, found, functions_of(tree)) &&
             (!out || (is_about(r, tree) && !is_about(*out, tree))))
             out = &r;
     return out;

@@ -55,7 +55,10 @@ struct Allowed {
 [[nodiscard]] std::expected<std::vector<Allowed>, std::string>
 read_allowed(const std::string& file_or_finding);
 
-// What a campaign against this tree's file is to expect. A record counts for every tree that has its file.
+// Whether what a record says is expected of a tree: of one with that text of the file, and, since files are
+// edited, of each of a series (6.12) in which it was seen. What another series does wrong is new there.
+[[nodiscard]] bool counts_for(const Record& r, const bench::Tree& tree);
+// What a campaign against this tree's file is to expect.
 [[nodiscard]] std::vector<bench::Known> known_of(const std::vector<Record>& records, const bench::Tree& tree);
 
 // What was found in a tree's file, against what is recorded for it.

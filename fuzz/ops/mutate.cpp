@@ -197,18 +197,26 @@ std::size_t write(const Trace& t, u8* out) {
     return static_cast<std::size_t>(end - out);
 }
 
+Trace mutated(const Trace& before, Subsystem subsystem, Random& rng, std::size_t max_ops) {
+    Trace t = before;
+    for (int tries = 0; tries < 8 && t == before; ++tries) {
+        for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n) mutate_once(t, subsystem, rng);
+        if (t.ops.size() > max_ops) t.ops.resize(max_ops);
+    }
+    return t;
+}
+
 } // namespace
+
+Trace mutate(const Trace& before, Subsystem subsystem, unsigned seed) {
+    Random rng(seed);
+    return mutated(before, subsystem, rng, max_decoded_ops);
+}
 
 std::size_t mutate(u8* data, std::size_t size, std::size_t max_size, unsigned seed, Subsystem subsystem) {
     if (max_size < header_bytes + record_bytes) return std::min(size, max_size);
     Random rng(seed);
-    const Trace before = decode({data, size});
-    Trace t = before;
-    for (int tries = 0; tries < 8 && t == before; ++tries) {
-        for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n) mutate_once(t, subsystem, rng);
-        if (t.ops.size() > room(max_size)) t.ops.resize(room(max_size));
-    }
-    return write(t, data);
+    return write(mutated(decode({data, size}), subsystem, rng, room(max_size)), data);
 }
 
 std::size_t cross_over(const u8* a, std::size_t a_size, const u8* b, std::size_t b_size, u8* out,

@@ -5,14 +5,18 @@
 #include <cstddef>
 
 #include "fuzz/ops/generate.hpp"
+#include "fuzz/ops/trace.hpp"
 
 namespace mmodel {
 
+// To another trace, wherever one mutation in a few tries finds one. The same trace and seed give the same
+// result. New operations belong to the subsystem given; without a pcpu_boot, percpu's would all be disabled,
+// so that is what comes first. The geometry may become another one of fuzz_configs().
+[[nodiscard]] Trace mutate(const Trace& before, Subsystem subsystem, unsigned seed);
+
 // LLVMFuzzerCustomMutator's shape. Changes data[0, size) in place, within max_size bytes, and returns the new
-// size. The result has a header and whole records, and decodes to another trace than before wherever one
-// mutation in a few tries finds one. The same bytes and seed give the same result. With no room for one
-// operation the input is only cut. New operations belong to the subsystem given; without a pcpu_boot,
-// percpu's would all be disabled, so that is what comes first.
+// size. The result has a header and whole records, of the trace mutated as above. With no room for one
+// operation the input is only cut.
 [[nodiscard]] std::size_t mutate(u8* data, std::size_t size, std::size_t max_size, unsigned seed,
                                  Subsystem subsystem = Subsystem::both);
 
