@@ -40,6 +40,14 @@ private:
     std::byte* at_;
 };
 
+// Who wants to hear of stores of kernel code's, once they are in the frames.
+struct StoreListener {
+    virtual void stored(Pfn p) noexcept = 0;
+
+protected:
+    ~StoreListener() = default;
+};
+
 class Arena {
 public:
     virtual ~Arena() = default;
@@ -76,6 +84,11 @@ public:
     // From now on kernel code's accesses are answered from this TLB, where it holds something; nullptr: by
     // the page tables alone. Only a backend that is asked can do so.
     virtual void answer_from(StaleTlb*) {}
+    // Until nullptr, the listener is told of stores to frames that are watched: at the next access of the
+    // code or event at the latest. No frame is watched at first. Only a backend that hears of each store can
+    // do so.
+    virtual void tell_stores(StoreListener*) {}
+    virtual void watch(Pfn) {}
     // Frames that kernel code may use from now on, or may not any more. At boot: those behind the vmemmap.
     void lend(Pfn start, u64 nr) { set_lent(start, nr, true); }
     void take_back(Pfn start, u64 nr) { set_lent(start, nr, false); }

@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "spec/linux/shim/hvo/mmodel_hvo_abi.h"
 
@@ -56,6 +57,7 @@ int visit(dl_phdr_info* object, std::size_t, void* data) {
 Mmu::Mmu(const Machine& boot, bool poison)
     : Arena(boot, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE), poison_(poison),
       ptrs_shift_(std::countr_zero(ptrs_)), shadow_(0, objects_.bytes() / 8, page_, PROT_READ | PROT_WRITE),
+      watched_(0, nr_frames_, page_, PROT_READ | PROT_WRITE),
       vmap_(0, (vmalloc_.bytes() >> shift_) * sizeof(u64), page_, PROT_READ | PROT_WRITE) {
     if (poison_) poisoned_.resize(nr_vpages_ + (vmalloc_.bytes() >> shift_));
     port_.self = this;
@@ -66,6 +68,7 @@ Mmu::Mmu(const Machine& boot, bool poison)
     port_.page_shift = static_cast<unsigned>(shift_);
     port_.lent = reinterpret_cast<const unsigned char*>(lent_.at());
     port_.clean = reinterpret_cast<unsigned char*>(clean_->at());
+    port_.watched = reinterpret_cast<const unsigned char*>(watched_.at());
     port_.commit = [](mmodel_mmu* m) { of(m).commit(); };
     port_.access = [](mmodel_mmu* m, unsigned long addr, unsigned long n, unsigned kind, const void* pc) {
         of(m).access({addr, n, kind, pc});
@@ -180,13 +183,13 @@ std::byte* Mmu::place(const Access& a, u64& bytes) {
         if (!is_lent(entry->pfn))
             refuse(a, behind() + (entry->stale ? ", which the CPU's TLB still has there, was freed"
                                                : ", which is mapped there, was freed"));
-        if (a.kind & MMODEL_WRITE) stored(entry->pfn);
+        if (a.kind & MMODEL_WRITE) note_store(entry->pfn);
         bytes = std::min(bytes, page_ - in_page(a.addr));
         return frame(entry->pfn) + in_page(a.addr);
     }
     if (const auto p = frame_at(a.addr)) {
         if (!is_lent(*p)) refuse(a, "the frame is free, or somebody else's");
-        if (a.kind & MMODEL_WRITE) stored(*p);
+        if (a.kind & MMODEL_WRITE) note_store(*p);
         bytes = std::min(bytes, page_ - in_page(a.addr));
         return plain;
     }
@@ -213,7 +216,7 @@ std::byte* Mmu::vmemmap_place(const Access& a) {
     const unsigned long needed = a.kind & MMODEL_WRITE ? MMODEL_PRESENT | MMODEL_RW : MMODEL_PRESENT;
     const Pfn p = pfn_of(entry);
     if ((entry & needed) != needed || p.value >= nr_frames_ || !is_lent(p)) return nullptr;
-    if (a.kind & MMODEL_WRITE) stored(p);
+    if (a.kind & MMODEL_WRITE) note_store(p);
     return frame(p) + in_page(offset);
 }
 
@@ -234,7 +237,7 @@ void Mmu::show(const Access& a, std::byte* frame, u64 bytes) {
     const bool write = a.kind & MMODEL_WRITE;
     if (!write && !poison_) return;
     pending_.push_back({scratch, write ? frame : nullptr, bytes});
-    port_.nr_pending = pending_.size();
+    count_pending();
 }
 
 void Mmu::commit() {
@@ -245,6 +248,21 @@ void Mmu::commit() {
     }
     pending_.clear();
     port_.nr_pending = 0;
+    for (const Pfn p : std::exchange(told_next_, {}))
+        if (listener_) listener_->stored(p);
+}
+
+void Mmu::tell_stores(StoreListener* to) {
+    commit();
+    listener_ = to;
+    if (to) return;
+    for (const Pfn p : std::exchange(watched_frames_, {})) watched_.at()[p.value] = std::byte{0};
+}
+
+void Mmu::watch(Pfn p) {
+    if (!listener_ || watched_.at()[p.value] != std::byte{0}) return;
+    watched_.at()[p.value] = std::byte{1};
+    watched_frames_.push_back(p);
 }
 
 // Nobody has touched scratch memory since it was poisoned.

@@ -40,6 +40,8 @@ public:
     void unmap_vmap(Vmap start, u64 nr) override;
     void map_page(Vpage, Pte) override {} // the table's frame says it
     void answer_from(StaleTlb* tlb) override { tlb_ = tlb; }
+    void tell_stores(StoreListener* to) override;
+    void watch(Pfn p) override;
 
 private:
     struct Access {
@@ -85,6 +87,12 @@ private:
     [[nodiscard]] bool is_shared(const Access& a) const;
     [[nodiscard]] std::string name(unsigned long addr) const;
     [[noreturn]] void refuse(const Access& a, const std::string& why, bool read_only = false) const;
+    // A store to the frame is about to happen.
+    void note_store(Pfn p) {
+        stored(p);
+        if (watched_.at()[p.value] != std::byte{0}) told_next_.push_back(p), count_pending();
+    }
+    void count_pending() { port_.nr_pending = pending_.size() + told_next_.size(); }
     void show(const Access& a, std::byte* frame, u64 bytes);
     void poison_before(const Access& a, u64 bytes);
     void set_shadow(const void* at, u64 bytes, bool on);
@@ -94,9 +102,11 @@ private:
     bool poison_;
     int ptrs_shift_; // a PMD is 1 << ptrs_shift_ pages
     StaleTlb* tlb_{};
+    StoreListener* listener_{};
+    std::vector<Pfn> watched_frames_, told_next_;
     std::vector<Piece> pending_;
     std::vector<mmodel_shared> shared_;
-    Reserved shadow_;            // of objects, see mmodel_mmu
+    Reserved shadow_, watched_;  // of objects, and of frames: see mmodel_mmu
     Reserved vmap_;              // by page of the vmalloc range: its frame number + 1
     std::vector<bool> poisoned_; // by page of scratch memory, the vmemmap first
 };

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "model/hvo/operations.hpp"
-#include "spec/linux/hvo/driver.hpp"
+#include "spec/linux/hvo/readers.hpp"
 
 namespace mmodel::bench {
 
@@ -43,10 +43,14 @@ struct RealHvoCalls {
         // 6.1 leaves it to its callers not to ask twice.
         if (!std::strcmp(d.unit_->shape, "page") && d.unit_->test_optimised(f.head.value)) return Errno::ok;
         d.unit_->set_enabled(enabled);
+        const HvoDriver::Reading reading(d, {&f, 1});
         d.unit_->optimise(f.order, f.head.value);
         return Errno::ok;
     }
-    Errno restore(hvo::Folio f) { return errno_of(d.unit_->restore(f.order, f.head.value)); }
+    Errno restore(hvo::Folio f) {
+        const HvoDriver::Reading reading(d, {&f, 1});
+        return errno_of(d.unit_->restore(f.order, f.head.value));
+    }
     void optimise_list(std::span<const hvo::Folio> folios, bool enabled) {
         if (!d.unit_->optimise_list) {
             for (const hvo::Folio& f : folios) optimise(f, enabled);
@@ -54,6 +58,7 @@ struct RealHvoCalls {
         }
         const auto pfns = heads(folios);
         d.unit_->set_enabled(enabled);
+        const HvoDriver::Reading reading(d, folios);
         d.unit_->optimise_list(folios.front().order, pfns.data(), static_cast<unsigned>(folios.size()));
     }
     hvo::RestoreFolios restore_list(std::span<const hvo::Folio> folios) {
@@ -69,6 +74,7 @@ private:
     hvo::RestoreFolios restore_as_list(std::span<const hvo::Folio> folios) {
         const auto pfns = heads(folios);
         std::array<int, max_folios> done{};
+        const HvoDriver::Reading reading(d, folios);
         const long ret = d.unit_->restore_list(folios.front().order, pfns.data(),
                                                static_cast<unsigned>(folios.size()), done.data());
         hvo::RestoreFolios out{.err = errno_of(std::min(ret, 0l)),

@@ -12,7 +12,7 @@
 
 namespace mmodel::bench {
 
-class HvoDriver final : public RealDriver {
+class HvoDriver final : public RealDriver, private StoreListener {
 public:
     // `unit_init` is the unit's mmodel_hvo_unit_init(). `deviations`: from the model; nothing: it is not
     // compared. Throws HostError.
@@ -58,6 +58,15 @@ private:
     void sync_page(Pfn p, Vpage v, const hvo::Folio& f, const void* at);
     void ask_readers(u64 first, const hvo::Folio& f, const Contents& found);
 
+    // readers.cpp: while calls under test run, a reader looks after each store that he could see.
+    class Reading;
+    void stored(Pfn p) noexcept override;
+    void watch_folio(const hvo::Folio& f);
+    void read_table(Pfn table, const hvo::Folio& f);
+    void read_frame(Pfn p, const hvo::Folio& f);
+    void read_between(Vpage v, const hvo::Folio& f, const Contents& found, StaleWay way);
+
+    std::span<const hvo::Folio> read_; // whose struct pages are looked at; nobody's: no call under test runs
     std::optional<Agreement> agreement_; // with the model, where the design is the model's
     mmodel_hvo_host host_{};
     mmodel_hvo_unit* unit_{};

@@ -91,11 +91,13 @@ struct HvoHost {
         self->arena_.stored(ref.table);
         k.set_pte_at(in_tree(where), ref, pte);
         if (v) self->arena_.map_page(*v, pte);
+        if (v && pte.present()) self->arena_.watch(pte.pfn());
     }
     static void pmd_populate_kernel(const char* where, unsigned long pmd_idx, unsigned long table) {
         RealKernel& k = enter(where);
         k.pmd_populate_kernel(in_tree(where), pmd_idx, self->checked(where, table));
         self->arena_.install_table(pmd_idx, Pfn{table});
+        self->arena_.watch(Pfn{table});
     }
 
     static void smp_wmb(const char* where) { enter(where).smp_wmb(in_tree(where)); }

@@ -27,11 +27,15 @@ struct mmodel_mmu {
 	/* Objects: shadow[i] says how many of the 8 bytes from objects + 8 * i on may be accessed, from the first on. */
 	unsigned long objects, objects_bytes;
 	const unsigned char *shadow;
-	/* Frames, one behind the other: lent[i] says whether frame i may be accessed; a store to it makes clean[i] 0. */
+	/*
+	 * Frames, one behind the other: lent[i] says whether frame i may be accessed; a store to it makes clean[i] 0, and
+	 * the MMU is asked first where watched[i] is not 0.
+	 */
 	unsigned long frames, frames_bytes;
 	unsigned int page_shift;
 	const unsigned char *lent;
 	unsigned char *clean;
+	const unsigned char *watched;
 	const struct mmodel_shared *shared;
 	unsigned long nr_shared;
 

@@ -59,8 +59,11 @@ PLAIN __attribute__((always_inline)) static inline int is_frame(const struct mmo
 
 	if (offset >= m->frames_bytes || !m->lent[frame] || (offset + n - 1) >> m->page_shift != frame)
 		return 0;
-	if (kind & MMODEL_WRITE)
+	if (kind & MMODEL_WRITE) {
+		if (m->watched[frame])
+			return 0;
 		m->clean[frame] = 0;
+	}
 	return 1;
 }
 
