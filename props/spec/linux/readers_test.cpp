@@ -112,6 +112,6 @@ TEST_CASE("a walker that is about to write finds the page read-only between two 
     const spec::Violation& v = r->violations.front();
     INFO(spec::fact(v.inv).name << ": " << v.detail);
     CHECK(v.inv == Inv::no_write_through_a_read_only_pte);
-    CHECK(v.detail.find("between two accesses of the code, while a walker is about to write") !=
+    CHECK(v.detail.find("while a walker is about to write to it, between two accesses of the code") !=
           std::string::npos);
 }

@@ -65,7 +65,11 @@ private:
     void read_table(Pfn table, const hvo::Folio& f);
     void read_frame(Pfn p, const hvo::Folio& f);
     void read_between(Vpage v, const hvo::Folio& f, const Contents& found, StaleWay way);
+    void found_between(spec::Inv inv, const std::string& what);
+    void say_found_between();
 
+    std::vector<std::pair<spec::Inv, std::string>>
+        between_{};                    // what readers found, the first of each invariant
     std::span<const hvo::Folio> read_; // whose struct pages are looked at; nobody's: no call under test runs
     std::optional<Agreement> agreement_; // with the model, where the design is the model's
     mmodel_hvo_host host_{};

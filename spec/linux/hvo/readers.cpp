@@ -10,11 +10,6 @@
 #include "spec/judge/discipline.hpp"
 
 namespace mmodel::bench {
-namespace {
-
-constexpr const char* between = " between two accesses of the code";
-
-} // namespace
 
 HvoDriver::Reading::Reading(HvoDriver& d, std::span<const hvo::Folio> folios) : driver_(d) {
     driver_.read_ = folios;
@@ -25,6 +20,22 @@ HvoDriver::Reading::Reading(HvoDriver& d, std::span<const hvo::Folio> folios) : 
 HvoDriver::Reading::~Reading() {
     driver_.arena_.tell_stores(nullptr);
     driver_.read_ = {};
+    driver_.say_found_between();
+}
+
+void HvoDriver::found_between(spec::Inv inv, const std::string& what) {
+    if (std::ranges::find(between_, inv, &std::pair<spec::Inv, std::string>::first) != between_.end()) return;
+    between_.emplace_back(inv, what + " between two accesses of the code, after event " +
+                                   std::to_string(monitor_->nr_events()));
+}
+
+// What an event shows as well is said of the event.
+void HvoDriver::say_found_between() {
+    for (auto& [inv, what] : between_)
+        if (std::ranges::find(monitor_->violations(), inv, &spec::Violation::inv) ==
+            monitor_->violations().end())
+            monitor_->fail(inv, nullptr, std::move(what), {.way = spec::Way::between_accesses});
+    between_.clear();
 }
 
 void HvoDriver::watch_folio(const hvo::Folio& f) {
@@ -42,8 +53,8 @@ void HvoDriver::stored(Pfn p) noexcept {
         arena_.answer_from(nullptr);
         for (const hvo::Folio& f : read_) is_table ? read_table(p, f) : read_frame(p, f);
     } catch (const BadAccess& b) {
-        monitor_->fail(spec::Inv::compound_head_of_every_tail_is_its_head, nullptr,
-                       "a reader" + std::string(between) + " cannot look: " + b.what);
+        found_between(spec::Inv::compound_head_of_every_tail_is_its_head,
+                      std::string("a reader cannot look (") + b.what + ")");
     }
     arena_.answer_from(tlb_);
 }
@@ -59,14 +70,12 @@ void HvoDriver::read_table(Pfn table, const hvo::Folio& f) {
             reinterpret_cast<const unsigned long*>(arena_.frame(table))[v.value % m.geometry().ptrs_per_pte];
         const Pfn behind{entry >> m.geometry().page_shift()};
         if (!(entry & MMODEL_PRESENT) || behind.value >= arena_.nr_frames())
-            return monitor_->fail(spec::Inv::compound_head_of_every_tail_is_its_head, nullptr,
-                                  "a reader" + std::string(between) + " finds nothing mapped at " +
-                                      spec::say_page(v));
+            return found_between(spec::Inv::compound_head_of_every_tail_is_its_head,
+                                 "a reader finds nothing mapped at " + spec::say_page(v));
         const auto writes_there = [&](const Walker& w) { return spec::may_write_to(m, w, v); };
         if (!(entry & MMODEL_RW) && std::ranges::any_of(m.walkers, writes_there))
-            monitor_->fail(spec::Inv::no_write_through_a_read_only_pte, nullptr,
-                           spec::say_page(v) + " is mapped read-only" + between +
-                               ", while a walker is about to write to it");
+            found_between(spec::Inv::no_write_through_a_read_only_pte,
+                          spec::say_page(v) + " is mapped read-only while a walker is about to write to it,");
         read_between(v, f, describe(arena_.frame(behind), f.head, f.order), not_stale);
     }
 }
@@ -103,12 +112,11 @@ void HvoDriver::read_between(Vpage v, const hvo::Folio& f, const Contents& found
         if (found.kind == Contents::Kind::copy && is_tail(j)) continue;
         const u64 head = unit_->compound_head(first + j);
         if (head == f.head.value) continue;
-        monitor_->fail(way == not_stale ? spec::Inv::compound_head_of_every_tail_is_its_head
-                                        : spec::Inv::compound_head_holds_through_stale_translations,
-                       nullptr,
-                       "compound_head() of page " + std::to_string(first + j - f.head.value) +
-                           " of the folio is pfn " + std::to_string(head) + ", not " +
-                           std::to_string(f.head.value) + "," + between);
+        found_between(way == not_stale ? spec::Inv::compound_head_of_every_tail_is_its_head
+                                       : spec::Inv::compound_head_holds_through_stale_translations,
+                      "compound_head() of page " + std::to_string(first + j - f.head.value) +
+                          " of the folio is pfn " + std::to_string(head) + ", not " +
+                          std::to_string(f.head.value) + ",");
         break;
     }
     arena_.answer_from(nullptr);
