@@ -38,57 +38,76 @@ Difference lists(const Pcpu& r, const Pcpu& m) {
     return std::nullopt;
 }
 
-Difference block(const std::string& whose, const BlockMd& r, const BlockMd& m, bool edges) {
-    if (auto d = differ(whose + "contig_hint", r.contig_hint, m.contig_hint)) return d;
-    if (r.contig_hint)
-        if (auto d = differ(whose + "contig_hint_start", r.contig_hint_start, m.contig_hint_start)) return d;
-    if (auto d = differ(whose + "scan_hint", r.scan_hint, m.scan_hint)) return d;
-    if (r.scan_hint)
-        if (auto d = differ(whose + "scan_hint_start", r.scan_hint_start, m.scan_hint_start)) return d;
-    if (auto d = differ(whose + "first_free", r.first_free, m.first_free)) return d;
-    if (!edges) return std::nullopt;
-    if (auto d = differ(whose + "left_free", r.left_free, m.left_free)) return d;
-    return differ(whose + "right_free", r.right_free, m.right_free);
+struct Pair {
+    const char* what;
+    i64 real, model;
+};
+
+// Texts are made only where something differs: this is done after each operation.
+template <class Whose>
+Difference first_of(std::initializer_list<Pair> pairs, const Whose& named) {
+    for (const Pair& p : pairs)
+        if (p.real != p.model) return differ(named(p.what), p.real, p.model);
+    return std::nullopt;
 }
 
-Difference bits(const std::string& what, const pcpu::Bitmap& r, const pcpu::Bitmap& m) {
+// Where a hint is nothing, where it starts is nothing either. The edges of a chunk's own are not kept.
+template <class Whose>
+Difference block(const BlockMd& r, const BlockMd& m, bool edges, const Whose& named) {
+    return first_of(
+        {{"contig_hint", r.contig_hint, m.contig_hint},
+         {"contig_hint_start", r.contig_hint ? r.contig_hint_start : 0,
+          r.contig_hint ? m.contig_hint_start : 0},
+         {"scan_hint", r.scan_hint, m.scan_hint},
+         {"scan_hint_start", r.scan_hint ? r.scan_hint_start : 0, r.scan_hint ? m.scan_hint_start : 0},
+         {"first_free", r.first_free, m.first_free},
+         {"left_free", edges ? r.left_free : 0, edges ? m.left_free : 0},
+         {"right_free", edges ? r.right_free : 0, edges ? m.right_free : 0}},
+        named);
+}
+
+Difference bits(const char* what, ChunkId id, const pcpu::Bitmap& r, const pcpu::Bitmap& m) {
     if (r == m) return std::nullopt;
     int at = 0;
     while (at < r.nr_bits && at < m.nr_bits && r.test(at) == m.test(at)) ++at;
-    return what + " differs from the model's at " + std::to_string(at);
+    return what + (" of chunk " + std::to_string(id)) + " differs from the model's at " + std::to_string(at);
 }
 
-Difference chunk(const std::string& whose, const Chunk& r, const Chunk& m) {
+Difference chunk(ChunkId id, const Chunk& r, const Chunk& m) {
     if (r == m) return std::nullopt;
-    const std::string of = " of " + whose;
-    if (auto d = differ("base_addr" + of, static_cast<i64>(r.base_addr), static_cast<i64>(m.base_addr)))
+    const auto of = [=](const char* what) { return what + (" of chunk " + std::to_string(id)); };
+    const auto in = [=](const char* what) { return "chunk " + std::to_string(id) + ": " + what; };
+    if (auto d = first_of({{"base_addr", static_cast<i64>(r.base_addr), static_cast<i64>(m.base_addr)},
+                           {"free_bytes", r.free_bytes, m.free_bytes},
+                           {"nr_populated", r.nr_populated, m.nr_populated},
+                           {"nr_empty_pop_pages", r.nr_empty_pop_pages, m.nr_empty_pop_pages},
+                           {"isolated", r.isolated, m.isolated},
+                           {"start_offset", r.start_offset, m.start_offset},
+                           {"end_offset", r.end_offset, m.end_offset}},
+                          of))
         return d;
-    if (auto d = differ("free_bytes" + of, r.free_bytes, m.free_bytes)) return d;
-    if (auto d = differ("nr_populated" + of, r.nr_populated, m.nr_populated)) return d;
-    if (auto d = differ("nr_empty_pop_pages" + of, r.nr_empty_pop_pages, m.nr_empty_pop_pages)) return d;
-    if (auto d = differ("isolated" + of, r.isolated, m.isolated)) return d;
-    if (auto d = differ("start_offset" + of, r.start_offset, m.start_offset)) return d;
-    if (auto d = differ("end_offset" + of, r.end_offset, m.end_offset)) return d;
-    if (auto d = bits("the alloc_map" + of, r.alloc_map, m.alloc_map)) return d;
-    if (auto d = bits("the populated map" + of, r.populated, m.populated)) return d;
-    if (auto d = block(whose + ": ", r.chunk_md, m.chunk_md, false)) return d;
-    for (std::size_t i = 0; i < r.md_blocks.size() && i < m.md_blocks.size(); ++i)
-        if (r.md_blocks[i] != m.md_blocks[i])
-            if (auto d =
-                    block(whose + ", page " + std::to_string(i) + ": ", r.md_blocks[i], m.md_blocks[i], true))
-                return d;
+    if (auto d = bits("the alloc_map", id, r.alloc_map, m.alloc_map)) return d;
+    if (auto d = bits("the populated map", id, r.populated, m.populated)) return d;
+    if (auto d = block(r.chunk_md, m.chunk_md, false, in)) return d;
+    for (std::size_t i = 0; i < r.md_blocks.size() && i < m.md_blocks.size(); ++i) {
+        if (r.md_blocks[i] == m.md_blocks[i]) continue;
+        const auto in_page = [=](const char* what) {
+            return "chunk " + std::to_string(id) + ", page " + std::to_string(i) + ": " + what;
+        };
+        if (auto d = block(r.md_blocks[i], m.md_blocks[i], true, in_page)) return d;
+    }
     return std::nullopt;
 }
 
 Difference chunks(const Pcpu& r, const Pcpu& m) {
     for (ChunkId id = 0; id < std::max(r.chunks.end_id(), m.chunks.end_id()); ++id) {
         if (r.chunks.is_live(id) && m.chunks.is_live(id) && &r.chunks[id] == &m.chunks[id]) continue;
-        const std::string whose = "chunk " + std::to_string(id);
         if (r.chunks.is_live(id) != m.chunks.is_live(id))
-            return whose + (r.chunks.is_live(id) ? " is there, the model has none"
-                                                 : " is not there, the model has one");
+            return "chunk " + std::to_string(id) +
+                   (r.chunks.is_live(id) ? " is there, the model has none"
+                                         : " is not there, the model has one");
         if (!r.chunks.is_live(id)) continue;
-        if (auto d = chunk(whose, r.chunks[id], m.chunks[id])) return d;
+        if (auto d = chunk(id, r.chunks[id], m.chunks[id])) return d;
     }
     return std::nullopt;
 }
