@@ -4,10 +4,14 @@
 // busy machine the rates are worth little, their ratios a lot.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 
 #include "model/step.hpp"
+#include "spec/explore/graph.hpp"
+#include "spec/linux/host/load.hpp"
+#include "spec/linux/host/real_subject.hpp"
 #include "spec/linux/host/runner.hpp"
 
 using namespace mmodel;
@@ -131,6 +135,35 @@ std::vector<Op> areas() {
     return ops;
 }
 
+// Every state of a file in a space, in this process: operations of the C a second of CPU time, with all that
+// is done for each: judging it, keeping the state, telling it from others, going back.
+void explored(benchmark::State& state, const std::string& dir, const char* name, explore::Symmetry symmetry) {
+    const auto tree = bench::open_tree(dir);
+    if (!tree) return state.SkipWithError(tree.error().what.c_str());
+    const auto work = std::filesystem::temp_directory_path() / "mmodel-bench";
+    const auto unit = bench::compile(*tree, work, {}, {}, bench::Backend::mmu, "tiny512");
+    if (!unit) return state.SkipWithError(unit.error().what.c_str());
+    const auto all = explore::default_spaces();
+    const explore::Space space = explore::on_tiny512(*std::ranges::find(all, name, &explore::Space::name));
+    bench::Progress progress;
+    const auto driver = make_driver(*unit, space.config, progress);
+    Bare bare;
+    Work work_done;
+    for (auto _ : state) {
+        bare.run();
+        bench::RealSubject subject(*driver, space);
+        const double began = thread_seconds();
+        const explore::Graph g = build_graph(subject, space, {.symmetry = symmetry}, {});
+        const double seconds = thread_seconds() - began;
+        work_done.done += static_cast<double>(g.nr_runs), work_done.seconds += seconds;
+        state.SetIterationTime(seconds);
+        subject.restart();
+    }
+    state.counters["op/s"] = work_done.rate();
+    state.counters["bare_ev/s"] = bare.work.rate();
+    state.counters["op_to_bare_Mev"] = work_done.rate() / bare.work.rate() * 1e6;
+}
+
 #define BOTH(name, dir, file, ops)                                                                           \
     BENCHMARK_CAPTURE(both, name, dir, file, ops)->UseManualTime()->Unit(benchmark::kMillisecond)
 
@@ -140,5 +173,15 @@ BOTH(2M_6_12_optimise_only, trees + std::string("/linux-6.12"), "hugetlb_vmemmap
 BOTH(2M_stand_in, MMODEL_FIXTURES_DIR "/reuse_page", "hugetlb_vmemmap", pairs(0, 500));
 BOTH(1G_6_1, trees + std::string("/linux-6.1"), "hugetlb_vmemmap", pairs(1, 4));
 BOTH(1G_stand_in, MMODEL_FIXTURES_DIR "/reuse_page", "hugetlb_vmemmap", pairs(1, 4));
+
+#define EXPLORED(name, dir, space, symmetry)                                                                 \
+    BENCHMARK_CAPTURE(explored, name, trees + std::string(dir), space, explore::Symmetry::symmetry)          \
+        ->UseManualTime()                                                                                    \
+        ->Unit(benchmark::kMillisecond)
+
+EXPLORED(pressure_6_1, "/linux-6.1", "hvo-pressure", frames);
+EXPLORED(pressure_6_1_no_symmetry, "/linux-6.1", "hvo-pressure", none);
+EXPLORED(two_sizes_6_1, "/linux-6.1", "hvo-two-sizes", frames);
+EXPLORED(gigantic_hotplug_6_12, "/linux-6.12", "hvo-gigantic-hotplug", frames);
 
 } // namespace
