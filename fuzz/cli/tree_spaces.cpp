@@ -18,16 +18,20 @@ using explore::Explored;
 using explore::Finding;
 using explore::Space;
 
-bool is_of_hvo(const Space& s) {
-    const auto percpu = [](const Op& op) { return is_percpu(op.kind); };
-    return std::ranges::none_of(s.boot, percpu) && std::ranges::none_of(s.alphabet, percpu);
+// percpu-vm's own calls, and no allocator above them.
+bool is_of_chunks(const Space& s) {
+    return std::ranges::any_of(s.alphabet, [](const Op& op) { return op.kind == OpKind::vm_populate; });
+}
+
+bool is_for(const Space& s, std::string_view file) {
+    if (file == "hugetlb_vmemmap") return explore::is_of_hvo(s);
+    return explore::is_of_percpu(s) && is_of_chunks(s) == (file == "percpu-vm");
 }
 
 std::vector<Space> spaces_of(const bench::Tree& tree, std::vector<Space> all) {
-    if (tree.name != "hugetlb_vmemmap") return {};
     std::vector<Space> out;
     for (Space& s : all)
-        if (is_of_hvo(s)) out.push_back(explore::on_tiny512(std::move(s)));
+        if (is_for(s, tree.name)) out.push_back(explore::on_tiny512(std::move(s)));
     return out;
 }
 

@@ -223,7 +223,7 @@ u32 Builder::rest_of(u32 from, const Op& op) {
     g_.nr_worlds += options_.symmetry == Symmetry::pool ? orbit(w, space_) : 1;
     g_.classes.push_back(std::hash<std::string>()(
         options_.symmetry == Symmetry::frames ? it->first : subject_.key(space_, Symmetry::frames)));
-    g_.worlds.push_back(std::hash<std::string>()(key_of(w, space_, Symmetry::frames)));
+    g_.worlds.push_back(std::hash<std::string>()(key_of(as_all_see_it(w), space_, Symmetry::frames)));
     rest_mays_.push_back(std::move(mays));
     if (inductive_) assert_inductive_invariant(w, idx);
     subject_.keep();
@@ -389,7 +389,7 @@ Graph Builder::build() {
 } // namespace
 
 Graph build_graph(const Space& space, const GraphOptions& options, const GraphLimits& limits) {
-    ModelSubject model(space.config, options.sabotage, options.judged);
+    ModelSubject model(World(space.config), options.sabotage, options.judged);
     return Builder(model, options.judged, space, options, limits).build();
 }
 

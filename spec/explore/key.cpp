@@ -224,6 +224,23 @@ void forget_the_dead(World& w) {
     std::ranges::fill(p.pages, Pfn{0});
 }
 
+World as_all_see_it(World w) {
+    if (!w.pcpu().booted) return w;
+    pcpu::ChunkTable& chunks = w.own().pcpu.own().chunks;
+    const auto forget = [](pcpu::BlockMd& md) {
+        if (!md.scan_hint) md.scan_hint_start = 0;
+        if (!md.contig_hint) md.contig_hint_start = 0;
+    };
+    for (pcpu::ChunkId id = 0; id < chunks.end_id(); ++id) {
+        if (!chunks.is_live(id)) continue;
+        pcpu::Chunk& c = chunks.own(id);
+        c.chunk_md.left_free = c.chunk_md.right_free = 0;
+        forget(c.chunk_md);
+        std::ranges::for_each(c.md_blocks, forget);
+    }
+    return w;
+}
+
 std::string key_of(const World& w, const Space& space, Symmetry symmetry, const Beside* beside) {
     KeyWriter out(w.machine(), space, symmetry, beside);
     write(out, w, space, symmetry);

@@ -69,6 +69,10 @@ private:
 // somebody's: using it breaks an invariant.
 void forget_the_dead(World& w);
 
+// What all subjects can tell of a world: not the edges of a whole chunk, which nobody reads, nor where hints
+// of size 0 last pointed at.
+[[nodiscard]] World as_all_see_it(World w);
+
 // Needs: the world is at rest and forget_the_dead() was called.
 [[nodiscard]] std::string key_of(const World& w, const Space& space, Symmetry symmetry,
                                  const Beside* beside = nullptr);

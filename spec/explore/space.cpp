@@ -403,12 +403,46 @@ Space link_percpu(std::string name, std::string sentence, u32 unit_pages, std::i
 
 } // namespace
 
+namespace {
+
+// Percpu sizes are in bits of 4 bytes: what was rounded to them is twice as many.
+u32 twice(u32 bytes) { return 2 * ((bytes + 3) / 4 * 4); }
+
+void double_sizes(Op& op) {
+    const u32 fields = fields_of(op.kind);
+    if (fields & (f_bytes | f_static)) op.bytes = twice(op.bytes);
+    if (fields & (f_align | f_atom)) op.align *= 2;
+    if (fields & f_dyn) op.to = twice(op.to);
+    if (fields & f_reserved || op.kind == OpKind::pcpu_lookup) op.page *= 2;
+}
+
+// As many frames and pages; all sizes in bytes, pages included, are twice what they were.
+Space percpu_on_tiny512(Space s) {
+    s.config.geometry = config_of("tiny512").geometry;
+    s.config.hot_block_frames *= 2;
+    for (Op& op : s.boot) double_sizes(op);
+    for (Op& op : s.alphabet) double_sizes(op);
+    return s;
+}
+
+} // namespace
+
+bool is_of_hvo(const Space& s) {
+    const auto percpu = [](const Op& op) { return is_percpu(op.kind); };
+    return std::ranges::none_of(s.boot, percpu) && std::ranges::none_of(s.alphabet, percpu);
+}
+
+bool is_of_percpu(const Space& s) {
+    return std::ranges::all_of(s.alphabet, [](const Op& op) { return is_percpu(op.kind); });
+}
+
 // Nodes are four times as many frames, twice as many pages of vmemmap: the first folio, behind the node's own
 // vmemmap, and with it all others, are then where they were, in pages of the vmemmap.
 Space on_tiny512(Space s) {
+    assert(s.config.geometry.arch == "tiny");
+    if (is_of_percpu(s)) return percpu_on_tiny512(std::move(s));
     const Config from = s.config;
     Config to = config_of("tiny512");
-    assert(from.geometry.arch == "tiny");
     to.nr_nodes = from.nr_nodes;
     to.boot_gigantic = from.boot_gigantic;
     to.frames_per_node = 4 * from.frames_per_node;

@@ -47,9 +47,12 @@ struct Space {
 // Spaces that close in a minute together, and those that take longer.
 [[nodiscard]] std::vector<Space> default_spaces();
 [[nodiscard]] std::vector<Space> large_spaces();
-// A space of HVO on the machine `tiny512`, which a kernel tree's own file takes: twice as many struct pages a
-// page, folios of twice as many pages. The vmemmap of its folios is as it was, page by page and PMD by PMD.
-// Needs: its machine is a `tiny` one, and none of its operations is one of percpu.
+// Whether all of its operations are HVO's, or the machine's, whether all that are tried are percpu's.
+[[nodiscard]] bool is_of_hvo(const Space& s);
+[[nodiscard]] bool is_of_percpu(const Space& s);
+// Such a space on the machine `tiny512`, which a kernel tree's own files take: twice as many struct pages a
+// page, folios of twice as many pages. The vmemmap of its folios is as it was, page by page and PMD by PMD;
+// areas of percpu are twice as large, and so are their pages. Needs: its machine is a `tiny` one.
 [[nodiscard]] Space on_tiny512(Space s);
 // Those that spec/promela/link has in Promela, too.
 [[nodiscard]] std::vector<Space> link_spaces();

@@ -61,8 +61,8 @@ public:
 // The model's own code; `sabotage`: with that break in it; `judged`: by the specification.
 class ModelSubject final : public Subject {
 public:
-    ModelSubject(const Config& c, Sabotage sabotage, bool judged)
-        : now_(c), sabotage_(sabotage), judged_(judged) {}
+    ModelSubject(World boot, Sabotage sabotage, bool judged)
+        : now_(std::move(boot)), sabotage_(sabotage), judged_(judged) {}
 
     [[nodiscard]] Attempt run(const Op& op, Observer* observer) override;
     [[nodiscard]] const State& now() override { return now_.own(); }

@@ -74,6 +74,23 @@ TEST_CASE("on tiny512 the spaces of HVO are what they are on tiny") {
     }
 }
 
+// The first two are cut, at the same world.
+TEST_CASE("on tiny512 the spaces of percpu are what they are on tiny") {
+    for (const char* name : {"percpu-vm-two", "percpu", "percpu-reclaim", "percpu-reserved"}) {
+        CAPTURE(name);
+        const Space tiny = named(name), large = on_tiny512(tiny);
+        const Graph a = build_graph(tiny, {}, {.nodes = 100'000}),
+                    b = build_graph(large, {}, {.nodes = 100'000});
+        CHECK(b.broken.empty());
+        CHECK(a.complete == b.complete);
+        CHECK(a.rests == b.rests);
+        CHECK(a.edges.size() == b.edges.size());
+        CHECK(a.remaps.size() == b.remaps.size());
+        CHECK(a.nr_events == b.nr_events);
+        CHECK(a.may == b.may);
+    }
+}
+
 TEST_CASE("CPUs are interchangeable: the orbits of the states found are the states without symmetry") {
     for (const u8 nr_tlbs : {2, 3}) {
         Space s = named("hvo-walker");

@@ -11,7 +11,7 @@
 #include "fuzz/campaign/findings.hpp"
 #include "fuzz/campaign/input.hpp"
 #include "props/skip.hpp"
-#include "props/spec/linux/work_dir.hpp"
+#include "props/spec/linux/broken_tree.hpp"
 #include "spec/explore/explore.hpp"
 #include "spec/linux/host/graph_wire.hpp"
 #include "spec/linux/host/load.hpp"
@@ -25,8 +25,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bench::Unit compiled(const fs::path& dir, const std::vector<std::string>& breaks = {}) {
-    const auto tree = bench::open_tree(dir);
+bench::Unit compiled(const fs::path& dir, const std::vector<std::string>& breaks = {},
+                     std::string_view file = "hugetlb_vmemmap") {
+    const auto whole = bench::open_tree(dir);
+    REQUIRE(whole.has_value());
+    const auto tree = whole->judged_by(file);
     REQUIRE(tree.has_value());
     auto unit = bench::compile(*tree, test_work_dir(), breaks, {}, bench::Backend::mmu, "tiny512");
     INFO((unit ? "" : unit.error().what));
@@ -102,25 +105,46 @@ TEST_CASE("a child's graph of a file is the graph of the file") {
     for (u32 i = 0; i < child.rests.size(); ++i) CHECK(path_to(s, child, i) == path_to(s, here, i));
 }
 
+namespace {
+
 // Without symmetry each frame is told from each, and each byte is looked at as it is.
+void check_that_merging_loses_none(const bench::Unit& unit, const Space& s) {
+    CAPTURE(s.name, unit.tree.version);
+    bench::Progress progress;
+    const auto driver = make_driver(unit, s.config, progress);
+    bench::RealSubject subject(*driver, s);
+    const Graph merged = build_graph(subject, s, {}, {});
+    subject.restart();
+    const Graph raw = build_graph(subject, s, {.symmetry = Symmetry::none}, {.nodes = 500'000});
+    REQUIRE(merged.complete);
+    REQUIRE(raw.complete);
+    CHECK(classes(raw) == classes(merged));
+    CHECK(classes(merged).size() == merged.rests.size());
+    CHECK(raw.rests.size() > 2 * merged.rests.size());
+    CHECK(broken(raw) == broken(merged));
+}
+
+} // namespace
+
 TEST_CASE("merging a file's states loses none, and no violation") {
     const bench::Unit unit = stand_in();
     for (const Space& s : {with_frames(named("hvo-walker"), 2), with_frames(named("hvo-hotplug"), 2),
-                           with_frames(named("hvo-walker-list"), 1)}) {
-        CAPTURE(s.name);
-        bench::Progress progress;
-        const auto driver = make_driver(unit, s.config, progress);
-        bench::RealSubject subject(*driver, s);
-        const Graph merged = build_graph(subject, s, {}, {});
-        subject.restart();
-        const Graph raw = build_graph(subject, s, {.symmetry = Symmetry::none}, {.nodes = 500'000});
-        REQUIRE(merged.complete);
-        REQUIRE(raw.complete);
-        CHECK(classes(raw) == classes(merged));
-        CHECK(classes(merged).size() == merged.rests.size());
-        CHECK(raw.rests.size() > 2 * merged.rests.size());
-        CHECK(broken(raw) == broken(merged));
-    }
+                           with_frames(named("hvo-walker-list"), 1)})
+        check_that_merging_loses_none(unit, s);
+}
+
+// Two kernels, and an edit that breaks a rule.
+TEST_CASE("merging the states of Debian's percpu allocator loses none, and no violation") {
+    const fs::path trees = MMODEL_TREES_DIR;
+    if (!fs::exists(trees / "linux-6.1") || there_is_nothing_to_break())
+        return skip("no tree in " MMODEL_TREES_DIR);
+    const Space chunk = named("link-percpu", link_spaces());
+    check_that_merging_loses_none(compiled(trees / "linux-6.1", {}, "percpu"), with_frames(chunk, 4));
+    check_that_merging_loses_none(compiled(real_tree, {}, "percpu"),
+                                  with_frames(named("percpu-reclaim"), 16));
+    const fs::path leaks =
+        broken_tree("percpu-vm.c", R"(\n\tpcpu_free_pages\()", "\n\tif (0) pcpu_free_pages(");
+    check_that_merging_loses_none(compiled(leaks, {}, "percpu"), with_frames(chunk, 4));
 }
 
 TEST_CASE("each deliberate break of the stand-in tree is found in the space that is named for it") {
@@ -193,6 +217,40 @@ TEST_CASE("a unit without the software MMU is refused") {
     const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::Backend::mmap);
     REQUIRE(unit.has_value());
     CHECK_FALSE(bench::build_tree_graph(*unit, named("hvo-walker"), {}, {}).has_value());
+}
+
+// Of those that close in a second; the first without its second chunk.
+std::vector<Space> percpu_spaces(std::string_view file) {
+    if (file == "percpu") return {named("percpu-reclaim"), named("percpu-reserved")};
+    Space s = named("percpu-vm-two");
+    std::erase_if(s.alphabet, [](const Op& op) { return op.chunk() == 1; });
+    return {s};
+}
+
+TEST_CASE("Debian's percpu files come to the model's worlds in closed spaces, and show what is recorded") {
+    const auto records = cli::read_findings(MMODEL_FINDINGS_DIR);
+    REQUIRE(records.has_value());
+    const auto [version, file] = GENERATE(table<const char*, const char*>(
+        {{"6.1", "percpu-vm"}, {"6.1", "percpu"}, {"6.12", "percpu-vm"}, {"6.12", "percpu"}}));
+    CAPTURE(version, file);
+    const fs::path dir = fs::path(MMODEL_TREES_DIR) / ("linux-" + std::string(version));
+    if (!fs::exists(dir)) return skip("no tree in " MMODEL_TREES_DIR);
+    const bench::Unit unit = compiled(dir, {}, file);
+    for (const Space& s : percpu_spaces(file)) {
+        CAPTURE(s.name);
+        const auto r = bench::explore_file(unit, s, {}, {.jobs = 2});
+        REQUIRE(r.has_value());
+        CHECK(r->explored.complete);
+        REQUIRE(r->model.has_value());
+        CHECK(r->model->nr_compared > 500);
+        REQUIRE(r->model->worlds.has_value());
+        CHECK(r->model->worlds->are_the_same());
+        std::vector<Inv> found;
+        for (const Finding& f : r->explored.found) found.push_back(f.violation.inv);
+        const cli::Comparison c = cli::compare(*records, unit.tree, found);
+        CHECK(c.unrecorded.empty());
+        if (std::string_view(file) == "percpu-vm") CHECK(c.not_found.empty());
+    }
 }
 
 // By invariant, the operations of the shortest trace in any space.

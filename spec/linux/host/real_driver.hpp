@@ -28,6 +28,7 @@ struct RealWatch {
     spec::Monitor& monitor;
     explore::Observer* observer{};
     Listener* listener{};
+    std::vector<std::optional<Pfn>> picked{}; // what he said, in order
 
     void before(const Machine& m, const Event& e) {
         monitor.before(m, e);
@@ -38,7 +39,10 @@ struct RealWatch {
         if (observer && monitor.violations().empty()) observer->after(m, e);
     }
     [[nodiscard]] bool picks() const { return observer != nullptr; }
-    [[nodiscard]] std::optional<Pfn> pick_frame(const Machine& m) { return observer->pick_frame(m); }
+    [[nodiscard]] std::optional<Pfn> pick_frame(const Machine& m) {
+        picked.push_back(observer->pick_frame(m));
+        return picked.back();
+    }
 };
 
 using RealKernel = Kernel<RealWatch>;
@@ -98,6 +102,8 @@ public:
     void answer_stale(StaleWay way) { stale_ = way; }
 
     // ---- for who explores (subject.hpp)
+    // Needs: nothing has been run. What is nobody's business no longer tells two states apart.
+    virtual void begin_exploring() {}
     // Who sees the events of the operations from now on; nobody: nullptr.
     void observe(explore::Observer* observer) { observer_ = observer; }
     // At rest, or while an operation runs.
@@ -106,9 +112,16 @@ public:
     // All that the kernel file and the bench for it keep outside frames and world, at rest. Always the same
     // pieces.
     [[nodiscard]] virtual std::vector<std::span<std::byte>> statics() = 0;
-    // World, frames and statics are those of another state: what the driver itself had noted is void, and
-    // reset() is not to be called any more.
-    virtual void moved() = 0;
+    // Objects that the kernel file has allocated, by address: pieces that come and go. And: these are there.
+    [[nodiscard]] virtual std::span<const std::span<std::byte>> objects() const { return {}; }
+    virtual void set_objects(std::span<const std::span<std::byte>>) {}
+    // Where the first struct page is: behind the vmemmap, or in memory of its own.
+    [[nodiscard]] virtual unsigned long mem_map() const { return arena_.vmemmap(); }
+    // What the driver itself has noted of the state, at rest; may have addresses of objects.
+    [[nodiscard]] virtual std::vector<u64> notes() const { return {}; }
+    // World, frames, statics and objects are those of another state, of which it had noted this; reset() is
+    // not to be called any more.
+    virtual void moved(std::span<const u64> notes) = 0;
     // Of all memory that kernel code may have written: frames, objects, page tables; and of what is where.
     [[nodiscard]] u64 digest() const;
 

@@ -38,6 +38,7 @@ struct Place {
     u64 nr_compared;      // at the end, see TreeGraph
     DeviationCounts deviations;
     u8 nr_used_subpage, nr_reset_struct_page;
+    bool schedules_early;
     volatile u64 nr_ops; // of the path, that operation included
     std::array<WireOp, max_path> path;
 };
@@ -160,6 +161,7 @@ void TreeBuilder::work(RealDriver& driver, int out) {
     const Geometry& geometry = subject.now().machine.geometry();
     place_->nr_used_subpage = geometry.nr_used_subpage;
     place_->nr_reset_struct_page = geometry.nr_reset_struct_page;
+    place_->schedules_early = subject.now().pcpu->sizes.schedules_early;
     send_graph(space_, g, [out](std::span<const std::byte> bytes) { write_all(out, bytes); });
 }
 
@@ -264,6 +266,7 @@ std::expected<TreeGraph, Problem> TreeBuilder::confirmed(Graph g) {
     const auto at_most = static_cast<u8>(space_.config.geometry.struct_pages_per_page() / 2);
     out.nr_used_subpage = std::min(place_->nr_used_subpage, at_most);
     out.nr_reset_struct_page = std::min(place_->nr_reset_struct_page, at_most);
+    out.schedules_early = place_->schedules_early;
     out.graph = std::move(g);
     return out;
 }
@@ -303,7 +306,10 @@ std::expected<TreeGraph, Problem> build_tree_graph(const Unit& unit, const Space
 Graph models_graph(Space space, const TreeGraph& of_the_file, Symmetry symmetry, const GraphLimits& limits) {
     space.config.geometry.nr_used_subpage = of_the_file.nr_used_subpage;
     space.config.geometry.nr_reset_struct_page = of_the_file.nr_reset_struct_page;
-    return build_graph(space, {.symmetry = symmetry, .judged = false}, limits);
+    World boot(space.config);
+    boot.own().pcpu.own().sizes.schedules_early = of_the_file.schedules_early;
+    ModelSubject model(std::move(boot), {}, false);
+    return build_graph(model, space, {.symmetry = symmetry, .judged = false}, limits);
 }
 
 Worlds compare_worlds(const Space& space, const Graph& files, const Graph& models) {
@@ -400,7 +406,7 @@ std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space&
             return Graph{};
         }
         out.unconfirmed = std::move(g->unconfirmed);
-        if (unit.tree.name == "hugetlb_vmemmap" && unit.tree.not_the_models.empty())
+        if (unit.tree.name != "hugetlb_vmemmap" || unit.tree.not_the_models.empty())
             set_beside_the_model(space, options.graph, of, *g, out.model.emplace());
         return std::move(g->graph);
     };

@@ -20,6 +20,7 @@ struct TreeGraph {
                        // known
     DeviationCounts deviations{};
     u8 nr_used_subpage{}, nr_reset_struct_page{}; // see Geometry: as the file has them
+    bool schedules_early{};                       // see pcpu::Sizes
 };
 
 // Needs: the space has the unit's geometry, and the unit is on the software MMU. Of the options, symmetry and
@@ -30,8 +31,8 @@ struct TreeGraph {
                                                                  const explore::GraphOptions& options,
                                                                  const explore::GraphLimits& limits);
 
-// The model's graph of the same space, not judged, with as many struct pages in use and reset as the file
-// has.
+// The model's graph of the same space, not judged, of the file's kind in what the model has of several.
+// Needs: percpu's sizes are the geometry's, as they are where pages are tiny.
 [[nodiscard]] explore::Graph models_graph(explore::Space space, const TreeGraph& of_the_file,
                                           explore::Symmetry symmetry, const explore::GraphLimits& limits);
 

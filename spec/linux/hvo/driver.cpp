@@ -66,7 +66,7 @@ void HvoDriver::init_as_booted(Pfn start, Pfn end) {
         unit_->init_plain(start.value, start.value + 1, boot_.machine().is_reserved(start), 0);
 }
 
-void HvoDriver::moved() {
+void HvoDriver::moved(std::span<const u64>) {
     arena_.moved();
     unreserved_.clear();
     scribbled_.clear();

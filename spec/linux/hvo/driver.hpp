@@ -24,7 +24,7 @@ public:
     void reset() override;
     [[nodiscard]] RealStep run(const Op& op) override;
     [[nodiscard]] std::vector<std::span<std::byte>> statics() override { return image_->live(); }
-    void moved() override;
+    void moved(std::span<const u64>) override;
 
 private:
     friend struct HvoHost;

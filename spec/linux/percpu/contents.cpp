@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/linux/percpu/contents.hpp"
 
+#include <algorithm>
+
 namespace mmodel::bench {
 namespace {
 
@@ -22,11 +24,15 @@ std::optional<std::string> AreaContents::not_zero(const Held& a) {
 }
 
 void AreaContents::fill(const Held& a) {
-    ++generation_[a.slot];
+    generation_[a.slot] += apart_;
     for (const auto& [cpu, first, words] : a.parts) {
         u32 n = pattern(a.slot, cpu) + static_cast<u32>(first);
         for (u32& w : words) w = n++;
     }
+}
+
+void AreaContents::give_up(const Held& a) {
+    for (const Held::Part& part : a.parts) std::ranges::fill(part.words, 0xaaaaaaaa);
 }
 
 std::optional<std::string> AreaContents::changed(const Held& a, int cpu) const {

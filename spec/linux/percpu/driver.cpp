@@ -62,6 +62,7 @@ PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Backing backing,
 }
 
 PercpuDriver::~PercpuDriver() {
+    image_->restore();
     forget_percpu_driver();
     munmap(mem_map_, arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE);
 }
@@ -70,10 +71,51 @@ void PercpuDriver::reset() {
     world_ = boot_;
     put_back_unit();
     contents_.reset();
-    for (const Pfn p : described_)
-        std::memset(mem_map_ + p.value * MMODEL_STRUCT_PAGE_SIZE, 0, MMODEL_STRUCT_PAGE_SIZE);
+    for (const Pfn p : described_) clear_struct_page(p);
     described_.clear();
     std::ranges::fill(pmds_, 0);
+}
+
+// ---- states
+
+void PercpuDriver::begin_exploring() {
+    explored_ = true;
+    objects_.settle_low();
+    contents_.tell_owners_apart(false);
+}
+
+std::vector<std::span<std::byte>> PercpuDriver::statics() {
+    auto out = image_->live();
+    out.push_back(std::as_writable_bytes(std::span(pmds_)));
+    return out;
+}
+
+// By chunk number: its addresses, and where the file keeps it. Then where the array of page pointers is.
+std::vector<u64> PercpuDriver::notes() const {
+    ChunkId nr = numbers_.end(); // past the last that is given
+    while (nr && !numbers_.is_given(nr - 1)) --nr;
+    const auto bases = numbers_.all().first(nr);
+    std::vector<u64> out(bases.begin(), bases.end());
+    for (ChunkId id = 0; id < nr; ++id)
+        out.push_back(numbers_.is_given(id) ? reinterpret_cast<u64>(selves_[id]) : 0);
+    out.push_back(reinterpret_cast<u64>(array_));
+    return out;
+}
+
+void PercpuDriver::moved(std::span<const u64> notes) {
+    const std::size_t nr = notes.size() / 2;
+    numbers_.begin(notes.first(nr));
+    selves_.resize(nr);
+    std::ranges::transform(notes.subspan(nr, nr), selves_.begin(),
+                           [](u64 at) { return reinterpret_cast<void*>(at); });
+    array_ = reinterpret_cast<void*>(notes.back());
+    arena_.moved();
+    described_.clear();
+    const Vmalloc& v = world_.machine().vmalloc();
+    for (Vmap page{0}; page.value < v.nr_pages(); page = page + 1) {
+        const Pfn p = v.pte(page).present() ? v.pte(page).pfn() : no_pfn;
+        p == no_pfn ? arena_.unmap_vmap(page, 1) : arena_.map_vmap(page, {&p, 1});
+    }
 }
 
 // The kernel file as before boot, and nothing mapped.
@@ -84,6 +126,7 @@ void PercpuDriver::put_back_unit() {
     arena_.unmap_vmap(Vmap{0}, (arena_.vmalloc_end() - arena_.vmalloc()) / arena_.page());
     numbers_.begin(0);
     selves_.clear();
+    array_ = nullptr;
 }
 
 void PercpuDriver::prepare_static_image(u64 bytes) {
@@ -126,6 +169,10 @@ pcpu::Where PercpuDriver::where_of(unsigned long ptr) const {
 unsigned long PercpuDriver::pointer_to(pcpu::Where w) const {
     return to_host(pcpu_->chunks[w.chunk].base_addr) + static_cast<unsigned long>(w.off) -
            to_host(pcpu_->base_addr);
+}
+
+void PercpuDriver::clear_struct_page(Pfn p) {
+    std::memset(mem_map_ + p.value * MMODEL_STRUCT_PAGE_SIZE, 0, MMODEL_STRUCT_PAGE_SIZE);
 }
 
 // ---- contents
@@ -171,8 +218,10 @@ void PercpuDriver::check_contents(const Op& op) {
     const bool one =
         op.kind == OpKind::pcpu_free || op.kind == OpKind::module_unload || op.kind == OpKind::pcpu_lookup;
     if (!one || !pcpu_->areas[op.area()].live) return;
-    if (const auto what = contents_.changed(held(op.area()), -1))
+    const Held h = held(op.area());
+    if (const auto what = contents_.changed(h, -1))
         monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what, {.way = spec::Way::overwritten});
+    if (explored_ && op.kind != OpKind::pcpu_lookup) AreaContents::give_up(h);
 }
 
 void PercpuDriver::check_all_contents(int cpu) {
@@ -230,16 +279,38 @@ bool PercpuDriver::has_layout(const pcpu::BootParams& b) const {
     return ai && pcpu::make_layout(boot_.pcpu().sizes, *ai, cpus);
 }
 
+namespace {
+
+// While the model runs an operation: it gets the frames that the file got, if somebody chose them.
+struct Follower {
+    std::span<const std::optional<Pfn>> frames;
+    bool chosen;
+
+    void before(const Machine&, const Event&) {}
+    void after(const Machine&, const Event&) {}
+    [[nodiscard]] bool picks() const { return chosen; }
+    [[nodiscard]] std::optional<Pfn> pick_frame(const Machine& m) {
+        if (frames.empty()) return std::nullopt;
+        const std::optional<Pfn> p = frames.front();
+        frames = frames.subspan(1);
+        return p && m.is_free(*p) ? p : std::nullopt;
+    }
+};
+
+} // namespace
+
+Ran PercpuDriver::run_model(World& from, const Op& op, const RealWatch& files) const {
+    Follower follower{files.picked, files.picks()};
+    return advance(from, op, follower);
+}
+
 RealStep PercpuDriver::run(const Op& asked) {
     const Op op = as_a_kernel_meets_it(asked);
     World model = world_;
-    NoWatch none;
-    const Ran expected = advance(model, op, none);
     Running running(*this, op, {});
     pcpu_ = &running.state.pcpu.own();
     pcpu_->chunks.forget_touched();
     op_ = op;
-    model_ = &model.pcpu();
     mapped_.clear();
     arrays_.clear();
     boot_is_paged_ = op.kind == OpKind::pcpu_boot && op.is_paged();
@@ -255,7 +326,10 @@ RealStep PercpuDriver::run(const Op& asked) {
         }
         code_is_done();
         running.count(out.ran);
+        const Ran expected = run_model(model, op, running.watch);
+        model_ = &model.pcpu();
         judge(op, out, model, expected);
+        if (explored_) forget_the_array();
     } catch (const Abandon&) {
         out.left = Left::cut_off;
     } catch (const BadAccess& b) {
@@ -263,6 +337,7 @@ RealStep PercpuDriver::run(const Op& asked) {
         accuse(out, b);
     } catch (const Panicked& p) {
         out.left = Left::cut_off;
+        const Ran expected = run_model(model, op, running.watch);
         if (op.kind == OpKind::pcpu_boot && expected.outcome.err != Errno::ok)
             give_up_boot(out, model, expected);
         else

@@ -20,6 +20,9 @@ namespace mmodel::bench {
 class ChunkNumbers {
 public:
     void begin(pcpu::ChunkId nr_boot_chunks) { bases_.assign(nr_boot_chunks, boot); }
+    // Those that there are, and that they be these.
+    [[nodiscard]] std::span<const u64> all() const { return bases_; }
+    void begin(std::span<const u64> all) { bases_.assign(all.begin(), all.end()); }
     pcpu::ChunkId give(u64 base_addr);
     void take_back(pcpu::ChunkId id) { bases_[id] = none; }
     [[nodiscard]] pcpu::ChunkId of(u64 base_addr) const; // no_chunk: nobody's
@@ -44,8 +47,13 @@ public:
 
     void reset() override;
     [[nodiscard]] RealStep run(const Op& op) override;
-    [[nodiscard]] std::vector<std::span<std::byte>> statics() override { return image_->live(); }
-    void moved() override {}
+    void begin_exploring() override;
+    [[nodiscard]] std::vector<std::span<std::byte>> statics() override;
+    [[nodiscard]] std::span<const std::span<std::byte>> objects() const override { return objects_.live(); }
+    void set_objects(std::span<const std::span<std::byte>> live) override { objects_.set_live(live); }
+    [[nodiscard]] unsigned long mem_map() const override { return reinterpret_cast<unsigned long>(mem_map_); }
+    [[nodiscard]] std::vector<u64> notes() const override;
+    void moved(std::span<const u64> notes) override;
 
 private:
     friend struct PercpuHost;
@@ -74,6 +82,8 @@ private:
     void prepare_static_image(u64 bytes);
     [[nodiscard]] std::vector<std::span<std::byte>> pieces(u64 addr, u64 bytes);
     [[nodiscard]] Held held(u8 slot);
+    [[nodiscard]] Ran run_model(World& from, const Op& op, const RealWatch& files) const;
+    void clear_struct_page(Pfn p);
     void check_contents(const Op& op);
     void check_all_contents(int cpu);
     void check_static_data(const Op& op);
@@ -90,6 +100,7 @@ private:
     [[nodiscard]] bool is_suspect(ChunkId id) const;
     void sync_tags();
     void sync_array();
+    void forget_the_array();
     [[nodiscard]] u64 nr_page_pointers() const {
         return static_cast<u64>(pcpu_->layout.nr_units) * static_cast<u64>(pcpu_->layout.unit_pages);
     }
@@ -112,9 +123,11 @@ private:
     ChunkNumbers numbers_;
     std::vector<void*> selves_; // by number: the kernel file's own chunk
     AreaContents contents_;
+    bool explored_{};
     bool boot_is_paged_{};
     u64 nr_embedded_frames_{};
     std::vector<std::pair<Vmap, u64>> mapped_; // by this operation
+    void* array_{};                            // what it made
     std::vector<void*> arrays_;  // objects of this operation that may be what pcpu_get_pages() made
     std::vector<Pfn> described_; // frames whose struct page may not be zero any more
     std::vector<mmodel_percpu_chunk> room_;

@@ -39,6 +39,7 @@ struct PercpuHost {
     static void free_pages(const char* where, unsigned long pfn, unsigned) {
         enter(where).free_page(in_tree(where), self->checked(where, pfn));
         self->arena_.take_back(Pfn{pfn}, 1);
+        self->clear_struct_page(Pfn{pfn}); // it is the page allocator's now, who writes there
     }
 
     // ---- objects

@@ -319,8 +319,17 @@ void PercpuDriver::sync_chunk(ChunkId id, const mmodel_percpu_chunk& d) {
 // The one array of page pointers: an object of its size that is no chunk's. What is in it is judged where it
 // is used.
 void PercpuDriver::sync_array() {
-    if (std::ranges::any_of(arrays_, [&](const void* at) { return objects_.is_live(at); }))
-        pcpu_->pages.assign(nr_page_pointers(), no_pfn);
+    const auto live = std::ranges::find_if(arrays_, [&](const void* at) { return objects_.is_live(at); });
+    if (live == arrays_.end()) return;
+    array_ = *live;
+    pcpu_->pages.assign(nr_page_pointers(), no_pfn);
+}
+
+// Between two operations nobody reads that array. As in the model (explore::forget_the_dead()), an entry left
+// over becomes frame 0, which is always somebody's: using it breaks a rule.
+void PercpuDriver::forget_the_array() {
+    if (!array_ || !objects_.is_live(array_)) return;
+    std::ranges::fill(std::span(static_cast<unsigned long*>(array_), nr_page_pointers()), mem_map());
 }
 
 // What the struct pages of newly mapped frames say.
