@@ -7,6 +7,8 @@
 
 #include "fuzz/campaign/campaign.hpp"
 #include "props/spec/linux/broken_tree.hpp"
+#include "spec/explore/space.hpp"
+#include "spec/linux/host/tree_graph.hpp"
 
 using namespace mmodel;
 using spec::Inv;
@@ -17,94 +19,118 @@ namespace {
 struct Break {
     const char* name;
     const char* file;
-    const char* from; // a regular expression that matches once or more
+    const char* space; // of explore::default_spaces()
+    const char* from;  // a regular expression that matches once or more
     const char* to;
     Inv inv;
 };
 
 const Break breaks[] = {
-    {"no flush after unmapping", "percpu-vm.c", R"(flush_tlb_kernel_range\()", "if (0) $&",
+    {"no flush after unmapping", "percpu-vm.c", "percpu-vm-two", R"(flush_tlb_kernel_range\()", "if (0) $&",
      Inv::tlb_agrees_with_the_page_table_at_rest},
-    {"one unit flushed", "percpu-vm.c", R"((flush_tlb_kernel_range\([^;]*)high_unit_cpu)", "$1low_unit_cpu",
-     Inv::tlb_agrees_with_the_page_table_at_rest},
-    {"no cache flush before unmapping", "percpu-vm.c", R"(\n\tpcpu_pre_unmap_flush\()",
+    {"one unit flushed", "percpu-vm.c", "percpu-vm-two", R"((flush_tlb_kernel_range\([^;]*)high_unit_cpu)",
+     "$1low_unit_cpu", Inv::tlb_agrees_with_the_page_table_at_rest},
+    {"no cache flush before unmapping", "percpu-vm.c", "percpu-vm-two", R"(\n\tpcpu_pre_unmap_flush\()",
      "\n\tif (0) pcpu_pre_unmap_flush(", Inv::cache_is_flushed_before_an_address_is_unmapped},
-    {"no cache flush after mapping", "percpu-vm.c", R"(\n\tpcpu_post_map_flush\()",
+    {"no cache flush after mapping", "percpu-vm.c", "percpu-vm-two", R"(\n\tpcpu_post_map_flush\()",
      "\n\tif (0) pcpu_post_map_flush(", Inv::cache_is_flushed_after_an_address_is_mapped},
-    {"the failing CPU stays mapped, as in 6.1", "percpu-vm.c",
+    {"the failing CPU stays mapped, as in 6.1", "percpu-vm.c", "percpu-vm-two",
      R"(__pcpu_unmap_pages\(pcpu_chunk_addr\(chunk, tcpu)", "if (tcpu == cpu) break; $&",
      Inv::no_frame_is_freed_while_mapped},
-    {"pages that could not be mapped are kept", "percpu-vm.c", R"(\n\t\tpcpu_free_pages\()",
+    {"pages that could not be mapped are kept", "percpu-vm.c", "percpu-vm-two", R"(\n\t\tpcpu_free_pages\()",
      "\n\t\tif (0) pcpu_free_pages(", Inv::no_page_is_leaked},
-    {"pages are not freed", "percpu-vm.c", R"(\n\tpcpu_free_pages\()", "\n\tif (0) pcpu_free_pages(",
-     Inv::no_page_is_leaked},
-    {"pages are freed before they are unmapped", "percpu-vm.c",
+    {"pages are not freed", "percpu-vm.c", "percpu-vm-two", R"(\n\tpcpu_free_pages\()",
+     "\n\tif (0) pcpu_free_pages(", Inv::no_page_is_leaked},
+    {"pages are freed before they are unmapped", "percpu-vm.c", "percpu-vm-two",
      R"(\n\tpcpu_unmap_pages\([^;]*;\n\n(\tpcpu_free_pages\([^;]*;))",
      "\n$1\npcpu_unmap_pages(chunk, pages, page_start, page_end);", Inv::no_frame_is_freed_while_mapped},
-    {"pages of node 0 only", "percpu-vm.c", R"(alloc_pages_node\(cpu_to_node\(cpu\))", "alloc_pages_node(0",
-     Inv::percpu_page_is_asked_of_its_cpus_node},
-    {"pages do not name their chunk", "percpu-vm.c", R"(pcpu_set_page_chunk\()", "if (0) $&",
+    {"pages of node 0 only", "percpu-vm.c", "percpu-reserved", R"(alloc_pages_node\(cpu_to_node\(cpu\))",
+     "alloc_pages_node(0", Inv::percpu_page_is_asked_of_its_cpus_node},
+    {"pages do not name their chunk", "percpu-vm.c", "percpu-vm-two", R"(pcpu_set_page_chunk\()", "if (0) $&",
      Inv::page_says_whose_chunk_it_is},
-    {"the first chunk is reclaimed", "percpu-vm.c", R"(if \(chunk == pcpu_first_chunk \|\|)", "if (0 &&",
-     Inv::first_and_reserved_chunk_stay_populated},
-    {"areas are not zeroed", "percpu.c", R"(memset\(\(void \*\)pcpu_chunk_addr)", "if (0) $&",
+    {"the first chunk is reclaimed", "percpu-vm.c", "percpu-reclaim",
+     R"(if \(chunk == pcpu_first_chunk \|\|)", "if (0 &&", Inv::first_and_reserved_chunk_stay_populated},
+    {"areas are not zeroed", "percpu.c", "percpu", R"(memset\(\(void \*\)pcpu_chunk_addr)", "if (0) $&",
      Inv::percpu_area_is_zeroed},
-    {"only CPU 0 is zeroed", "percpu.c", R"(memset\(\(void \*\)pcpu_chunk_addr)", "if (!cpu) $&",
+    {"only CPU 0 is zeroed", "percpu.c", "percpu", R"(memset\(\(void \*\)pcpu_chunk_addr)", "if (!cpu) $&",
      Inv::percpu_area_is_zeroed},
-    {"a whole unit is zeroed", "percpu.c", R"(\+ off, 0, size\);)", "+ off, 0, pcpu_unit_size);",
+    {"a whole unit is zeroed", "percpu.c", "percpu", R"(\+ off, 0, size\);)", "+ off, 0, pcpu_unit_size);",
      Inv::kernel_code_touches_only_what_is_mapped},
-    {"static data is not copied", "percpu.c", R"(memcpy\()", "if (0) $&",
+    {"static data is not copied", "percpu.c", "percpu", R"(memcpy\()", "if (0) $&",
      Inv::outcome_is_what_the_operation_promises},
-    {"what units do not use is kept", "percpu.c", R"(pcpu_fc_free\(ptr \+ size_sum)", "if (0) $&",
-     Inv::no_page_is_leaked},
-    {"pages in use are reclaimed", "percpu.c", R"(block->contig_hint == PCPU_BITMAP_BLOCK_BITS &&\s*)", "",
-     Inv::percpu_area_is_populated},
-    {"populated pages are not marked", "percpu.c", R"(pcpu_chunk_populated\(chunk, rs, re\);)", ";",
+    {"what units do not use is kept", "percpu.c", "percpu-reserved", R"(pcpu_fc_free\(ptr \+ size_sum)",
+     "if (0) $&", Inv::no_page_is_leaked},
+    {"pages in use are reclaimed", "percpu.c", "percpu-reclaim",
+     R"(block->contig_hint == PCPU_BITMAP_BLOCK_BITS &&\s*)", "", Inv::percpu_area_is_populated},
+    {"populated pages are not marked", "percpu.c", "percpu", R"(pcpu_chunk_populated\(chunk, rs, re\);)", ";",
      Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu},
-    {"an area that got no pages is kept", "percpu.c", R"(\n\t*pcpu_free_area\(chunk, off\);)", "",
+    {"an area that got no pages is kept", "percpu.c", "percpu", R"(\n\t*pcpu_free_area\(chunk, off\);)", "",
      Inv::percpu_areas_are_disjoint},
-    {"populated pages are not counted", "percpu.c", R"(\n\tpcpu_nr_populated \+= nr;)", "",
+    {"populated pages are not counted", "percpu.c", "percpu", R"(\n\tpcpu_nr_populated \+= nr;)", "",
      Inv::percpu_counters_equal_the_truth},
-    {"empty pages are not counted", "percpu.c", R"(\n\t\tpcpu_nr_empty_pop_pages \+= nr;)", ";",
+    {"empty pages are not counted", "percpu.c", "percpu", R"(\n\t\tpcpu_nr_empty_pop_pages \+= nr;)", ";",
      Inv::percpu_counters_equal_the_truth},
-    {"hints of a destroyed chunk are kept", "percpu.c",
+    {"hints of a destroyed chunk are kept", "percpu.c", "percpu",
      R"x(pcpu_mem_free\(chunk->md_blocks\);(\n\tpcpu_mem_free\(chunk->bound_map\);\n\tpcpu_mem_free\(chunk->alloc_map\);\n\tpcpu_mem_free\(chunk\);\n\}))x",
      "$1", Inv::no_object_is_leaked},
-    {"a chunk is freed twice", "percpu.c", R"(\n\tpcpu_mem_free\(chunk\);)", "$&$&", Inv::no_bug},
-    {"chunks stay in their old list", "percpu.c", R"(if \(oslot != nslot\))", "if (oslot < 0)",
+    {"a chunk is freed twice", "percpu.c", "percpu", R"(\n\tpcpu_mem_free\(chunk\);)", "$&$&", Inv::no_bug},
+    {"chunks stay in their old list", "percpu.c", "percpu", R"(if \(oslot != nslot\))", "if (oslot < 0)",
      Inv::every_chunk_is_on_its_list},
-    {"the offset within a page is lost", "percpu.c", R"(offset_in_page\(addr\))", "0",
+    {"the offset within a page is lost", "percpu.c", "percpu-reserved", R"(offset_in_page\(addr\))", "0",
      Inv::percpu_lookup_finds_the_frame},
-    {"alignment is ignored", "percpu.c", R"(\n\tbit_align = align >> PCPU_MIN_ALLOC_SHIFT)",
+    {"alignment is ignored", "percpu.c", "percpu-reclaim", R"(\n\tbit_align = align >> PCPU_MIN_ALLOC_SHIFT)",
      "\n\tbit_align = 1", Inv::percpu_area_is_as_asked},
-    {"the lock is held while pages are populated", "percpu.c",
+    {"the lock is held while pages are populated", "percpu.c", "percpu",
      R"(\n\tspin_unlock_irqrestore\(&pcpu_lock, flags\);\n\n\tif \(is_atomic\))", "\n\tif (is_atomic)",
      Inv::nothing_sleeps_under_a_spinlock},
-    {"one more empty page is kept", "percpu.c", R"(PCPU_EMPTY_POP_PAGES_HIGH\t4)",
+    {"one more empty page is kept", "percpu.c", "percpu", R"(PCPU_EMPTY_POP_PAGES_HIGH\t4)",
      "PCPU_EMPTY_POP_PAGES_HIGH\t5", Inv::real_file_agrees_with_the_model},
-    {"areas that cannot be are handed out", "percpu.c", R"(size > PCPU_MIN_UNIT_SIZE \|\|)", "",
+    {"areas that cannot be are handed out", "percpu.c", "percpu", R"(size > PCPU_MIN_UNIT_SIZE \|\|)", "",
      Inv::every_operation_ends}, // chunks are created that will not do either
-    {"the fullest chunks come last", "percpu.c", R"(list_move\(&chunk->list, &pcpu_chunk_lists\[slot\]\);)",
+    {"the fullest chunks come last", "percpu.c", "percpu",
+     R"(list_move\(&chunk->list, &pcpu_chunk_lists\[slot\]\);)",
      "list_move_tail(&chunk->list, &pcpu_chunk_lists[slot]);", Inv::real_file_agrees_with_the_model},
-    {"the worker never stops", "percpu.c",
+    {"the worker never stops", "percpu.c", "percpu-reclaim",
      R"(list_move_tail\(&chunk->list,\s*&pcpu_chunk_lists\[pcpu_sidelined_slot\]\);)", ";",
      Inv::every_operation_ends},
 };
 
-std::vector<Inv> found_in(const fs::path& dir, const char* name, Inv until) {
+const char* name_of(const Break& b) { return std::string(b.file) == "percpu-vm.c" ? "percpu-vm" : "percpu"; }
+
+bench::Unit compiled(const fs::path& dir, const char* name, const char* geometry) {
     const auto whole = bench::open_tree(dir);
     REQUIRE(whole.has_value());
     const auto tree = whole->judged_by(name);
     REQUIRE(tree.has_value());
-    const auto unit = bench::compile(*tree, test_work_dir());
+    auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::default_backend, geometry);
     INFO((unit ? "" : unit.error().what));
     REQUIRE(unit.has_value());
-    const auto report = bench::run_tree(*unit, {.seconds = 10, .until = until});
+    return *unit;
+}
+
+std::vector<Inv> found_in(const bench::Unit& unit, Inv until) {
+    const auto report = bench::run_tree(unit, {.seconds = 10, .until = until});
     REQUIRE(report.has_value());
     std::vector<Inv> found;
     for (const auto& f : report->findings) {
         UNSCOPED_INFO(spec::fact(f.violation.inv).name << ": " << f.violation.detail);
         found.push_back(f.violation.inv);
+    }
+    return found;
+}
+
+// By the machine's part of a space, from boot on.
+std::vector<Inv> found_in_space(const bench::Unit& unit, std::string_view name) {
+    const auto all = explore::default_spaces();
+    const auto tiny = std::ranges::find(all, name, &explore::Space::name);
+    REQUIRE(tiny != all.end());
+    const auto g = bench::build_tree_graph(unit, explore::on_tiny512(*tiny), {}, {.nodes = 30'000});
+    INFO((g ? "" : g.error().what));
+    REQUIRE(g.has_value());
+    std::vector<Inv> found;
+    for (const explore::Broken& b : g->graph.broken) {
+        UNSCOPED_INFO(spec::fact(b.violation.inv).name << ": " << b.violation.detail);
+        found.push_back(b.violation.inv);
     }
     return found;
 }
@@ -115,10 +141,33 @@ TEST_CASE("each deliberate break of Debian's percpu allocator is found, and name
     if (there_is_nothing_to_break()) return;
     const Break& b = GENERATE(from_range(std::begin(breaks), std::end(breaks)));
     INFO(b.name << ": " << spec::fact(b.inv).name);
-    const auto found = found_in(broken_tree(b.file, b.from, b.to),
-                                std::string(b.file) == "percpu-vm.c" ? "percpu-vm" : "percpu", b.inv);
+    const auto found = found_in(compiled(broken_tree(b.file, b.from, b.to), name_of(b), "x86-64"), b.inv);
     CHECK(std::ranges::find(found, b.inv) != found.end());
     // What is tuned in another way differs, and breaks nothing.
     if (b.inv == Inv::real_file_agrees_with_the_model)
         CHECK(std::ranges::all_of(found, [&](Inv i) { return i == b.inv; }));
+}
+
+namespace {
+
+void check_that_its_space_shows(const Break& b) {
+    INFO(b.name << " in " << b.space << ": " << spec::fact(b.inv).name);
+    const auto found =
+        found_in_space(compiled(broken_tree(b.file, b.from, b.to), name_of(b), "tiny512"), b.space);
+    CHECK(std::ranges::count(found, b.inv));
+}
+
+} // namespace
+
+TEST_CASE("each of them is found in the space that is named for it", "[.][long]") {
+    if (there_is_nothing_to_break()) return;
+    check_that_its_space_shows(GENERATE(from_range(std::begin(breaks), std::end(breaks))));
+}
+
+// One of each file and space.
+TEST_CASE("four of them are found in the spaces that are named for them") {
+    if (there_is_nothing_to_break()) return;
+    const char* name = GENERATE("the failing CPU stays mapped, as in 6.1", "populated pages are not marked",
+                                "pages in use are reclaimed", "the offset within a page is lost");
+    check_that_its_space_shows(*std::ranges::find(breaks, std::string_view(name), &Break::name));
 }
