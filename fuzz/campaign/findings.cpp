@@ -92,7 +92,8 @@ std::optional<Refusal> set(Record& r, const Line& l) {
     return std::nullopt;
 }
 
-// The trace must be readable and able to show what the record says, or nobody can check the record.
+} // namespace
+
 std::expected<Record, std::string> read_record(const fs::path& path) {
     const auto refuse = [&](const Refusal& r) {
         return std::unexpected(
@@ -117,6 +118,8 @@ std::expected<Record, std::string> read_record(const fs::path& path) {
     r.trace = std::move(in->trace);
     return r;
 }
+
+namespace {
 
 bench::HasFunction functions_of(const bench::Tree& tree) {
     return [&tree](std::string_view name) { return tree.has_function(name); };

@@ -41,6 +41,8 @@ struct Record {
 [[nodiscard]] bool is_about(const Record& r, const bench::Tree& tree);
 [[nodiscard]] bool is_found_on(const Record& r, std::string_view geometry);
 
+// One of them. Its trace must be readable and able to show what the record says, or nobody can check it.
+[[nodiscard]] std::expected<Record, std::string> read_record(const std::filesystem::path& path);
 // Every record in a directory, by name. One that cannot be understood, or whose trace cannot show what it
 // says, is an error that names file and line.
 [[nodiscard]] std::expected<std::vector<Record>, std::string> read_findings(const std::filesystem::path& dir);

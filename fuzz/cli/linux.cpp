@@ -13,6 +13,7 @@
 #include "fuzz/cli/expected.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/long_work.hpp"
+#include "fuzz/cli/report/report.hpp"
 #include "fuzz/cli/trees.hpp"
 #include "fuzz/cli/wrap.hpp"
 
@@ -156,7 +157,7 @@ int write_records(const bench::Report& r, const LinuxOptions& o) {
         const fs::path at = fs::path(o.record) / (name_of_finding(r, f) + ".md");
         if (const auto why = write_file(at, print_record(r.tree, f)))
             status = complain(Failure{*why, exit_environment});
-        else if (!o.json)
+        else if (o.is_text())
             fmt::print("  record {}\n", at.string());
     }
     return status;
@@ -182,9 +183,16 @@ std::expected<std::string, Failure> file_meant(std::string_view asked) {
 namespace {
 
 // What is said of one file; the exit status for it.
-int show(const LinuxOptions& o, const bench::Report& r, const Expected& expected, const Against* against) {
+int show(const LinuxOptions& o, const bench::Report& r, const Expected& expected, const Against* against,
+         Output* out) {
     int status = o.keep.empty() ? exit_holds : keep_traces(r, o);
-    if (!o.json) {
+    if (out) {
+        out->file({.tree = r.tree,
+                   .report = &r,
+                   .standing = standing_of(r, counting(o)),
+                   .expected = &expected,
+                   .strict = o.strict});
+    } else if (!o.json) {
         print_head(r, o);
         if (against) print_against(r, *against);
         print_findings(r, o, expected);
@@ -202,9 +210,12 @@ int show(const LinuxOptions& o, const bench::Report& r, const Expected& expected
 }
 
 // ... of one that did not run.
-int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i, const bench::Problem& p) {
+int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i, const bench::Problem& p,
+                  Output* out) {
     const bench::Tree& t = checks.tree(i);
-    if (o.json)
+    if (out)
+        out->file({.tree = t, .why_not = p.what.substr(0, p.what.find('\n'))});
+    else if (o.json)
         print_json(unjudged_json(t));
     else if (checks.size() > 1)
         print_unjudged(o, t, p);
@@ -212,7 +223,7 @@ int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i
 }
 
 int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vector<std::string> geometries,
-                const Sources& sources, Base& base) {
+                const Sources& sources, Base& base, Output* out) {
     const Budget budget(o.sweeps ? 0 : o.seconds);
     const auto expected_of = [&](const bench::Tree& t) {
         Expected e = sources.of(t);
@@ -226,18 +237,19 @@ int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vect
     Tally tally;
     tally.worsen(base.status());
     for (std::size_t i = 0; i < checks.size(); ++i) {
-        if (i && !o.json) fmt::print("\n");
+        if (i && o.is_text()) fmt::print("\n");
         auto r = checks.report(i);
         if (!r) {
-            tally.worsen(show_unjudged(o, checks, i, r.error()));
+            tally.worsen(show_unjudged(o, checks, i, r.error(), out));
             continue;
         }
         Expected expected = expected_of(checks.tree(i));
         const auto against = base.compare(*r, expected);
         sources.note_used(*r, expected);
         tally.add(standing_of(*r, counting(o)));
-        tally.worsen(show(o, *r, expected, against ? &*against : nullptr));
+        tally.worsen(show(o, *r, expected, against ? &*against : nullptr, out));
     }
+    if (out) out->end();
     sources.say_unused();
     return tally.status();
 }
@@ -257,6 +269,13 @@ int check_linux(const LinuxOptions& o) {
     for (const bench::KernelFile& f : tree->files)
         if (file->empty() || f.name == *file) chosen.push_back(tree->seen_by(f));
     if (chosen.empty()) return complain(tree->judged_by(*file).error());
+    const auto out = output_for(o);
+    if (o.b4) {
+        const std::string mail = standard_input();
+        if (mail.empty()) return complain(Failure{"--b4: there is no message on standard input"});
+        std::erase_if(chosen, [&](const bench::Tree& t) { return !is_touched(t.judged(), mail); });
+        if (chosen.empty()) return out->end(), exit_holds;
+    }
     for (const std::string& dir : {o.keep, o.record})
         if (const auto why = dir.empty() ? std::nullopt : why_not_a_place(dir))
             return complain(Failure{*why, exit_environment});
@@ -264,7 +283,7 @@ int check_linux(const LinuxOptions& o) {
     if (!sources) return complain(Failure{sources.error()});
     auto base = Base::open(o, chosen, *geometries, *sources);
     if (!base) return complain(base.error());
-    return check_files(o, std::move(chosen), std::move(*geometries), *sources, *base);
+    return check_files(o, std::move(chosen), std::move(*geometries), *sources, *base, out.get());
 }
 
 } // namespace mmodel::cli

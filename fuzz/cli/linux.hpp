@@ -20,11 +20,13 @@ struct LinuxOptions {
     bool strict{};                    // a difference from the model is a violation
     double seconds{10};               // 0: no limit
     u64 seed{1};
-    bool json{};
+    bool json{}, ktap{}, github{}, b4{}; // at most one; none: text
     bench::Backend backend{bench::default_backend};
     std::string geometry{}; // a list, see geometries_in()
     bool sweeps{};          // no limit, but only the sweeps
     bool stale{};           // each sequence also with accesses answered from old translations
+
+    [[nodiscard]] bool is_text() const { return !json && !ktap && !github && !b4; }
 };
 int check_linux(const LinuxOptions& o);
 

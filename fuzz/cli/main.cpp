@@ -23,6 +23,7 @@ struct Options {
     RunOptions run;
     ReplayOptions replay;
     LinuxOptions linux_tree;
+    ReportOptions report;
     ExploreOptions explore;
     ListOptions list;
     std::string help_topic, pages;
@@ -60,6 +61,7 @@ void set_up(CLI::App& app, Options& o) {
     add_explore(app, o.explore);
     add_replay(app, o.replay);
     add_linux(app, o.linux_tree);
+    add_report(app, o.report);
     add_list(app, o.list);
     add_help(app, o);
     for (CLI::App* sub : app.get_subcommands({})) sub->set_help_flag("-h,--help", "Print this help and exit");
@@ -151,6 +153,7 @@ int dispatch(CLI::App& app, const Options& o) {
     if (app.got_subcommand("run")) return run(o.run);
     if (app.got_subcommand("explore")) return explore(o.explore);
     if (app.got_subcommand("replay")) return replay(o.replay);
+    if (app.got_subcommand("report")) return report(o.report);
     if (app.got_subcommand("list")) return list(o.list);
     if (app.got_subcommand("help")) return o.pages.empty() ? help(app, o.help_topic) : pages(app, o.pages);
     return check_linux(o.linux_tree);

@@ -189,10 +189,40 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
            fmt::format("The machines: names separated by commas, of {}; or all. Default: x86-64,tiny512",
                        fmt::join(bench::geometries(), ", ")))
         ->type_name("LIST");
-    sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
+    auto* json = sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
+    auto* ktap =
+        sub->add_flag("--ktap", o.ktap,
+                      "KTAP, as the kernel's own tests write it: the tree, its files, an invariant a line");
+    auto* github = sub->add_flag("--github", o.github, "Annotations of GitHub's workflows, at each function");
+    auto* b4 = sub->add_flag("--b4", o.b4,
+                             "Read a patch as a mail on standard input, check the files that it touches, and "
+                             "write what `b4 review` reads. DIR has the patch");
+    json->excludes(ktap)->excludes(github)->excludes(b4);
+    ktap->excludes(github)->excludes(b4);
+    github->excludes(b4);
     sub->footer(footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n"
                        "  mmodel linux --tree ~/src/linux --base ~/src/linux-before\n"));
     sub->footer(what_protects_less); // comes first
+}
+
+void add_report(CLI::App& app, ReportOptions& o) {
+    CLI::App* sub = app.add_subcommand("report", "Write a finding as a mail: plain text, for a list");
+    describe(
+        sub,
+        "Says which rule breaks, why as far as it is recorded, the shortest sequence in words and as a "
+        "trace, the source lines of the tree where it shows, which kernels show it, how to see it again, "
+        "and what a fix must keep true; in 72 columns. With --tree the finding is run first, and a tree "
+        "that does not show it is exit status 1, and no mail.");
+    sub->add_option("FINDING", o.finding,
+                    "A record, as in spec/linux/findings or of `mmodel linux --record`, or a "
+                    "trace that `mmodel linux --keep` wrote")
+        ->required()
+        ->type_name("FILE");
+    auto* tree = sub->add_option("--tree", o.tree, "The kernel tree that shows it. Of a trace it is needed")
+                     ->type_name("DIR");
+    add_backend(*sub, o.backend)->needs(tree);
+    sub->footer(
+        footer("  mmodel report found/6.12.117-inv_no_page_is_leaked.md --tree ~/src/linux > mail\n"));
 }
 
 void add_list(CLI::App& app, ListOptions& o) {

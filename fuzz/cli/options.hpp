@@ -10,6 +10,7 @@
 #include "fuzz/cli/explore.hpp"
 #include "fuzz/cli/help.hpp"
 #include "fuzz/cli/linux.hpp"
+#include "fuzz/cli/report/mail.hpp"
 #include "fuzz/cli/run.hpp"
 #include "model/machine/geometry.hpp"
 
@@ -61,6 +62,7 @@ inline CLI::Validator whole_number() {
 void add_run(CLI::App& app, RunOptions& o);
 void add_replay(CLI::App& app, ReplayOptions& o);
 void add_linux(CLI::App& app, LinuxOptions& o);
+void add_report(CLI::App& app, ReportOptions& o);
 void add_list(CLI::App& app, ListOptions& o);
 void add_explore(CLI::App& app, ExploreOptions& o);
 

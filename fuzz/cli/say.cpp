@@ -91,7 +91,10 @@ std::optional<std::string> why_not_a_place(const std::filesystem::path& dir) {
     return fmt::format("cannot write in '{}': {}", dir.string(), std::strerror(error));
 }
 
-void print_json(const Json& j) { fmt::print("{}\n", j.dump(-1, ' ', false, Json::error_handler_t::replace)); }
+void print_json(Json j) {
+    j["schema"] = json_schema;
+    fmt::print("{}\n", j.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
 
 // A signal that nobody handles says it best; where it is blocked, its status does.
 void end_of_pipe() {

@@ -27,8 +27,10 @@ void say(std::string_view what);
 int complain(const Failure& f);
 int complain(const bench::Problem& p);
 
-// One JSON object on a line of its own. Text that is not UTF-8 is made so.
-void print_json(const Json& j);
+// What a field means; a later one of the same number may have more of them, and lacks none.
+inline constexpr int json_schema = 1;
+// One JSON object on a line of its own, with its "schema". Text that is not UTF-8 is made so.
+void print_json(Json j);
 
 // Writes a whole file; if that cannot be done, says why.
 [[nodiscard]] std::optional<std::string> write_file(const std::filesystem::path& path, std::string_view text);

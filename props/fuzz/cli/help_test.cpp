@@ -46,7 +46,7 @@ std::set<std::string> listed(const std::string& what, const std::string& kind) {
 TEST_CASE("help is the command's own, and help on a subcommand is what its --help says") {
     CHECK(run_mmodel({"help"}).out == run_mmodel({"--help"}).out);
     CHECK(run_mmodel({"help"}).status == 0);
-    for (const char* sub : {"run", "explore", "replay", "linux", "list", "help"})
+    for (const char* sub : {"run", "explore", "replay", "linux", "report", "list", "help"})
         CHECK(help_on(sub) == run_mmodel({sub, "--help"}).out);
 }
 

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// Annotations of GitHub's workflows: each finding at the function where it shows.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "fuzz/cli/finding.hpp"
+#include "fuzz/cli/linux.hpp"
+#include "fuzz/cli/report/definition.hpp"
+#include "fuzz/cli/report/report.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+std::string escaped(std::string_view text, std::string_view also) {
+    std::string out;
+    for (const char c : text)
+        if (c == '%' || c == '\r' || c == '\n' || also.find(c) != also.npos)
+            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        else
+            out += c;
+    return out;
+}
+
+// "::error file=mm/x.c,line=7,title=inv_...::message". `level`: error, warning, notice.
+void annotate(std::string_view level, const Place& at, std::string_view title, std::string_view message) {
+    fmt::print("::{} file={},line={},title={}::{}\n", level, escaped(at.file, ":,"), at.line,
+               escaped(title, ":,"), escaped(message, ""));
+}
+
+class Github : public Output {
+public:
+    explicit Github(const LinuxOptions& o) : options_(o) {}
+    void file(const Judged& j) override {
+        const Place top{j.tree.file, 1};
+        const std::string head = fmt::format("{} of Linux {}", j.tree.file, j.tree.version);
+        annotate(j.did_run() ? "notice" : "warning", top, "mmodel", head + ": " + verdict_of(j));
+        if (!j.did_run()) return;
+        for (const bench::Finding& f : j.report->findings)
+            annotate(j.is_violation(f) ? "error"
+                     : f.known         ? "notice"
+                                       : "warning",
+                     definition_of(j.tree, f.violation.where).value_or(top), name_of(f.violation),
+                     fmt::format("{}", fmt::join(lines_of(f, options_), "\n")));
+    }
+    void end() override {}
+
+private:
+    const LinuxOptions& options_;
+};
+
+} // namespace
+
+std::unique_ptr<Output> github_output(const LinuxOptions& o) { return std::make_unique<Github>(o); }
+
+} // namespace mmodel::cli

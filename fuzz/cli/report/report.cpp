@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "fuzz/cli/report/report.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "fuzz/cli/finding.hpp"
+#include "fuzz/cli/linux.hpp"
+#include "spec/linux/host/text.hpp"
+
+namespace mmodel::cli {
+
+std::unique_ptr<Output> output_for(const LinuxOptions& o) {
+    if (o.ktap) return ktap_output(o);
+    if (o.github) return github_output(o);
+    if (o.b4) return b4_output(o);
+    return nullptr;
+}
+
+std::vector<std::string> lines_of(const bench::Finding& f, const LinuxOptions& o) {
+    const Trace t = trace_of(f);
+    return {"id: " + print_identity(f.identity),
+            "means: " + std::string(meaning(f.violation)),
+            "where: " + where_text(f.violation),
+            "found: " + (f.violation.detail.empty() ? "-" : f.violation.detail),
+            fmt::format("trace: {}: {}", print_config(f.config), one_line(f.config.geometry, f.ops)),
+            "again: " + again_command(f, replay_command(t, o.tree))};
+}
+
+std::string verdict_of(const Judged& j) {
+    if (!j.report) return "not run: " + j.why_not;
+    const Standing& s = j.standing;
+    std::string out = s.violated ? "violates " + plural(s.violated, "invariant") : s.text();
+    if (s.differs) out += fmt::format("; differs from the model in {}", plural(s.differs, "way"));
+    if (s.known) out += fmt::format("; {} known", plural(s.known, "finding"));
+    return out;
+}
+
+std::string standard_input() {
+    std::string out, part(1 << 16, '\0');
+    for (std::size_t n = 1; n > 0 && out.size() < bench::max_text; out.append(part, 0, n))
+        n = std::fread(part.data(), 1, part.size(), stdin);
+    return out;
+}
+
+bool is_touched(const bench::KernelFile& f, std::string_view mail) {
+    const bool hvo = f.name == "hugetlb_vmemmap";
+    bool is_patch = false;
+    while (!mail.empty()) {
+        const std::string_view line = mail.substr(0, mail.find('\n'));
+        mail.remove_prefix(std::min(line.size() + 1, mail.size()));
+        if (!line.starts_with("diff --git ")) continue;
+        is_patch = true;
+        for (const std::string_view what :
+             {hvo ? "/mm/hugetlb_vmemmap." : "/mm/percpu.", hvo ? "" : "/mm/percpu-"})
+            if (!what.empty() && line.find(what) != line.npos) return true;
+    }
+    return !is_patch;
+}
+
+} // namespace mmodel::cli

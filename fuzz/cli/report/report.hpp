@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What `mmodel linux` found, for readers that are not people: KTAP, GitHub's annotations, b4's checks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fuzz/cli/expected.hpp"
+#include "fuzz/cli/verdict.hpp"
+#include "spec/linux/host/bench.hpp"
+
+namespace mmodel::cli {
+
+struct LinuxOptions;
+
+// What is said of one file.
+struct Judged {
+    const bench::Tree& tree;
+    const bench::Report* report{}; // null: it did not run,
+    std::string why_not{};         // ... for this reason
+    Standing standing{};
+    const Expected* expected{}; // with a report
+    bool strict{};              // a difference from the model is a violation
+
+    // Nothing ran, or not one sequence to its end.
+    [[nodiscard]] bool did_run() const { return report && report->sequences; }
+    [[nodiscard]] bool is_violation(const bench::Finding& f) const {
+        return !f.known && (strict || !report->is_difference(f));
+    }
+};
+
+// Where it is written: all files, then the end, whatever came of them.
+class Output {
+public:
+    virtual ~Output() = default;
+    virtual void file(const Judged& j) = 0;
+    virtual void end() = 0;
+};
+// The one that is asked for; none: text or --json, which `mmodel linux` writes itself.
+[[nodiscard]] std::unique_ptr<Output> output_for(const LinuxOptions& o);
+
+[[nodiscard]] std::unique_ptr<Output> ktap_output(const LinuxOptions& o);
+[[nodiscard]] std::unique_ptr<Output> github_output(const LinuxOptions& o);
+[[nodiscard]] std::unique_ptr<Output> b4_output(const LinuxOptions& o);
+
+// What stands below a finding's name, each a line: its identity, meaning, where, found, the trace, how to see
+// it again.
+[[nodiscard]] std::vector<std::string> lines_of(const bench::Finding& f, const LinuxOptions& o);
+// "violates 2 invariants", "holds", "not run: ..."
+[[nodiscard]] std::string verdict_of(const Judged& j);
+
+// All of it, but no more than a mail has.
+[[nodiscard]] std::string standard_input();
+// Whether a patch, as a mail, changes something that the file is compiled from; also where nothing of a patch
+// can be made out in it.
+[[nodiscard]] bool is_touched(const bench::KernelFile& f, std::string_view mail);
+
+} // namespace mmodel::cli

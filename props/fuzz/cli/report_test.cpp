@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// What others read of `mmodel linux`: read by them. KTAP by the kernel's own kunit.py, JSON by jq. Needs a C
+// compiler.
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include "props/fuzz/cli/stand_in.hpp"
+#include "props/skip.hpp"
+
+using namespace mmodel::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string known_finding = "inv_compound_head_holds_through_stale_translations";
+
+// The stand-in's tree has one finding; `args` are added.
+Said judge(const std::string& tree, Args args, const Around& around = {}) {
+    args.insert(args.begin(), {"linux", "--tree", tree, "--sweeps", "--geometry", "tiny512"});
+    return run_mmodel(args, around);
+}
+
+// As kunit.py understands it; nothing where it is not there.
+std::optional<Json> read_by_kunit(const TempDir& dir, const std::string& ktap) {
+    const fs::path kunit = fs::path(MMODEL_TREES_DIR) / "linux-6.12/tools/testing/kunit/kunit.py";
+    if (!fs::exists(kunit)) {
+        mmodel::skip("./dev trees takes kunit.py out of linux-source-6.12");
+        return std::nullopt;
+    }
+    const std::string file = dir.put("ktap", ktap), json = dir.path() / "json";
+    const Said s = run_mmodel({kunit, "parse", "--json=" + json, file}, {.program = "/usr/bin/python3"});
+    INFO(s.out << s.err);
+    CHECK_FALSE(has(s.out, "ERROR"));
+    REQUIRE(fs::exists(json));
+    return Json::parse(slurp(json));
+}
+
+// What each test of a group ended as, of all groups below it: "PASS", "FAIL", "SKIP".
+void gather(const Json& group, std::map<std::string, std::string>& all) {
+    for (const Json& g : group.value("sub_groups", Json::array())) gather(g, all);
+    for (const Json& t : group.value("test_cases", Json::array())) all[t["name"]] = t["status"];
+}
+std::map<std::string, std::string> results(const Json& read) {
+    std::map<std::string, std::string> out;
+    gather(read, out);
+    return out;
+}
+
+// jq's answer; nothing where it is not there.
+std::optional<std::string> asked_of_jq(const TempDir& dir, const std::string& filter,
+                                       const std::string& json) {
+    if (!fs::exists("/usr/bin/jq")) {
+        mmodel::skip("there is no jq");
+        return std::nullopt;
+    }
+    const Said s = run_mmodel({"-e", "-r", filter, dir.put("json", json)}, {.program = "/usr/bin/jq"});
+    INFO(s.err);
+    CHECK(s.status == 0);
+    return s.out;
+}
+
+} // namespace
+
+TEST_CASE(
+    "kunit.py reads --ktap: the broken invariant fails, the others pass, and what is known does not fail") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    const Said found = judge(tree, {"--ktap"});
+    CHECK(found.status == 1);
+    CHECK(found.err.empty());
+    CHECK(has(found.out, "# " + known_finding + ": again: "));
+    const Said known = judge(tree, {"--ktap", "--base", tree});
+    CHECK(known.status == 0);
+    CHECK(has(known.out, " " + known_finding + " # XFAIL known: "));
+    const auto read = read_by_kunit(dir, found.out);
+    if (!read) return;
+    auto all = results(*read);
+    CHECK(all.size() > 30);
+    CHECK(all[known_finding] == "FAIL");
+    CHECK(all["inv_no_page_is_leaked"] == "PASS");
+    CHECK(all["sweeps_on_tiny512"] == "PASS");
+    CHECK(std::ranges::count_if(all, [](const auto& one) { return one.second != "PASS"; }) == 1);
+    for (const auto& [name, status] : results(*read_by_kunit(dir, known.out))) {
+        INFO(name);
+        CHECK(status == "PASS");
+    }
+}
+
+TEST_CASE(
+    "kunit.py sees what --ktap did not reach: sweeps that time cut short, and a file that does not compile") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir, "#define MMODEL_BREAK_WILD");
+    const Said cut = run_mmodel({"linux", "--tree", tree, "--seconds", "0.01", "--ktap"});
+    CHECK(has(cut.out, "# SKIP not reached: time was up"));
+    (void)dir.put("tree/" + stand_in_file, "int hugetlb_vmemmap_optimize_folio(\n");
+    const Said none = judge(tree, {"--ktap"});
+    CHECK(none.status == 3);
+    if (const auto read = read_by_kunit(dir, none.out)) CHECK(results(*read)[stand_in_file] == "SKIP");
+    if (const auto read = read_by_kunit(dir, cut.out)) CHECK(results(*read)["sweeps_on_tiny512"] == "SKIP");
+}
+
+TEST_CASE("--github names the line where the function is defined, and no text of it can end an annotation") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    const Said s = judge(tree, {"--github"});
+    CHECK(s.status == 1);
+    std::istringstream lines(s.out);
+    std::size_t errors = 0, nr = 0;
+    const std::regex annotation(R"(::(error|warning|notice) file=([^,:]+),line=([0-9]+),title=[^:,]+::.+)");
+    for (std::string line; std::getline(lines, line); ++nr) {
+        INFO(line);
+        std::smatch m;
+        REQUIRE(std::regex_match(line, m, annotation));
+        if (m[1] != "error") continue;
+        ++errors;
+        CHECK(m[2] == stand_in_file);
+        CHECK(has(line, "title=" + known_finding));
+        const std::string in =
+            line.substr(line.find("where%3A ") == line.npos ? line.find("where: ") + 7 : 0);
+        std::ifstream file(fs::path(tree) / stand_in_file);
+        std::string at;
+        for (int i = std::stoi(m[3]); i > 0; --i) std::getline(file, at);
+        CHECK(has(at, in.substr(0, in.find('(') + 1)));
+    }
+    CHECK(errors == 1);
+    CHECK(nr == 2);
+}
+
+TEST_CASE("--b4 reads a mail, checks the files that it touches, and jq reads what it writes") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    const auto mail = [&](const std::string& path) {
+        return dir.put("mail", "Subject: [PATCH] x\n\ndiff --git a/" + path + " b/" + path + "\n");
+    };
+    const Said touched = judge(tree, {"--b4"}, {.in = mail(stand_in_file)});
+    CHECK(touched.status == 1);
+    const Said other = judge(tree, {"--b4"}, {.in = mail("mm/percpu-vm.c")});
+    CHECK(other.status == 0);
+    const Said empty = judge(tree, {"--b4"});
+    CHECK(empty.status == 2);
+    CHECK(has(empty.err, "standard input"));
+    const std::string all = ".[] | [.tool, .status, .summary, (.details | length > 0)] | @csv";
+    if (const auto said = asked_of_jq(dir, all, touched.out))
+        CHECK(*said == "\"mmodel\",\"fail\",\"mm/hugetlb_vmemmap.c: violates 1 invariant\",true\n");
+    if (const auto said = asked_of_jq(dir, all, other.out))
+        CHECK(*said == "\"mmodel\",\"pass\",\"touches nothing that mmodel judges\",false\n");
+}
+
+TEST_CASE("every object of --json says its schema, whichever subcommand writes it") {
+    const TempDir dir;
+    for (const Args& args :
+         std::vector<Args>{{"linux", "--tree", stand_in(dir), "--sweeps", "--geometry", "tiny512", "--json"},
+                           {"list", "invariants", "--json"},
+                           {"replay", MMODEL_CORPUS_DIR "/sabotage/no_flush.trace", "--json"}}) {
+        const Said s = run_mmodel(args);
+        CHECK_FALSE(s.out.empty());
+        for (const Json& j : json_lines(s.out)) CHECK(j["schema"] == 1);
+    }
+}
