@@ -47,7 +47,9 @@ HvoDriver::~HvoDriver() { forget_hvo_driver(); }
 
 void HvoDriver::reset() {
     arena_.reset(boot_.machine());
-    for (Pfn p : unreserved_) unit_->init_plain(p.value, p.value + 1, 1, 0);
+    for (Pfn p : unreserved_) // memory that was added since is not there any more
+        if (boot_.machine().translate(config_.geometry.vpage_of(p)).present())
+            unit_->init_plain(p.value, p.value + 1, 1, 0);
     unreserved_.clear();
     const u64 per_page = config_.geometry.struct_pages_per_page();
     for (Vpage v : scribbled_) init_as_booted(Pfn{v.value * per_page}, Pfn{(v.value + 1) * per_page});
