@@ -44,8 +44,7 @@ constexpr const char* good_head = "format: 2\nfile: mm/hugetlb_vmemmap.c\nfindin
 
 } // namespace
 
-TEST_CASE(
-    "a tree of which all is allowed exits 0 and names what is known, and a line that nothing matches") {
+TEST_CASE("a tree of which all is allowed exits 0 and names what is known, and a line that nothing matches") {
     const Stand tree;
     const Said first = run_mmodel({"linux", "--tree", tree.at, "--sweeps"});
     REQUIRE(first.status == 1);

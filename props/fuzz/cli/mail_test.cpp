@@ -49,7 +49,7 @@ TEST_CASE("every record in spec/linux/findings is rendered as a mail, without a 
     CHECK(nr > 50);
 }
 
-TEST_CASE("with a tree a mail has the lines of its source; a tree that does not show it makes none") {
+TEST_CASE("with a tree a mail has the lines of its source, and a tree that does not show it makes none") {
     const TempDir dir;
     const std::string tree = stand_in(dir), kept = (dir.path() / "kept").string();
     CHECK(run_mmodel({"linux", "--tree", tree, "--sweeps", "--geometry", "tiny512", "--keep", kept,

@@ -104,7 +104,8 @@ TEST_CASE(
     if (const auto read = read_by_kunit(dir, cut.out)) CHECK(results(*read)["sweeps_on_tiny512"] == "SKIP");
 }
 
-TEST_CASE("--github names the line where the function is defined, and no text of it can end an annotation") {
+TEST_CASE(
+    "linux --github names the line where the function is defined, and no text of it can end an annotation") {
     const TempDir dir;
     const std::string tree = stand_in(dir);
     const Said s = judge(tree, {"--github"});
@@ -131,7 +132,7 @@ TEST_CASE("--github names the line where the function is defined, and no text of
     CHECK(nr == 2);
 }
 
-TEST_CASE("--b4 reads a mail, checks the files that it touches, and jq reads what it writes") {
+TEST_CASE("linux --b4 reads a mail, checks the files that it touches, and jq reads what it writes") {
     const TempDir dir;
     const std::string tree = stand_in(dir);
     const auto mail = [&](const std::string& path) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Debian's own mm/hugetlb_vmemmap.c with one edit at a time, in a copy: each is found in the closed space
-// that is named for it, where the unedited file does not show that invariant.
+// that is named for it, where the unedited file does not show that invariant. Of the invariants that an HVO
+// file of this design can break there are missing: break-before-make, which no tiny machine asks for; that
+// frames add up, which nothing breaks but what breaks another rule before; and what Linux 6.12.117 is
+// recorded for, which is broken in versions that have it right.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -22,6 +25,7 @@ struct Edit {
     const char* to;
     const char* space;
     Inv inv;
+    const char* version = "linux-6.12";
 };
 
 const Edit edits[] = {
@@ -76,11 +80,29 @@ const Edit edits[] = {
      "hvo-gigantic", Inv::failed_operation_is_rolled_back},
     {"restored folios are not handed back", R"(list_move\(&folio->lru, non_hvo_folios\);)", ";", "hvo-walker",
      Inv::outcome_is_what_the_operation_promises},
+    {"the flag is set after the remap",
+     R"(\n\tfolio_set_hugetlb_vmemmap_optimized\(folio\);\n\n([\s\S]*?)\nout:)",
+     "\n$1\n\tif (!ret) folio_set_hugetlb_vmemmap_optimized(folio);\nout:", "hvo-walker",
+     Inv::optimised_flag_reads_the_same_through_every_translation},
+    {"the second page is taken for the head", R"(walk->nr_walked == 0 && walk->vmemmap_head)",
+     "walk->nr_walked == 1 && walk->vmemmap_head", "hvo-walker", Inv::no_kernel_warning},
+    {"half a page is remapped", R"(vmemmap_end\t= vmemmap_start \+ hugetlb_vmemmap_size\(h\);)",
+     "vmemmap_end = vmemmap_start + hugetlb_vmemmap_size(h) + PAGE_SIZE / 2;", "hvo-walker", Inv::no_bug},
+    {"head pages are not copied", R"(copy_page\(page_to_virt\(walk\.reuse_page\)[^;]*;)", ";", "hvo-walker",
+     Inv::compound_head_of_every_tail_is_its_head, "linux-6.12.113"},
+    {"struct pages are not reset", R"(\n\treset_struct_pages\(to\);)", ";", "hvo-walker",
+     Inv::restore_after_optimise_is_the_identity, "linux-6.12.113"},
+    {"the key is lowered before the flush", R"(flush_tlb_kernel_range\(start \+ PAGE_SIZE, end\);)",
+     "if (walk->remap_pte != vmemmap_restore_pte) flush_tlb_kernel_range(start + PAGE_SIZE, end);",
+     "hvo-walker", Inv::compound_head_holds_through_stale_translations, "linux-6.1"},
     {"an allocation that failed is not noticed",
      R"(if \(alloc_vmemmap_page_list\(start, end, &vmemmap_pages\)\)\n.*;)",
      "alloc_vmemmap_page_list(start, end, &vmemmap_pages);", "hvo-walker",
      Inv::kernel_code_touches_only_what_is_mapped},
 };
+
+// Those in spaces that take seconds.
+bool is_slow(const Edit& e) { return std::string_view(e.space) == "hvo-three"; }
 
 std::set<Inv> found_in(const fs::path& dir, std::string_view space) {
     const auto tree = bench::open_tree(dir);
@@ -94,6 +116,9 @@ std::set<Inv> found_in(const fs::path& dir, std::string_view space) {
     const auto r = bench::explore_file(*unit, explore::on_tiny512(*tiny), {}, {.jobs = 2});
     INFO((r ? "" : r.error().what));
     REQUIRE(r.has_value());
+    INFO("not closed: " << r->explored.cut_by);
+    CHECK(r->explored.complete);
+    CHECK(r->unconfirmed.empty());
     std::set<Inv> out;
     for (const explore::Finding& f : r->explored.found) {
         UNSCOPED_INFO(f.name << ": " << f.violation.detail);
@@ -102,14 +127,27 @@ std::set<Inv> found_in(const fs::path& dir, std::string_view space) {
     return out;
 }
 
+void check(const Edit& e) {
+    static std::map<std::string, std::set<Inv>> unedited; // by version and space
+    CAPTURE(e.name, e.version, e.space, spec::fact(e.inv).name);
+    const fs::path tree = fs::path(MMODEL_TREES_DIR) / e.version;
+    if (!fs::exists(tree)) return skip(tree.string() + " is not there; ./dev trees makes it");
+    auto& known = unedited[std::string(e.version) + e.space];
+    if (known.empty()) known = found_in(tree, e.space);
+    CHECK_FALSE(known.contains(e.inv));
+    CHECK(found_in(broken_tree("hugetlb_vmemmap.c", e.from, e.to, tree), e.space).contains(e.inv));
+}
+
+void check_all(bool slow) {
+    if (there_is_nothing_to_break()) return;
+    const Edit& e = GENERATE(from_range(std::begin(edits), std::end(edits)));
+    if (is_slow(e) == slow) check(e);
+}
+
 } // namespace
 
-TEST_CASE("each edit of Debian's HVO is found in the closed space that is named for it") {
-    if (there_is_nothing_to_break()) return;
-    static std::map<std::string, std::set<Inv>> unedited;
-    const Edit& e = GENERATE(from_range(std::begin(edits), std::end(edits)));
-    CAPTURE(e.name, e.space, spec::fact(e.inv).name);
-    if (!unedited.contains(e.space)) unedited[e.space] = found_in(real_tree, e.space);
-    CHECK_FALSE(unedited[e.space].contains(e.inv));
-    CHECK(found_in(broken_tree("hugetlb_vmemmap.c", e.from, e.to), e.space).contains(e.inv));
+TEST_CASE("each edit of Debian's HVO is found in the closed space that is named for it") { check_all(false); }
+
+TEST_CASE("each edit of Debian's HVO that needs a larger space is found there", "[.long]") {
+    check_all(true);
 }
