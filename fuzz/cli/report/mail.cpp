@@ -97,7 +97,11 @@ void add_what(Mail& m, const Story& s) {
 
 std::string ordinal(u64 n) {
     const char* const small[] = {"first", "second", "third", "fourth", "fifth"};
-    return n < std::size(small) ? small[n] : fmt::format("{}th", n + 1);
+    if (n < std::size(small)) return small[n];
+    const u64 nr = n + 1;
+    const bool is_teen = nr % 100 / 10 == 1;
+    const char* const end[] = {"th", "st", "nd", "rd"};
+    return fmt::format("{}{}", nr, is_teen || nr % 10 > 3 ? "th" : end[nr % 10]);
 }
 
 void add_sequence(Mail& m, const Story& s) {
@@ -107,7 +111,7 @@ void add_sequence(Mail& m, const Story& s) {
         const Op& op = t.ops[i];
         std::string words(words_of(op.kind).sentence);
         for (const u16 nth : op.fail.nth)
-            if (nth != no_fault) words += fmt::format("; its {} allocation fails", ordinal(nth));
+            if (nth != no_fault) words += fmt::format(" Its {} allocation fails.", ordinal(nth));
         m.line(fmt::format("{}. {}", i + 1, print_op(t.config.geometry, op)), 2, 3);
         m.line(words, 5);
         if (i < s.ran.ran.size() && !(i == s.ran.op_idx && !s.ran.violations.empty()))
