@@ -24,32 +24,6 @@ constexpr u64 max_hangs = 4; // each costs seconds
 constexpr double max_shrink_seconds = 20;
 constexpr std::size_t max_findings_of_one = 12; // of an invariant
 constexpr int max_put_back = 8;                 // operations of a sequence that it is run again without
-constexpr u32 max_swept_whole = 64;             // allocations of an operation
-
-// Every position of few. Of a gigantic folio, whose every operation is long, the new head, the first PMD
-// splits, some later, and the last. Of many percpu pages the first and the last (objects come first, page
-// tables last) and some between.
-u32 next_position(u32 a, u32 nr, bool gigantic) {
-    if (gigantic) return a < 3 ? a + 1 : a + 1 < nr ? std::min(a * 16, nr - 1) : nr;
-    constexpr u32 first = 7, last = 4;
-    if (nr <= max_swept_whole || a < first || a + last >= nr) return a + 1;
-    return std::min(a + nr / 4, nr - last);
-}
-
-// A folio whose every operation takes long.
-bool is_large(const Geometry& g, u8 size) { return g.vmemmap_pages(g.folio_order[size]) > max_swept_whole; }
-
-// The allocations to fail in a scenario's last operation, which made so many of them when none failed.
-std::deque<Faults> faults_of(const Geometry& g, const Scenario& s, u32 nr_allocs) {
-    const Op& first = s.ops.front();
-    const bool gigantic = first.kind == OpKind::alloc_folio && is_large(g, first.size);
-    const bool pairs = !gigantic && nr_allocs <= max_swept_whole;
-    std::deque<Faults> out;
-    for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs, gigantic))
-        for (u32 b = a; b < std::min(nr_allocs, pairs ? a + 3 : a + 1); ++b)
-            out.push_back({.nth = {static_cast<u16>(a), b == a ? no_fault : static_cast<u16>(b)}});
-    return out;
-}
 
 } // namespace
 

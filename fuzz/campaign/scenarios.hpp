@@ -4,6 +4,7 @@
 // that whether they are found does not depend on chance or on how fast the machine is.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,11 @@ struct Scenario {
     std::string config;
     std::vector<Op> ops;
 };
+
+// A folio whose every operation takes long.
+[[nodiscard]] bool is_large(const Geometry& g, u8 size);
+// The allocations to fail in a scenario's last operation, which made so many of them when none failed.
+[[nodiscard]] std::deque<Faults> faults_of(const Geometry& g, const Scenario& s, u32 nr_allocs);
 
 struct Plan {
     std::vector<Scenario> scenarios;

@@ -9,6 +9,7 @@
 
 #include "fuzz/ops/trace.hpp"
 #include "props/skip.hpp"
+#include "props/spec/linux/compiled.hpp"
 #include "props/spec/linux/work_dir.hpp"
 #include "spec/linux/host/runner.hpp"
 #include "spec/linux/host/text.hpp"
@@ -30,15 +31,6 @@ bool is_missing(const fs::path& dir) {
     if (fs::exists(dir)) return false;
     skip(dir.string() + " is not there; ./dev trees makes it, where the package can be had");
     return true;
-}
-
-bench::Unit compiled(const fs::path& dir, std::string_view geometry = "x86-64") {
-    const auto tree = bench::open_tree(dir);
-    REQUIRE(tree.has_value());
-    const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::default_backend, geometry);
-    INFO((unit ? "" : unit.error().what));
-    REQUIRE(unit.has_value());
-    return *unit;
 }
 
 // Two folios, and then the operations.
@@ -119,13 +111,6 @@ fs::path edited(const Edit& e) {
     return dir;
 }
 
-explore::Space space_named(std::string_view name) {
-    for (const explore::Space& s : explore::default_spaces())
-        if (s.name == name) return explore::on_tiny512(s);
-    FAIL("there is no space " << name);
-    return {};
-}
-
 // The graph of the file, and its worlds beside those of the model's.
 struct InSpace {
     bench::TreeGraph file;
@@ -150,7 +135,7 @@ InSpace in_space(const bench::Unit& unit, const explore::Space& s) {
 TEST_CASE(
     "each known deviation of 6.12.113's HVO file is seen, and is a violation where it is not let pass") {
     if (is_missing(models_tree)) return;
-    bench::Unit unit = compiled(models_tree);
+    bench::Unit unit = compiled(models_tree, {.geometry = "x86-64"});
     REQUIRE(unit.tree.not_the_models.empty());
     for (const auto& [deviation, operations] : shows) {
         unit.deviations = bench::DeviationSet::all();
@@ -166,7 +151,7 @@ TEST_CASE("an edit of 6.12.113's HVO file that breaks no rule is found by the co
     if (is_missing(models_tree)) return;
     const Edit& e = GENERATE(from_range(std::begin(edits), std::end(edits)));
     INFO(e.name);
-    bench::Unit unit = compiled(edited(e));
+    bench::Unit unit = compiled(edited(e), {.geometry = "x86-64"});
     CHECK(violated(run(unit, e.operations)) == std::vector{Inv::real_file_agrees_with_the_model});
     unit.tree.not_the_models = "this test's leave";
     CHECK(violated(run(unit, e.operations)).empty());
@@ -175,10 +160,10 @@ TEST_CASE("an edit of 6.12.113's HVO file that breaks no rule is found by the co
 TEST_CASE(
     "in every state of a space 6.12.113's HVO file does what the model does, and comes to the same worlds") {
     if (is_missing(models_tree)) return;
-    const bench::Unit unit = compiled(models_tree, "tiny512");
+    const bench::Unit unit = compiled(models_tree);
     for (const char* name : {"hvo-walker", "hvo-hotplug", "hvo-walker-list", "hvo-gigantic"}) {
         CAPTURE(name);
-        const InSpace found = in_space(unit, space_named(name));
+        const InSpace found = in_space(unit, tiny_space(name));
         CHECK(found.file.nr_compared > 0);
         CHECK(found.broken == std::vector{Inv::compound_head_holds_through_stale_translations}); // recorded
         CHECK(found.worlds.both > 1);
@@ -191,8 +176,8 @@ TEST_CASE("an edit of 6.12.113's HVO file that breaks no rule is found in a spac
     if (is_missing(models_tree)) return;
     const Edit e{"the head's own page is kept", R"(walk\.reuse_page = alloc_pages_node\(nid, gfp_mask, 0\);)",
                  "(void)gfp_mask, (void)nid;", ""};
-    bench::Unit unit = compiled(edited(e), "tiny512");
-    const explore::Space s = space_named("hvo-hotplug");
+    bench::Unit unit = compiled(edited(e));
+    const explore::Space s = tiny_space("hvo-hotplug");
     CHECK(in_space(unit, s).broken == std::vector{Inv::real_file_agrees_with_the_model});
     unit.tree.not_the_models = "this test's leave";
     const InSpace apart = in_space(unit, s);

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "props/spec/linux/broken_tree.hpp"
+#include "props/spec/linux/compiled.hpp"
 #include "spec/linux/host/tree_graph.hpp"
 
 using namespace mmodel;
@@ -105,15 +106,7 @@ const Edit edits[] = {
 bool is_slow(const Edit& e) { return std::string_view(e.space) == "hvo-three"; }
 
 std::set<Inv> found_in(const fs::path& dir, std::string_view space) {
-    const auto tree = bench::open_tree(dir);
-    REQUIRE(tree.has_value());
-    const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::Backend::mmu, "tiny512");
-    INFO((unit ? "" : unit.error().what));
-    REQUIRE(unit.has_value());
-    const std::vector<explore::Space> all = explore::default_spaces();
-    const auto tiny = std::ranges::find(all, space, &explore::Space::name);
-    REQUIRE(tiny != all.end());
-    const auto r = bench::explore_file(*unit, explore::on_tiny512(*tiny), {}, {.jobs = 2});
+    const auto r = bench::explore_file(compiled(dir), tiny_space(space), {}, {.jobs = 2});
     INFO((r ? "" : r.error().what));
     REQUIRE(r.has_value());
     INFO("not closed: " << r->explored.cut_by);

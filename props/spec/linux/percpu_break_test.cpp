@@ -7,6 +7,7 @@
 
 #include "fuzz/campaign/campaign.hpp"
 #include "props/spec/linux/broken_tree.hpp"
+#include "props/spec/linux/compiled.hpp"
 #include "spec/explore/space.hpp"
 #include "spec/linux/host/tree_graph.hpp"
 
@@ -97,17 +98,6 @@ const Break breaks[] = {
 
 const char* name_of(const Break& b) { return std::string(b.file) == "percpu-vm.c" ? "percpu-vm" : "percpu"; }
 
-bench::Unit compiled(const fs::path& dir, const char* name, const char* geometry) {
-    const auto whole = bench::open_tree(dir);
-    REQUIRE(whole.has_value());
-    const auto tree = whole->judged_by(name);
-    REQUIRE(tree.has_value());
-    auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::default_backend, geometry);
-    INFO((unit ? "" : unit.error().what));
-    REQUIRE(unit.has_value());
-    return *unit;
-}
-
 std::vector<Inv> found_in(const bench::Unit& unit, Inv until) {
     const auto report = bench::run_tree(unit, {.seconds = 10, .until = until});
     REQUIRE(report.has_value());
@@ -121,10 +111,7 @@ std::vector<Inv> found_in(const bench::Unit& unit, Inv until) {
 
 // By the machine's part of a space, from boot on.
 std::vector<Inv> found_in_space(const bench::Unit& unit, std::string_view name) {
-    const auto all = explore::default_spaces();
-    const auto tiny = std::ranges::find(all, name, &explore::Space::name);
-    REQUIRE(tiny != all.end());
-    const auto g = bench::build_tree_graph(unit, explore::on_tiny512(*tiny), {}, {.nodes = 30'000});
+    const auto g = bench::build_tree_graph(unit, tiny_space(name), {}, {.nodes = 30'000});
     INFO((g ? "" : g.error().what));
     REQUIRE(g.has_value());
     std::vector<Inv> found;
@@ -141,7 +128,7 @@ TEST_CASE("each deliberate break of Debian's percpu allocator is found, and name
     if (there_is_nothing_to_break()) return;
     const Break& b = GENERATE(from_range(std::begin(breaks), std::end(breaks)));
     INFO(b.name << ": " << spec::fact(b.inv).name);
-    const auto found = found_in(compiled(broken_tree(b.file, b.from, b.to), name_of(b), "x86-64"), b.inv);
+    const auto found = found_in(compiled(broken_tree(b.file, b.from, b.to), {name_of(b), "x86-64"}), b.inv);
     CHECK(std::ranges::find(found, b.inv) != found.end());
     // What is tuned in another way differs, and breaks nothing.
     if (b.inv == Inv::real_file_agrees_with_the_model)
@@ -152,8 +139,7 @@ namespace {
 
 void check_that_its_space_shows(const Break& b) {
     INFO(b.name << " in " << b.space << ": " << spec::fact(b.inv).name);
-    const auto found =
-        found_in_space(compiled(broken_tree(b.file, b.from, b.to), name_of(b), "tiny512"), b.space);
+    const auto found = found_in_space(compiled(broken_tree(b.file, b.from, b.to), {name_of(b)}), b.space);
     CHECK(std::ranges::count(found, b.inv));
 }
 

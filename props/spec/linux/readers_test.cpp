@@ -8,6 +8,7 @@
 #include "fuzz/campaign/campaign.hpp"
 #include "fuzz/ops/trace.hpp"
 #include "props/spec/linux/broken_tree.hpp"
+#include "props/spec/linux/compiled.hpp"
 #include "spec/linux/host/runner.hpp"
 #include "spec/linux/host/tree_graph.hpp"
 
@@ -42,25 +43,13 @@ const Window windows[] = {
 bench::Unit with(const char* opens) {
     const std::string to =
         std::string("\n\t") + opens + "\n\tfolio_set_hugetlb_vmemmap_optimized(folio);\n\n\tnid";
-    const auto tree = bench::open_tree(broken_tree(
-        "hugetlb_vmemmap.c", R"(\n\tfolio_set_hugetlb_vmemmap_optimized\(folio\);\n\n\tnid)", to.c_str()));
-    REQUIRE(tree.has_value());
-    const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::Backend::mmu, "tiny512");
-    INFO((unit ? "" : unit.error().what));
-    REQUIRE(unit.has_value());
-    return *unit;
-}
-
-explore::Space named(std::string_view name) {
-    const std::vector<explore::Space> all = explore::default_spaces();
-    const auto s = std::ranges::find(all, name, &explore::Space::name);
-    REQUIRE(s != all.end());
-    return explore::on_tiny512(*s);
+    return compiled(broken_tree("hugetlb_vmemmap.c",
+                                R"(\n\tfolio_set_hugetlb_vmemmap_optimized\(folio\);\n\n\tnid)", to.c_str()));
 }
 
 // What readers found between accesses.
 std::string found_in(const bench::Unit& unit, std::string_view space) {
-    const auto g = bench::build_tree_graph(unit, named(space), {}, {});
+    const auto g = bench::build_tree_graph(unit, tiny_space(space), {}, {});
     REQUIRE(g.has_value());
     CHECK(g->graph.complete);
     for (const explore::Broken& b : g->graph.broken)

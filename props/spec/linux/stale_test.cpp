@@ -7,6 +7,7 @@
 
 #include "fuzz/campaign/campaign.hpp"
 #include "props/spec/linux/broken_tree.hpp"
+#include "props/spec/linux/compiled.hpp"
 #include "spec/linux/host/runner.hpp"
 #include "spec/linux/host/tree_graph.hpp"
 
@@ -22,22 +23,6 @@ bool is_missing(const fs::path& tree) {
     if (fs::exists(tree)) return false;
     skip(tree.string() + " is not there; ./dev trees makes it");
     return true;
-}
-
-bench::Unit compiled(const fs::path& dir) {
-    const auto tree = bench::open_tree(dir);
-    REQUIRE(tree.has_value());
-    const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::Backend::mmu, "tiny512");
-    INFO((unit ? "" : unit.error().what));
-    REQUIRE(unit.has_value());
-    return *unit;
-}
-
-explore::Space named(std::string_view name) {
-    const std::vector<explore::Space> all = explore::default_spaces();
-    const auto s = std::ranges::find(all, name, &explore::Space::name);
-    REQUIRE(s != all.end());
-    return explore::on_tiny512(*s);
 }
 
 explore::Explored explored(const bench::Unit& unit, const explore::Space& s) {
@@ -77,7 +62,7 @@ TEST_CASE(
     const fs::path tree = trees / e.version;
     if (is_missing(tree)) return;
     bench::Unit unit = compiled(broken_tree("hugetlb_vmemmap.c", e.from, e.to, tree));
-    const explore::Space space = named(e.space);
+    const explore::Space space = tiny_space(e.space);
     const explore::Explored found = explored(unit, space);
     const auto of = [&](Inv inv, bool stale) {
         return std::ranges::find_if(found.found, [&](const explore::Finding& f) {
@@ -122,7 +107,7 @@ TEST_CASE("Debian's unedited HVO files show nothing more when their accesses use
     const bench::Unit unit = compiled(trees / version);
     for (const char* name : {"hvo-walker", "hvo-walker-list", "hvo-hotplug", "hvo-gigantic"}) {
         CAPTURE(version, name);
-        for (const explore::Finding& f : explored(unit, named(name)).found) {
+        for (const explore::Finding& f : explored(unit, tiny_space(name)).found) {
             INFO(f.name << ": " << f.violation.detail);
             CHECK(f.stale == bench::not_stale);
         }

@@ -12,6 +12,7 @@
 #include "fuzz/campaign/input.hpp"
 #include "props/skip.hpp"
 #include "props/spec/linux/broken_tree.hpp"
+#include "props/spec/linux/compiled.hpp"
 #include "spec/explore/explore.hpp"
 #include "spec/linux/host/graph_wire.hpp"
 #include "spec/linux/host/load.hpp"
@@ -25,26 +26,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bench::Unit compiled(const fs::path& dir, const std::vector<std::string>& breaks = {},
-                     std::string_view file = "hugetlb_vmemmap") {
-    const auto whole = bench::open_tree(dir);
-    REQUIRE(whole.has_value());
-    const auto tree = whole->judged_by(file);
-    REQUIRE(tree.has_value());
-    auto unit = bench::compile(*tree, test_work_dir(), breaks, {}, bench::Backend::mmu, "tiny512");
-    INFO((unit ? "" : unit.error().what));
-    REQUIRE(unit.has_value());
-    return *unit;
-}
-
 bench::Unit stand_in(const std::vector<std::string>& breaks = {}) {
-    return compiled(fs::path(MMODEL_FIXTURES_DIR) / "reuse_page", breaks);
-}
-
-Space named(std::string_view name, const std::vector<Space>& all = default_spaces()) {
-    const auto s = std::ranges::find(all, name, &Space::name);
-    REQUIRE(s != all.end());
-    return on_tiny512(*s);
+    return compiled(fs::path(MMODEL_FIXTURES_DIR) / "reuse_page", {.breaks = breaks});
 }
 
 // With so few frames to choose from that it closes when each is told from each.
@@ -87,7 +70,7 @@ std::map<Inv, std::size_t> found_in(const bench::Unit& unit, const Space& s, boo
 
 TEST_CASE("a child's graph of a file is the graph of the file") {
     const bench::Unit unit = stand_in();
-    const Space s = named("hvo-hotplug");
+    const Space s = tiny_space("hvo-hotplug");
     const Graph child = in_a_child(unit, s);
     bench::Progress progress;
     const auto driver = make_driver(unit, s.config, progress);
@@ -128,8 +111,9 @@ void check_that_merging_loses_none(const bench::Unit& unit, const Space& s) {
 
 TEST_CASE("merging a file's states loses none, and no violation") {
     const bench::Unit unit = stand_in();
-    for (const Space& s : {with_frames(named("hvo-walker"), 2), with_frames(named("hvo-hotplug"), 2),
-                           with_frames(named("hvo-walker-list"), 1)})
+    for (const Space& s :
+         {with_frames(tiny_space("hvo-walker"), 2), with_frames(tiny_space("hvo-hotplug"), 2),
+          with_frames(tiny_space("hvo-walker-list"), 1)})
         check_that_merging_loses_none(unit, s);
 }
 
@@ -138,13 +122,13 @@ TEST_CASE("merging the states of Debian's percpu allocator loses none, and no vi
     const fs::path trees = MMODEL_TREES_DIR;
     if (!fs::exists(trees / "linux-6.1") || there_is_nothing_to_break())
         return skip("no tree in " MMODEL_TREES_DIR);
-    const Space chunk = named("link-percpu", link_spaces());
-    check_that_merging_loses_none(compiled(trees / "linux-6.1", {}, "percpu"), with_frames(chunk, 4));
-    check_that_merging_loses_none(compiled(real_tree, {}, "percpu"),
-                                  with_frames(named("percpu-reclaim"), 16));
+    const Space chunk = tiny_space("link-percpu", link_spaces());
+    check_that_merging_loses_none(compiled(trees / "linux-6.1", {"percpu"}), with_frames(chunk, 4));
+    check_that_merging_loses_none(compiled(real_tree, {"percpu"}),
+                                  with_frames(tiny_space("percpu-reclaim"), 16));
     const fs::path leaks =
         broken_tree("percpu-vm.c", R"(\n\tpcpu_free_pages\()", "\n\tif (0) pcpu_free_pages(");
-    check_that_merging_loses_none(compiled(leaks, {}, "percpu"), with_frames(chunk, 4));
+    check_that_merging_loses_none(compiled(leaks, {"percpu"}), with_frames(chunk, 4));
 }
 
 TEST_CASE("each deliberate break of the stand-in tree is found in the space that is named for it") {
@@ -167,12 +151,12 @@ TEST_CASE("each deliberate break of the stand-in tree is found in the space that
     }));
     CAPTURE(name, space);
     bool complete = false;
-    CHECK(found_in(stand_in({name}), named(space), complete).contains(inv));
+    CHECK(found_in(stand_in({name}), tiny_space(space), complete).contains(inv));
     CHECK(complete != (inv == Inv::every_operation_ends));
 }
 
 TEST_CASE("a child is stopped, and what it has until then is a graph") {
-    const Graph g = in_a_child(stand_in(), named("hvo-three"), {.stop = [] { return true; }});
+    const Graph g = in_a_child(stand_in(), tiny_space("hvo-three"), {.stop = [] { return true; }});
     CHECK_FALSE(g.complete);
     CHECK(g.cut_by == "time");
     CHECK_FALSE(g.rests.empty());
@@ -180,7 +164,7 @@ TEST_CASE("a child is stopped, and what it has until then is a graph") {
 
 // Whoever sends it may send anything.
 TEST_CASE("bytes that are changed on their way are no graph, or one that can be searched and followed") {
-    const Space s = named("hvo-walker");
+    const Space s = tiny_space("hvo-walker");
     const Graph g = build_graph(s, {.sabotage = Sabotage::no_rcu}, {});
     std::vector<std::byte> sent;
     bench::send_graph(s, g, [&](auto bytes) { sent.insert(sent.end(), bytes.begin(), bytes.end()); });
@@ -216,13 +200,13 @@ TEST_CASE("a unit without the software MMU is refused") {
     const auto tree = bench::open_tree(fs::path(MMODEL_FIXTURES_DIR) / "reuse_page");
     const auto unit = bench::compile(*tree, test_work_dir(), {}, {}, bench::Backend::mmap);
     REQUIRE(unit.has_value());
-    CHECK_FALSE(bench::build_tree_graph(*unit, named("hvo-walker"), {}, {}).has_value());
+    CHECK_FALSE(bench::build_tree_graph(*unit, tiny_space("hvo-walker"), {}, {}).has_value());
 }
 
 // Of those that close in a second; the first without its second chunk.
 std::vector<Space> percpu_spaces(std::string_view file) {
-    if (file == "percpu") return {named("percpu-reclaim"), named("percpu-reserved")};
-    Space s = named("percpu-vm-two");
+    if (file == "percpu") return {tiny_space("percpu-reclaim"), tiny_space("percpu-reserved")};
+    Space s = tiny_space("percpu-vm-two");
     std::erase_if(s.alphabet, [](const Op& op) { return op.chunk() == 1; });
     return {s};
 }
@@ -235,7 +219,7 @@ TEST_CASE("Debian's percpu files come to the model's worlds in closed spaces, an
     CAPTURE(version, file);
     const fs::path dir = fs::path(MMODEL_TREES_DIR) / ("linux-" + std::string(version));
     if (!fs::exists(dir)) return skip("no tree in " MMODEL_TREES_DIR);
-    const bench::Unit unit = compiled(dir, {}, file);
+    const bench::Unit unit = compiled(dir, {file});
     for (const Space& s : percpu_spaces(file)) {
         CAPTURE(s.name);
         const auto r = bench::explore_file(unit, s, {}, {.jobs = 2});
@@ -271,7 +255,7 @@ TEST_CASE(
              {"hvo-walker", "hvo-walker-list", "hvo-hotplug", "hvo-gigantic", "hvo-three"}) {
             CAPTURE(name);
             bool complete = false;
-            for (const auto [inv, nr_ops] : found_in(unit, named(name), complete)) {
+            for (const auto [inv, nr_ops] : found_in(unit, tiny_space(name), complete)) {
                 const auto [it, fresh] = found.try_emplace(inv, nr_ops);
                 it->second = std::min(it->second, nr_ops);
                 if (fresh) names.push_back(inv);
