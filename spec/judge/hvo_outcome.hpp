@@ -6,10 +6,35 @@
 
 #include <string>
 
+#include "model/op.hpp"
 #include "model/outcome.hpp"
 #include "spec/judge/invariant.hpp"
 
 namespace mmodel::spec {
+
+// What an operation's calls are to do; none: it is the pool's or the machine's own, nothing under test.
+enum class Promise : u8 { none, optimise, restore, restore_list };
+
+constexpr Promise promise_of(HvoOp op) {
+    switch (op) {
+    case HvoOp::optimise:
+    case HvoOp::optimise_list: return Promise::optimise;
+    case HvoOp::restore:
+    case HvoOp::free_folio: return Promise::restore;
+    case HvoOp::restore_list: return Promise::restore_list;
+    case HvoOp::alloc_folio:
+    case HvoOp::sysctl:
+    case HvoOp::alloc_lru:
+    case HvoOp::free_lru:
+    case HvoOp::walker_enter:
+    case HvoOp::walker_try_get:
+    case HvoOp::walker_leave:
+    case HvoOp::hot_add:
+    case HvoOp::take_pages:
+    case HvoOp::give_pages: return Promise::none;
+    }
+    return Promise::none;
+}
 
 // Optimised before and after; or it may not be, and is as it was; or it becomes optimised; or an allocation
 // failed, and it is as it was.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "spec/judge/hvo_outcome.hpp"
+
 namespace mmodel::spec {
 
 std::vector<u8> slots_of(const Op& op) {
@@ -132,22 +134,11 @@ void Monitor::finish_at_rest(const World& after) {
 void Monitor::judge_outcome(const World& w, const Ran& ran) {
     if (ran.outcome.disabled) return;
     if (is_percpu(op_.kind)) return percpu_.judge_outcome(*this, w, ran);
-    switch (hvo_op(op_.kind)) {
-    case HvoOp::optimise:
-    case HvoOp::optimise_list: return judge_optimise(w, ran);
-    case HvoOp::restore:
-    case HvoOp::free_folio: return judge_restore(w, ran);
-    case HvoOp::restore_list: return judge_restore_list(w, ran);
-    case HvoOp::alloc_folio:
-    case HvoOp::sysctl:
-    case HvoOp::alloc_lru:
-    case HvoOp::free_lru:
-    case HvoOp::walker_enter:
-    case HvoOp::walker_try_get:
-    case HvoOp::walker_leave:
-    case HvoOp::hot_add:
-    case HvoOp::take_pages:
-    case HvoOp::give_pages: return; // the pool's and the machine's own; nothing under test
+    switch (promise_of(hvo_op(op_.kind))) {
+    case Promise::optimise: return judge_optimise(w, ran);
+    case Promise::restore: return judge_restore(w, ran);
+    case Promise::restore_list: return judge_restore_list(w, ran);
+    case Promise::none: return;
     }
 }
 

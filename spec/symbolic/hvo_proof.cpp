@@ -139,27 +139,16 @@ void judge_folio(const HvoState& was, const HvoState& now, bool enabled, const O
                  bool alloc_failed, int f, u64 i, Say&& say) {
     const Term before = was.is_optimised(f), after = now.is_optimised(f);
     Term as_before = was.c.bool_val(true);
-    switch (hvo_op(op.kind)) {
-    case HvoOp::optimise:
-    case HvoOp::optimise_list:
+    switch (spec::promise_of(hvo_op(op.kind))) {
+    case spec::Promise::optimise:
         return spec::judge_optimised_folio(
             before, after, was.c.bool_val(enabled) && !was.is_self_hosted(was.pmd_of(was.start(f))),
             alloc_failed, say);
-    case HvoOp::restore:
-    case HvoOp::free_folio:
+    case spec::Promise::restore:
         for (u64 v = was.start(f); v < was.end(f); ++v) as_before = as_before && was.frame(v) == now.frame(v);
         return spec::judge_restored_folio(before, after, as_before, o.err, say);
-    case HvoOp::restore_list: return spec::judge_listed_folio(before, after, i < o.moved, say);
-    case HvoOp::alloc_folio:
-    case HvoOp::sysctl:
-    case HvoOp::alloc_lru:
-    case HvoOp::free_lru:
-    case HvoOp::walker_enter:
-    case HvoOp::walker_try_get:
-    case HvoOp::walker_leave:
-    case HvoOp::hot_add:
-    case HvoOp::take_pages:
-    case HvoOp::give_pages: return; // nothing under test
+    case spec::Promise::restore_list: return spec::judge_listed_folio(before, after, i < o.moved, say);
+    case spec::Promise::none: return;
     }
 }
 

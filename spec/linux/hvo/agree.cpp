@@ -4,32 +4,14 @@
 #include <bit>
 
 #include "model/step.hpp"
+#include "spec/judge/hvo_outcome.hpp"
 #include "spec/linux/hvo/same_world.hpp"
 
 namespace mmodel::bench {
 namespace {
 
 // Whether the operation calls the file under test.
-bool calls_the_file(const Op& op) {
-    switch (hvo_op(op.kind)) {
-    case HvoOp::optimise:
-    case HvoOp::restore:
-    case HvoOp::free_folio:
-    case HvoOp::optimise_list:
-    case HvoOp::restore_list: return true;
-    case HvoOp::alloc_folio:
-    case HvoOp::sysctl:
-    case HvoOp::alloc_lru:
-    case HvoOp::free_lru:
-    case HvoOp::walker_enter:
-    case HvoOp::walker_try_get:
-    case HvoOp::walker_leave:
-    case HvoOp::hot_add:
-    case HvoOp::take_pages:
-    case HvoOp::give_pages: return false;
-    }
-    return false;
-}
+bool calls_the_file(const Op& op) { return spec::promise_of(hvo_op(op.kind)) != spec::Promise::none; }
 
 // Whether the list's first folio is passed over, for it is optimised already.
 bool begins_with_an_optimised_folio(const World& w, const Op& op) {
