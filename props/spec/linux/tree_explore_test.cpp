@@ -88,6 +88,26 @@ TEST_CASE("a child's graph of a file is the graph of the file") {
     for (u32 i = 0; i < child.rests.size(); ++i) CHECK(path_to(s, child, i) == path_to(s, here, i));
 }
 
+TEST_CASE("a state is what is in memory: stores that the entry points forget to mark are found") {
+    const auto graph_of = [](bench::Unit unit, bool poison) {
+        unit.poison = poison;
+        const Space s = tiny_space("hvo-walker");
+        bench::Progress progress;
+        const auto driver = make_driver(unit, s.config, progress);
+        bench::RealSubject subject(*driver, s);
+        return build_graph(subject, s, {}, {});
+    };
+    const Graph marked = graph_of(stand_in(), false);
+    const Graph doubted = graph_of(stand_in(), true);
+    CHECK(marked.rests == doubted.rests);
+    CHECK(broken(marked) == broken(doubted));
+    const Graph forgetful = graph_of(stand_in({"FORGET_STORES"}), false);
+    CHECK((forgetful.rests != marked.rests || broken(forgetful) != broken(marked)));
+    const auto unannounced = Inv::kernel_code_touches_only_what_is_mapped;
+    CHECK_FALSE(broken(doubted).contains(unannounced));
+    CHECK(broken(graph_of(stand_in({"STORE_STRAY", "FORGET_STORES"}), true)).contains(unannounced));
+}
+
 namespace {
 
 // Without symmetry each frame is told from each, and each byte is looked at as it is.

@@ -51,7 +51,7 @@ Arena::Arena(const Machine& boot, int direct_map_prot, int range_prot)
       vmemmap_(vmemmap_wish, nr_vpages_ * page_, vmemmap_align(boot.geometry()), range_prot),
       vmalloc_(vmalloc_wish, round_up(boot.config().vmalloc_pages, ptrs_) * page_, ptrs_ * page_, range_prot),
       objects_(objects_wish, object_bytes, page_, PROT_READ | PROT_WRITE), pmds_(nr_vpages_ / ptrs_),
-      lent_(0, nr_frames_, page_, PROT_READ | PROT_WRITE) {}
+      lent_(0, nr_frames_, page_, PROT_READ | PROT_WRITE), pages_(page_) {}
 
 std::optional<Pfn> Arena::frame_at(unsigned long addr) const {
     if (addr < direct_map() || addr >= direct_map() + direct_map_.bytes()) return std::nullopt;
@@ -83,6 +83,8 @@ void Arena::install_table(u64 pmd_idx, Pfn table) {
 }
 
 void Arena::reset(const Machine& boot) {
+    constexpr u64 many = u64{64} << 20;
+    if (shared_ && pages_.bytes() > many) forget_pages();
     for (u64 i : std::exchange(changed_, {}))
         if (!(pmds_[i] & MMODEL_LEAF) || boot.pmd(i).kind != Pmd::Kind::leaf) map_leaf(boot, i);
     changed_.clear();
@@ -92,6 +94,64 @@ void Arena::reset(const Machine& boot) {
 
 std::vector<std::span<std::byte>> Arena::layout() {
     return {std::as_writable_bytes(std::span(pmds_)), {lent_.at(), nr_frames_}};
+}
+
+// ---- contents that frames share
+
+void Arena::may_share(bool doubt) {
+    shared_.emplace(0, nr_frames_ * sizeof(PageId), page_, PROT_READ | PROT_WRITE);
+    were_.resize(nr_frames_);
+    doubts_ = doubt;
+    sharing_ = true;
+}
+
+void Arena::forget_pages() {
+    for (Pfn p{0}; p.value < nr_frames_; p = p + 1) (void)frame(p);
+    std::ranges::fill(were_, no_page);
+    pages_.forget();
+}
+
+void Arena::share_no_more() {
+    if (!shared_) return;
+    forget_pages();
+    sharing_ = false;
+}
+
+void Arena::own(Pfn p) const {
+    PageId& id = shared()[p.value];
+    std::memcpy(memory(p), pages_[id], page_);
+    id = no_page;
+}
+
+void Arena::set_contents(Pfn p, PageId page) {
+    stored(p);
+    shared()[p.value] = were_[p.value] = page;
+    keep(p, Reader::sharer);
+    if (doubts_) std::memcpy(memory(p), pages_[page], page_);
+}
+
+PageId Arena::page_of(Pfn p) {
+    if (const PageId id = shared_by(p); id != no_page) return id;
+    PageId& id = were_[p.value];
+    if (id == no_page || !is_clean(p, Reader::sharer)) id = pages_.of({memory(p), page_});
+    keep(p, Reader::sharer);
+    return id;
+}
+
+void Arena::fill_frame(Pfn p, std::byte with) {
+    if (sharing_) return set_contents(p, pages_.filled(with));
+    stored(p);
+    std::memset(frame(p), static_cast<int>(with), page_);
+}
+
+void Arena::put_pages(unsigned long addr, u64 nr, const std::byte* page) {
+    for (u64 i = 0; i < nr; ++i) std::memcpy(writable(addr + i * page_), page, page_);
+}
+
+void Arena::stored(std::span<const std::byte> bytes) {
+    const auto* first = bytes.data();
+    for (u64 done = 0; done < bytes.size(); done += page_ - in_page(reinterpret_cast<u64>(first + done)))
+        if (const auto p = frame_at(reinterpret_cast<u64>(first + done))) stored(*p);
 }
 
 void Arena::set_lent(Pfn start, u64 nr, bool on) {

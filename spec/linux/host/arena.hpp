@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/machine/machine.hpp"
+#include "spec/linux/host/shared_pages.hpp"
 #include "spec/linux/host/stale.hpp"
 
 namespace mmodel::bench {
@@ -54,7 +55,25 @@ public:
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
 
-    [[nodiscard]] std::byte* frame(Pfn p) const { return direct_map_.at() + (p.value << shift_); }
+    // To be written as well.
+    [[nodiscard]] std::byte* frame(Pfn p) const {
+        if (shared_by(p) != no_page) own(p);
+        return memory(p);
+    }
+    // To be read only.
+    [[nodiscard]] const std::byte* contents(Pfn p) const {
+        const PageId id = shared_by(p);
+        return id == no_page ? memory(p) : pages_[id];
+    }
+    // Where a frame lies in the direct map, whatever lies there while it shares its contents.
+    [[nodiscard]] std::byte* memory(Pfn p) const { return direct_map_.at() + (p.value << shift_); }
+    // A frame may share its contents with others, until somebody stores to it. Never with a backend that does
+    // not hear of each access.
+    [[nodiscard]] PageId shared_by(Pfn p) const { return shared_ ? shared()[p.value] : no_page; }
+    // From now on all frames have contents of their own.
+    void share_no_more();
+    // All of the frame's bytes.
+    void fill_frame(Pfn p, std::byte with);
     [[nodiscard]] u64 page() const { return page_; } // bytes
     [[nodiscard]] u64 nr_frames() const { return nr_frames_; }
     [[nodiscard]] unsigned long* pmds() { return pmds_.data(); }
@@ -77,6 +96,10 @@ public:
     [[nodiscard]] virtual std::byte* at(unsigned long addr) = 0;
     // The same, for kernel code that writes there.
     [[nodiscard]] virtual std::byte* writable(unsigned long addr) = 0;
+    // The same, for whole pages, each of which becomes `page`.
+    virtual void put_pages(unsigned long addr, u64 nr, const std::byte* page);
+    // The frame behind an address of the vmemmap or the vmalloc range. Nothing: the machine knows.
+    [[nodiscard]] virtual std::optional<Pfn> frame_behind(unsigned long) const { return std::nullopt; }
     // What kernel code has stored so far is in the frames from now on.
     virtual void commit() {}
     // As kernel code would copy it, permissions and all.
@@ -93,15 +116,21 @@ public:
     void lend(Pfn start, u64 nr) { set_lent(start, nr, true); }
     void take_back(Pfn start, u64 nr) { set_lent(start, nr, false); }
     [[nodiscard]] bool is_lent(Pfn p) const { return lent_.at()[p.value] != std::byte{0}; }
-    // A frame is clean from keep() on until something is stored to it, by kernel code or, as stored() says,
-    // by the bench: what was found in it is still so. Never with a backend that does not hear of each store.
-    [[nodiscard]] bool is_clean(Pfn p) const { return clean_ && clean_->at()[p.value] != std::byte{0}; }
-    void keep(Pfn p) {
-        if (clean_) clean_->at()[p.value] = std::byte{1};
+    // A frame is clean to a reader from keep() on until something is stored to it, by kernel code or, as
+    // stored() says, by the bench: what he found in it is still so. Never with a backend that does not hear
+    // of each store.
+    enum class Reader : u8 { judge = 1, snapshot = 2, sharer = 4 };
+    [[nodiscard]] bool is_clean(Pfn p, Reader r) const {
+        return clean_ && (clean_->at()[p.value] & std::byte(r)) != std::byte{0};
+    }
+    void keep(Pfn p, Reader r) const {
+        if (clean_) clean_->at()[p.value] |= std::byte(r);
     }
     void stored(Pfn p) {
         if (clean_) clean_->at()[p.value] = std::byte{0};
     }
+    // The bench is about to write to these bytes, all in frames.
+    void stored(std::span<const std::byte> bytes);
     // Objects and other memory likewise. A backend that does not hear of each access does not care.
     virtual void lend_object(const void*, u64) {}
     virtual void take_back_object(const void*, u64) {}
@@ -139,11 +168,27 @@ protected:
     [[nodiscard]] Pfn pfn_of(unsigned long entry) const { return Pfn{entry >> shift_}; }
     Reserved direct_map_, vmemmap_, vmalloc_, objects_;
     std::vector<unsigned long> pmds_;
-    Reserved lent_;                 // a byte a frame
-    std::optional<Reserved> clean_; // likewise
+    Reserved lent_;                  // a byte a frame
+    std::optional<Reserved> clean_;  // likewise
+    std::optional<Reserved> shared_; // the number of its contents a frame; no_page: they are its own
+
+    [[nodiscard]] PageId* shared() const { return reinterpret_cast<PageId*>(shared_->at()); }
+    // Frames may share contents from now on. `doubt`: what lies where a frame is, is then its contents, too.
+    void may_share(bool doubt);
+    // Needs: they may.
+    void set_contents(Pfn p, PageId page);
+    // The contents of a frame, under a number.
+    [[nodiscard]] PageId page_of(Pfn p);
+    SharedPages pages_;
+    bool sharing_{};
 
 private:
     void set_lent(Pfn start, u64 nr, bool on);
+    void own(Pfn p) const;
+    void forget_pages();
+
+    std::vector<PageId> were_; // by frame: the number its contents had, as long as it is clean to the sharer
+    bool doubts_{};
 
     std::vector<u64> changed_;      // PMDs that are not as at boot
     std::vector<Pfn> changed_lent_; // frames that may not be lent, or not taken back, as at boot

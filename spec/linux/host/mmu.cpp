@@ -64,11 +64,17 @@ Mmu::Mmu(const Machine& boot, bool poison)
     port_.objects = objects_.addr(), port_.objects_bytes = objects_.bytes();
     port_.shadow = reinterpret_cast<const unsigned char*>(shadow_.at());
     clean_.emplace(0, nr_frames_, page_, PROT_READ | PROT_WRITE);
+    may_share(poison);
     port_.frames = direct_map_.addr(), port_.frames_bytes = nr_frames_ * page_;
     port_.page_shift = static_cast<unsigned>(shift_);
     port_.lent = reinterpret_cast<const unsigned char*>(lent_.at());
     port_.clean = reinterpret_cast<unsigned char*>(clean_->at());
     port_.watched = reinterpret_cast<const unsigned char*>(watched_.at());
+    port_.shared_by = shared();
+    port_.pmds = pmds_.data();
+    port_.ptrs_shift = static_cast<unsigned>(ptrs_shift_);
+    port_.vmemmap = vmemmap();
+    answer_from(nullptr);
     port_.commit = [](mmodel_mmu* m) { of(m).commit(); };
     port_.access = [](mmodel_mmu* m, unsigned long addr, unsigned long n, unsigned kind, const void* pc) {
         of(m).access({addr, n, kind, pc});
@@ -109,6 +115,12 @@ std::optional<Mmu::Entry> Mmu::translate(unsigned long addr) const {
     return Entry{pfn_of(pte), (pte & MMODEL_RW) != 0};
 }
 
+// The entry points walk the page tables themselves only where those tell all.
+void Mmu::answer_from(StaleTlb* tlb) {
+    tlb_ = tlb;
+    port_.vmemmap_bytes = tlb_ || poison_ ? 0 : vmemmap_.bytes();
+}
+
 std::optional<Mmu::Entry> Mmu::translate_for_code(unsigned long addr) const {
     if (!tlb_) return translate(addr);
     const auto v = vmap_at(addr);
@@ -117,7 +129,7 @@ std::optional<Mmu::Entry> Mmu::translate_for_code(unsigned long addr) const {
 }
 
 std::byte* Mmu::at(unsigned long addr) {
-    if (frame_at(addr)) return reinterpret_cast<std::byte*>(addr);
+    if (const auto p = frame_at(addr)) return frame(*p) + in_page(addr);
     if (!is_scratch(addr)) return nullptr;
     const auto entry = translate(addr);
     if (!entry || entry->pfn.value >= nr_frames_) return nullptr;
@@ -128,6 +140,20 @@ std::byte* Mmu::writable(unsigned long addr) {
     u64 bytes;
     commit();
     return place({addr, 1, MMODEL_WRITE, nullptr}, bytes);
+}
+
+void Mmu::put_pages(unsigned long addr, u64 nr, const std::byte* page) {
+    if (!sharing_) return Arena::put_pages(addr, nr, page);
+    commit();
+    const PageId id = pages_.of({page, page_});
+    for (u64 i = 0; i < nr; ++i)
+        set_contents(*frame_of({addr + i * page_, page_, MMODEL_WRITE, nullptr}), id);
+}
+
+std::optional<Pfn> Mmu::frame_behind(unsigned long addr) const {
+    const auto entry = is_scratch(addr) ? translate(addr) : std::nullopt;
+    if (!entry || entry->pfn.value >= nr_frames_) return std::nullopt;
+    return entry->pfn;
 }
 
 bool Mmu::is_own(const Access& a) const {
@@ -167,9 +193,8 @@ void Mmu::refuse(const Access& a, const std::string& why, bool read_only) const 
                     (a.kind & MMODEL_WRITE) != 0, read_only, a.pc};
 }
 
-std::byte* Mmu::place(const Access& a, u64& bytes) {
-    auto* plain = reinterpret_cast<std::byte*>(a.addr);
-    bytes = a.bytes;
+std::optional<Pfn> Mmu::frame_of(const Access& a) {
+    std::optional<Pfn> p;
     if (is_scratch(a.addr)) {
         const auto entry = translate_for_code(a.addr);
         if (!entry) refuse(a, "nothing is mapped there");
@@ -183,22 +208,22 @@ std::byte* Mmu::place(const Access& a, u64& bytes) {
         if (!is_lent(entry->pfn))
             refuse(a, behind() + (entry->stale ? ", which the CPU's TLB still has there, was freed"
                                                : ", which is mapped there, was freed"));
-        if (a.kind & MMODEL_WRITE) note_store(entry->pfn);
-        bytes = std::min(bytes, page_ - in_page(a.addr));
-        return frame(entry->pfn) + in_page(a.addr);
-    }
-    if (const auto p = frame_at(a.addr)) {
+        p = entry->pfn;
+    } else if ((p = frame_at(a.addr))) {
         if (!is_lent(*p)) refuse(a, "the frame is free, or somebody else's");
-        if (a.kind & MMODEL_WRITE) note_store(*p);
-        bytes = std::min(bytes, page_ - in_page(a.addr));
-        return plain;
-    }
-    if (a.addr - objects_.addr() < objects_.bytes()) {
+    } else if (a.addr - objects_.addr() < objects_.bytes()) {
         if (!is_object(a)) refuse(a, "it is past an object, or in one that was freed");
     } else if (!is_own(a) && !is_shared(a)) {
         refuse(a, "this memory is nobody's");
     }
-    return plain;
+    if (p && a.kind & MMODEL_WRITE) note_store(*p);
+    return p;
+}
+
+std::byte* Mmu::place(const Access& a, u64& bytes) {
+    const auto p = frame_of(a);
+    bytes = p ? std::min(a.bytes, page_ - in_page(a.addr)) : a.bytes;
+    return p ? frame(*p) + in_page(a.addr) : reinterpret_cast<std::byte*>(a.addr);
 }
 
 // ---- accesses
@@ -216,7 +241,8 @@ std::byte* Mmu::vmemmap_place(const Access& a) {
     const unsigned long needed = a.kind & MMODEL_WRITE ? MMODEL_PRESENT | MMODEL_RW : MMODEL_PRESENT;
     const Pfn p = pfn_of(entry);
     if ((entry & needed) != needed || p.value >= nr_frames_ || !is_lent(p)) return nullptr;
-    if (a.kind & MMODEL_WRITE) note_store(p);
+    if (!(a.kind & MMODEL_WRITE)) return const_cast<std::byte*>(contents(p)) + in_page(offset);
+    note_store(p);
     return frame(p) + in_page(offset);
 }
 
@@ -241,6 +267,8 @@ void Mmu::show(const Access& a, std::byte* frame, u64 bytes) {
 }
 
 void Mmu::commit() {
+    if (const auto n = std::exchange(port_.stored_bytes, 0))
+        std::memcpy(reinterpret_cast<void*>(port_.stored_to), reinterpret_cast<void*>(port_.stored_from), n);
     if (!port_.nr_pending) return;
     for (const Piece& p : pending_) {
         if (p.frame) copy_small(p.frame, p.scratch, p.bytes);
@@ -276,18 +304,38 @@ void Mmu::poison_before(const Access& a, u64 bytes) {
         refuse(a, "something wrote there that the compiler did not announce");
 }
 
+const std::byte* Mmu::source(unsigned long from, u64& bytes, const void* pc) {
+    const auto p = frame_of({from, bytes, MMODEL_READ, pc});
+    if (!p) return reinterpret_cast<const std::byte*>(from);
+    bytes = std::min(bytes, page_ - in_page(from));
+    return contents(*p) + in_page(from);
+}
+
+// What is small and goes to a frame that shares its contents leaves it one that shares others.
+void Mmu::store(unsigned long to, std::span<const std::byte> bytes, const void* pc) {
+    constexpr u64 small = 512;
+    const auto p = frame_of({to, bytes.size(), MMODEL_WRITE, pc});
+    if (p && bytes.size() <= small && shared_by(*p) != no_page)
+        return set_contents(*p, pages_.patched(shared_by(*p), in_page(to), bytes));
+    std::memmove(p ? frame(*p) + in_page(to) : reinterpret_cast<std::byte*>(to), bytes.data(), bytes.size());
+}
+
 void Mmu::copy(unsigned long to, unsigned long from, u64 bytes, const void* pc) {
-    if (bytes && bytes <= page_ - std::max(in_page(to), in_page(from))) { // no room is needed
-        u64 n;
-        const std::byte* p = place({from, bytes, MMODEL_READ, pc}, n);
-        std::memmove(place({to, bytes, MMODEL_WRITE, pc}, n), p, bytes);
-        return;
+    const bool within_pages = bytes <= page_ - std::max(in_page(to), in_page(from));
+    if (bytes == page_ && within_pages && sharing_) {
+        const auto source = frame_of({from, bytes, MMODEL_READ, pc}),
+                   p = frame_of({to, bytes, MMODEL_WRITE, pc});
+        if (source && p) return set_contents(*p, page_of(*source));
+    }
+    if (bytes && within_pages) { // no room is needed
+        const std::byte* p = source(from, bytes, pc);
+        return store(to, {p, bytes}, pc);
     }
     std::array<std::byte, 4096> room;
     std::vector<std::byte> large(bytes > room.size() ? bytes : 0);
     std::byte* const read = large.empty() ? room.data() : large.data();
     for (u64 done = 0, n; done < bytes; done += n) {
-        const std::byte* p = place({from + done, bytes - done, MMODEL_READ, pc}, n);
+        const std::byte* p = source(from + done, n = bytes - done, pc);
         std::memcpy(read + done, p, n);
     }
     for (u64 done = 0, n; done < bytes; done += n) {

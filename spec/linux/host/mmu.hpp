@@ -31,6 +31,8 @@ public:
 
     [[nodiscard]] std::byte* at(unsigned long addr) override;
     [[nodiscard]] std::byte* writable(unsigned long addr) override;
+    void put_pages(unsigned long addr, u64 nr, const std::byte* page) override;
+    [[nodiscard]] std::optional<Pfn> frame_behind(unsigned long addr) const override;
     void commit() override;
     void copy(void* to, const void* from, u64 bytes) override;
     void lend_object(const void* at, u64 bytes) override;
@@ -39,7 +41,7 @@ public:
     void map_vmap(Vmap start, std::span<const Pfn> pages) override;
     void unmap_vmap(Vmap start, u64 nr) override;
     void map_page(Vpage, Pte) override {} // the table's frame says it
-    void answer_from(StaleTlb* tlb) override { tlb_ = tlb; }
+    void answer_from(StaleTlb* tlb) override;
     void tell_stores(StoreListener* to) override;
     void watch(Pfn p) override;
 
@@ -71,8 +73,13 @@ private:
     void access(const Access& a);
     // What of an access lies within one page of the vmemmap, if nothing is wrong with it; else nullptr.
     [[nodiscard]] std::byte* vmemmap_place(const Access& a);
+    // The frame that an access begins in; nothing: it is to memory that is no frame's. Throws BadAccess.
+    [[nodiscard]] std::optional<Pfn> frame_of(const Access& a);
     // Where the first bytes of an access are, and how many lie together. Throws BadAccess.
     [[nodiscard]] std::byte* place(const Access& a, u64& bytes);
+    [[nodiscard]] const std::byte* source(unsigned long from, u64& bytes, const void* pc);
+    // Some bytes, or all, of a page become others.
+    void store(unsigned long to, std::span<const std::byte> bytes, const void* pc);
     void copy(unsigned long to, unsigned long from, u64 bytes, const void* pc);
     void fill(unsigned long to, int byte, u64 bytes, const void* pc);
     [[nodiscard]] bool is_scratch(unsigned long addr) const {
@@ -98,7 +105,7 @@ private:
     void set_shadow(const void* at, u64 bytes, bool on);
     void show_leaf(u64, const Pmd&) override {} // its entry says it
 
-    Port port_;
+    Port port_{};
     bool poison_;
     int ptrs_shift_; // a PMD is 1 << ptrs_shift_ pages
     StaleTlb* tlb_{};

@@ -59,7 +59,7 @@ u64 RealDriver::digest() const {
     for (u64 i = 0; i < arena_.nr_pmds(); ++i) h = mix(h ^ arena_.pmds()[i]);
     for (Pfn p{0}; p.value < arena_.nr_frames(); p = p + 1) {
         if (!arena_.is_lent(p)) continue;
-        const auto* word = reinterpret_cast<const u64*>(arena_.frame(p));
+        const auto* word = reinterpret_cast<const u64*>(arena_.contents(p));
         std::array<u64, 4> lanes{p.value, 1, 2, 3};
         for (u64 i = 0; i < arena_.page() / sizeof(u64); ++i) {
             const u64 w = word[i] - stack + near < 2 * near ? 1 : word[i];

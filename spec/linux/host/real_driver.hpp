@@ -122,6 +122,8 @@ public:
     // World, frames, statics and objects are those of another state, of which it had noted this; reset() is
     // not to be called any more.
     virtual void moved(std::span<const u64> notes) = 0;
+    // What is skipped because nothing was stored there is done all the same, and compared.
+    [[nodiscard]] bool doubts() const { return doubts_; }
     // Of all memory that kernel code may have written: frames, objects, page tables; and of what is where.
     [[nodiscard]] u64 digest() const;
 
@@ -173,7 +175,7 @@ protected:
     Progress& progress_;
     std::unique_ptr<Arena> own_arena_;
     Arena& arena_;
-    const bool doubts_; // what is skipped because nothing was stored there is done all the same, and compared
+    const bool doubts_;
     RealKernel* kernel_{}; // while an operation runs
     spec::Monitor* monitor_{};
     explore::Observer* observer_{};

@@ -3,12 +3,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 namespace mmodel::bench {
 namespace {
 
 bool is_same(std::span<const std::byte> a, std::span<const std::byte> b) {
     return std::memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string unannounced_store(Pfn p) {
+    return "something wrote to pfn " + std::to_string(p.value) + " that the compiler did not announce";
 }
 
 // Lists whose head was on the stack leave addresses of it behind: nothing reads those.
@@ -23,10 +29,16 @@ RealSubject::RealSubject(RealDriver& driver, const explore::Space& space)
     : driver_(driver), arena_(driver.memory()), in_vmemmap_(driver.mem_map() == arena_.vmemmap()),
       statics_(driver.statics()), nr_of_the_file_(statics_.size()), is_in_pool_(arena_.nr_frames()) {
     driver.begin_exploring();
+    arena_.share_no_more();
     if (!in_vmemmap_) add_struct_pages();
     for (const auto piece : arena_.layout()) statics_.push_back(piece);
     for (const explore::FrameRange& r : space.pool)
         for (Pfn p = r.start; p < r.end; ++p) is_in_pool_[p.value] = true;
+    for (Pfn p{0}; p.value < is_in_pool_.size(); ++p) {
+        const Vpage v = driver.world().config().geometry.vpage_of(p);
+        if (is_in_pool_[p.value] && (pools_vmemmap_.empty() || pools_vmemmap_.back() != v))
+            pools_vmemmap_.push_back(v);
+    }
     frames_now_.assign(arena_.nr_frames(), blobs_.intern(std::vector<std::byte>(arena_.page())));
     for (const auto piece : statics_) statics_now_.push_back(blobs_.intern(piece));
     (void)settle();
@@ -56,6 +68,7 @@ explore::Attempt RealSubject::run(const Op& op, explore::Observer* observer) {
         nr_compared_ += step.compared;
         add(deviations_, step.shown);
         out = {step.ran, std::move(step.violations)};
+        if (driver_.doubts()) doubt(out);
     } catch (const spec::Violated& v) {
         out.violations.push_back(v.violation);
     }
@@ -67,22 +80,38 @@ explore::Attempt RealSubject::run(const Op& op, explore::Observer* observer) {
 
 template <class F>
 void RealSubject::for_each_lent(F&& f) const {
-    const auto* lent = static_cast<const std::byte*>(statics_.back().data());
-    for (u64 i = 0, n = arena_.nr_frames(); i < n; ++i)
-        if (lent[i] != std::byte{0}) f(Pfn{i});
+    const std::string_view lent(reinterpret_cast<const char*>(statics_.back().data()),
+                                statics_.back().size());
+    for (std::size_t i = 0; (i = lent.find('\1', i)) != lent.npos; ++i) f(Pfn{i});
 }
 
 const World& RealSubject::settle() {
     explore::forget_the_dead(driver_.world());
     for (std::size_t i = 0; i < statics_.size(); ++i)
         if (!is_same(statics_[i], blobs_[statics_now_[i]])) statics_now_[i] = blobs_.intern(statics_[i]);
-    for_each_lent([&](Pfn p) {
-        const std::span<const std::byte> frame(arena_.frame(p), arena_.page());
-        u32& now = frames_now_[p.value];
-        if (!is_same(frame, blobs_[now])) now = blobs_.intern(frame);
-    });
+    for_each_lent([&](Pfn p) { settle_frame(p); });
     settle_objects();
     return driver_.world();
+}
+
+void RealSubject::settle_frame(Pfn p) {
+    if (arena_.is_clean(p, Arena::Reader::snapshot)) return;
+    const std::span<const std::byte> frame(arena_.frame(p), arena_.page());
+    u32& now = frames_now_[p.value];
+    if (!is_same(frame, blobs_[now])) now = blobs_.intern(frame);
+    arena_.keep(p, Arena::Reader::snapshot);
+}
+
+// A frame that nothing was stored to holds what it held, or something went around the MMU.
+void RealSubject::doubt(explore::Attempt& out) const {
+    for_each_lent([&](Pfn p) {
+        const std::span<const std::byte> frame(arena_.frame(p), arena_.page());
+        if (!arena_.is_clean(p, Arena::Reader::snapshot) || is_same(frame, blobs_[frames_now_[p.value]]))
+            return;
+        spec::Violation& v = out.violations.emplace_back();
+        v.inv = spec::Inv::kernel_code_touches_only_what_is_mapped;
+        v.detail = unannounced_store(p);
+    });
 }
 
 // Where they are is bytes, too.
@@ -115,16 +144,21 @@ void RealSubject::put_back(const Kept& k) {
         std::ranges::copy(blobs_[k.objects[i]], objects[i].begin());
     which_now_ = k.which, objects_now_ = k.objects, notes_now_ = k.notes;
     for (std::size_t i = 0; i < statics_.size(); ++i)
-        std::ranges::copy(blobs_[k.statics[i]], statics_[i].begin());
+        std::memcpy(statics_[i].data(), blobs_[k.statics[i]].data(), statics_[i].size());
     statics_now_ = k.statics;
     auto blob = k.frames.begin();
-    for_each_lent([&](Pfn p) {
-        std::memcpy(arena_.frame(p), blobs_[*blob].data(), arena_.page());
-        frames_now_[p.value] = *blob++;
-    });
+    for_each_lent([&](Pfn p) { put_back_frame(p, *blob++); });
     std::vector<u64> notes(blobs_[k.notes].size() / sizeof(u64));
     std::ranges::copy(blobs_[k.notes], std::as_writable_bytes(std::span(notes)).begin());
     driver_.moved(notes);
+}
+
+void RealSubject::put_back_frame(Pfn p, u32 blob) {
+    if (std::exchange(frames_now_[p.value], blob) == blob && arena_.is_clean(p, Arena::Reader::snapshot))
+        return;
+    arena_.stored(p);
+    std::memcpy(arena_.frame(p), blobs_[blob].data(), arena_.page());
+    arena_.keep(p, Arena::Reader::snapshot);
 }
 
 u64 RealSubject::bytes_of_a_state() const {
@@ -141,15 +175,15 @@ std::string RealSubject::key(const explore::Space& space, explore::Symmetry symm
 
 RealSubject::Meaning RealSubject::meaning_of(std::span<const std::byte> bytes) const {
     const u64 struct_page_bytes = driver_.world().config().geometry.struct_page_bytes;
-    const u64 mem_map = driver_.mem_map();
+    const u64 mem_map = driver_.mem_map(), all = is_in_pool_.size() * struct_page_bytes;
     Meaning m;
     for (std::size_t at = 0; at + sizeof(u64) <= bytes.size(); at += sizeof(u64)) {
         u64 word;
         std::memcpy(&word, bytes.data() + at, sizeof word);
-        const u64 page = (word - mem_map) / struct_page_bytes;
-        if (page < is_in_pool_.size() && is_in_pool_[page]) {
+        const u64 offset = word - mem_map;
+        if (offset < all && is_in_pool_[offset / struct_page_bytes]) {
             m.pointers.push_back(word);
-            word = 3 + (word - mem_map) % struct_page_bytes;
+            word = 3 + offset % struct_page_bytes;
         } else if (is_object_space(word)) {
             m.pointers.push_back(word);
             word = 2;
@@ -230,11 +264,7 @@ std::optional<Vpage> RealSubject::vpage_of_pool(Pfn p) const {
     const Machine& m = driver_.world().machine();
     const auto v = m.boot_vpage(p);
     if (!v || m.translate(*v).pfn() != p) return std::nullopt;
-    const auto first =
-        is_in_pool_.begin() + static_cast<long>(v->value * m.geometry().struct_pages_per_page());
-    const bool in_pool = std::any_of(first, first + static_cast<long>(m.geometry().struct_pages_per_page()),
-                                     [](bool in) { return in; });
-    return in_pool ? v : std::nullopt;
+    return std::ranges::binary_search(pools_vmemmap_, *v) ? v : std::nullopt;
 }
 
 void RealSubject::put_contents(explore::KeyWriter& out, Pfn p) const {
@@ -254,11 +284,23 @@ void RealSubject::put_frame(explore::KeyWriter& out, Pfn p) const {
         put_meaning(out, meaning_of(struct_page(p)));
 }
 
+// The pool's frames, and those in which their struct pages are.
+std::vector<u8> RealSubject::beside_the_pool() const {
+    std::vector<u8> out = is_in_pool_;
+    for (const Vpage v : pools_vmemmap_)
+        if (const Pte pte = driver_.world().machine().translate(v);
+            pte.present() && pte.pfn().value < out.size())
+            out[pte.pfn().value] = true;
+    return out;
+}
+
 // Frames that the machine refers to nowhere, if they are not as they were at first; and the file's own data.
 void RealSubject::put_rest(explore::KeyWriter& out) const {
+    const std::vector<u8> beside = beside_the_pool();
     for_each_lent([&](Pfn p) {
         const bool as_at_first =
             frames_now_[p.value] == frames_first_[p.value] && (in_vmemmap_ || has_blank_struct_page(p));
+        if (as_at_first && !beside[p.value]) return;
         if (out.has_named(p) || (as_at_first && !out.is_interchangeable(p) && !vpage_of_pool(p))) return;
         out.put(p.value + 1);
         out.put_frame(p);

@@ -61,6 +61,9 @@ private:
     [[nodiscard]] Kept taken() const;
     void put_back(const Kept& k);
     void settle_objects();
+    void settle_frame(Pfn p);
+    void put_back_frame(Pfn p, u32 blob);
+    void doubt(explore::Attempt& out) const;
     template <class F>
     void for_each_lent(F&& f) const;
 
@@ -77,6 +80,7 @@ private:
     [[nodiscard]] std::span<const std::byte> struct_page(Pfn p) const;
     [[nodiscard]] bool has_blank_struct_page(Pfn p) const;
     [[nodiscard]] std::optional<Vpage> vpage_of_pool(Pfn p) const;
+    [[nodiscard]] std::vector<u8> beside_the_pool() const;
     [[nodiscard]] bool is_object_space(u64 addr) const {
         return addr - arena_.object_space().addr() < arena_.object_space().bytes();
     }
@@ -87,7 +91,8 @@ private:
     std::vector<std::span<std::byte>>
         statics_; // pieces; the file's, struct pages that no frame holds, the arena's, whose last lends
     std::size_t nr_of_the_file_, nr_of_struct_pages_{};
-    std::vector<bool> is_in_pool_; // by frame
+    std::vector<u8> is_in_pool_;       // by frame: whether
+    std::vector<Vpage> pools_vmemmap_; // behind which the struct pages of the pool's frames are, ascending
     Blobs blobs_;
     std::vector<u32> frames_now_, statics_now_; // blobs; what is there since the last settle() or load()
     std::vector<u32> objects_now_;

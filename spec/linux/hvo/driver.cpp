@@ -152,14 +152,14 @@ Contents HvoDriver::describe(const void* page, Pfn head, u8 order) const {
 }
 
 Contents HvoDriver::describe_tails(const SharedTail& t) const {
-    return unit_->are_tails(arena_.frame(t.pfn), t.order, t.zone) ? Contents::tails(t.order)
-                                                                  : Contents::junk();
+    return unit_->are_tails(arena_.contents(t.pfn), t.order, t.zone) ? Contents::tails(t.order)
+                                                                     : Contents::junk();
 }
 
 // A frame is handed out filled with a byte. If boot had it behind the vmemmap, the struct pages that were in
 // it are gone.
 void HvoDriver::hand_out(Pfn p, int byte) {
-    std::memset(arena_.frame(p), byte, arena_.page());
+    arena_.fill_frame(p, static_cast<std::byte>(byte));
     arena_.lend(p, 1);
     clear_struct_page(p);
     if (const auto v = boot_.machine().boot_vpage(p)) scribbled_.push_back(*v);
@@ -174,14 +174,16 @@ void HvoDriver::take_back(Pfn p) {
 // that reads nothing.
 void HvoDriver::clear_struct_page(Pfn p) {
     std::byte* at = arena_.at(arena_.vmemmap() + p.value * plain_page_.size());
-    if (at) std::memcpy(at, plain_page_.data(), plain_page_.size());
+    if (!at) return;
+    arena_.stored({at, plain_page_.size()});
+    std::memcpy(at, plain_page_.data(), plain_page_.size());
 }
 
 // A frame about to be mapped at v contains what its memory contains, whatever the events so far let expect.
 void HvoDriver::sync_frame(Pfn p, Vpage v) {
     Machine& m = kernel_->machine();
     if (m.is_shared_tail(p)) return; // known since its zone has it, and looked at again at rest
-    if (const Compound* c = m.compound_at(v)) m.write(p, look(p, v, {c->head, c->order}, arena_.frame(p)));
+    if (const Compound* c = m.compound_at(v)) m.write(p, look(p, v, {c->head, c->order}, arena_.contents(p)));
 }
 
 // An announced store has happened by now: if it changed the optimised flag, that is an event.
@@ -204,16 +206,26 @@ void HvoDriver::sync_shared_tails() {
 // What is in a frame that v maps or is about to map. Clean frames hold what was found in them.
 Contents HvoDriver::look(Pfn p, Vpage v, const hvo::Folio& f, const void* at) {
     Found& found = found_in(p);
-    found = {v, f, describe(at, f.head, f.order), Found::Readers::not_asked};
-    arena_.keep(p);
+    found = {v, f, description_of(p, f, at), Found::Readers::not_asked};
+    arena_.keep(p, Arena::Reader::judge);
     return found.contents;
+}
+
+// Frames that share their contents are described once.
+const Contents& HvoDriver::description_of(Pfn p, const hvo::Folio& f, const void* at) {
+    const PageId page = arena_.shared_by(p);
+    Described& d = described_[(page ^ f.head.value) % described_.size()];
+    const bool known =
+        page != no_page && d.page == page && d.folio.head == f.head && d.folio.order == f.order;
+    if (!known) d = {page, f, describe(at, f.head, f.order)};
+    return d.contents;
 }
 
 // Whether a frame holds what was last found in it, for the same reader, and the machine says so, too.
 bool HvoDriver::is_still_so(Pfn p, Vpage v, const hvo::Folio& f) {
     const Found& found = found_in(p);
     const bool same = found.vpage == v && found.folio.head == f.head && found.folio.order == f.order;
-    return arena_.is_clean(p) && same && kernel_->machine().read(p) == found.contents;
+    return arena_.is_clean(p, Arena::Reader::judge) && same && kernel_->machine().read(p) == found.contents;
 }
 
 // What is taken as unchanged, compared with what is there.
@@ -240,8 +252,10 @@ void HvoDriver::sync_folios(const Op& op) {
         const u64 per_page = m.geometry().struct_pages_per_page();
         Pfn last = no_pfn;
         for (Vpage v = start; v < start + m.geometry().vmemmap_pages(f.order); ++v) {
-            const std::byte* at = arena_.at(arena_.vmemmap() + v.value * arena_.page());
-            const Pfn p = arena_.frame_at(reinterpret_cast<unsigned long>(at)).value_or(m.translate(v).pfn());
+            const unsigned long addr = arena_.vmemmap() + v.value * arena_.page();
+            const auto behind = arena_.frame_behind(addr);
+            const std::byte* at = behind ? arena_.contents(*behind) : arena_.at(addr);
+            const Pfn p = behind.value_or(m.translate(v).pfn());
             const bool again = p == std::exchange(last, p);
             if (m.is_shared_tail(p))
                 ask_readers(v.value * per_page, f, Contents::junk());
@@ -258,7 +272,7 @@ void HvoDriver::sync_page(Pfn p, Vpage v, const hvo::Folio& f, const void* at) {
     if (!is_still_so(p, v, f))
         m.write(p, look(p, v, f, at));
     else if (doubts_)
-        doubt(p, describe(at, f.head, f.order));
+        doubt(p, describe(arena_.memory(p), f.head, f.order));
     m.settle(p, v);
     Found& found = found_in(p);
     const auto now = unit_->key_count() > 0 ? Found::Readers::key_on : Found::Readers::key_off;

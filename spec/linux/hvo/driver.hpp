@@ -43,6 +43,12 @@ private:
         Contents contents;
         Readers readers;
     };
+    struct Described {
+        PageId page;
+        hvo::Folio folio;
+        Contents contents;
+    };
+    [[nodiscard]] const Contents& description_of(Pfn p, const hvo::Folio& f, const void* at);
     [[nodiscard]] Found& found_in(Pfn p) { return reinterpret_cast<Found*>(found_.at())[p.value]; }
     [[nodiscard]] bool is_still_so(Pfn p, Vpage v, const hvo::Folio& f);
     void doubt(Pfn p, const Contents& now);
@@ -81,9 +87,10 @@ private:
         const char* where;
     };
     std::optional<Pending>
-        pending_;                  // a store to a struct page there was announced and may have happened since
-    Reserved found_;               // by frame; holds as long as the frame is clean
-    std::vector<Pfn> unreserved_;  // boot frames whose struct page lost its reserved mark
+        pending_;    // a store to a struct page there was announced and may have happened since
+    Reserved found_; // by frame; holds as long as the frame is clean
+    std::array<Described, 64> described_{}; // shared pages that were described lately
+    std::vector<Pfn> unreserved_;           // boot frames whose struct page lost its reserved mark
     std::vector<Vpage> scribbled_; // vmemmap pages whose boot frame was freed and has been handed out since
 };
 

@@ -26,6 +26,9 @@ struct HvoHost {
     }
 
     static void* place(unsigned long addr) { return self->arena_.writable(addr); }
+    static void put_pages(unsigned long addr, unsigned long nr, const void* page) {
+        self->arena_.put_pages(addr, nr, static_cast<const std::byte*>(page));
+    }
 
     static long alloc_pages_node(const char* where, int nid, unsigned int gfp, unsigned int order) {
         RealKernel& k = enter(where);
@@ -166,6 +169,7 @@ mmodel_hvo_host make_hvo_host(HvoDriver& driver) {
             .nr_frames = a.nr_frames(),
             .pmds = a.pmds(),
             .place = HvoHost::place,
+            .put_pages = HvoHost::put_pages,
             .alloc_pages_node = HvoHost::alloc_pages_node,
             .free_pages = HvoHost::free_pages,
             .free_bootmem_page = HvoHost::free_bootmem_page,

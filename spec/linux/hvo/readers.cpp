@@ -76,7 +76,7 @@ void HvoDriver::read_table(Pfn table, const hvo::Folio& f) {
         if (!(entry & MMODEL_RW) && std::ranges::any_of(m.walkers, writes_there))
             found_between(spec::Inv::no_write_through_a_read_only_pte,
                           spec::say_page(v) + " is mapped read-only while a walker is about to write to it,");
-        read_between(v, f, describe(arena_.frame(behind), f.head, f.order), not_stale);
+        read_between(v, f, description_of(behind, f, arena_.contents(behind)), not_stale);
     }
 }
 
@@ -93,7 +93,7 @@ void HvoDriver::read_frame(Pfn p, const hvo::Folio& f) {
         for (Vpage v = start; left && v < start + m.geometry().vmemmap_pages(f.order); ++v) {
             const Pte held = way == not_stale ? m.translate(v) : tlb.held({false, v.value}).value_or(Pte{});
             if (!held.present() || held.pfn() != p) continue;
-            if (!found) found = describe(arena_.frame(p), f.head, f.order);
+            if (!found) found = description_of(p, f, arena_.contents(p));
             read_between(v, f, *found, way);
             left = v == start ? left - 1 : 0;
         }

@@ -221,7 +221,13 @@ void PercpuDriver::check_contents(const Op& op) {
     const Held h = held(op.area());
     if (const auto what = contents_.changed(h, -1))
         monitor_->fail(spec::Inv::percpu_areas_are_disjoint, nullptr, *what, {.way = spec::Way::overwritten});
-    if (explored_ && op.kind != OpKind::pcpu_lookup) AreaContents::give_up(h);
+    if (!explored_ || op.kind == OpKind::pcpu_lookup) return;
+    about_to_write(h);
+    AreaContents::give_up(h);
+}
+
+void PercpuDriver::about_to_write(const Held& h) {
+    for (const Held::Part& part : h.parts) arena_.stored(std::as_bytes(part.words));
 }
 
 void PercpuDriver::check_all_contents(int cpu) {
@@ -256,6 +262,7 @@ void PercpuDriver::fill_contents(const Op& op, const Outcome& outcome) {
     const Held h = held(op.area());
     if (const auto what = AreaContents::not_zero(h))
         monitor_->fail(spec::Inv::percpu_area_is_zeroed, nullptr, *what, {.way = spec::Way::junk});
+    about_to_write(h);
     contents_.fill(h);
 }
 

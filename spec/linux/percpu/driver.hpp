@@ -82,6 +82,7 @@ private:
     void prepare_static_image(u64 bytes);
     [[nodiscard]] std::vector<std::span<std::byte>> pieces(u64 addr, u64 bytes);
     [[nodiscard]] Held held(u8 slot);
+    void about_to_write(const Held& h);
     [[nodiscard]] Ran run_model(World& from, const Op& op, const RealWatch& files) const;
     void clear_struct_page(Pfn p);
     void check_contents(const Op& op);

@@ -214,7 +214,8 @@ private:
     static void* hand_out(Pfn p, int byte) {
         self->described_.push_back(p);
         self->arena_.lend(p, 1);
-        return std::memset(self->arena_.frame(p), byte, self->arena_.page());
+        self->arena_.fill_frame(p, static_cast<std::byte>(byte));
+        return self->arena_.memory(p);
     }
     // A whole group's units at once, or a page of one.
     static void* alloc_unit_memory(RealKernel& k, u64 size, u64 align, int nid) {
@@ -227,7 +228,8 @@ private:
         if (!p) return nullptr;
         self->nr_embedded_frames_ += pages;
         self->arena_.lend(*p, pages);
-        return std::memset(self->arena_.frame(*p), 0, size);
+        for (u64 i = 0; i < pages; ++i) self->arena_.fill_frame(*p + i, std::byte{0});
+        return self->arena_.memory(*p);
     }
     static Pfn pfn_of(const char* where, const void* page) {
         if (!page) return no_pfn;

@@ -99,4 +99,13 @@ static inline bool is_power_of_2(unsigned long n)
 #define MMODEL_KEEP(function) \
 	static void *const MMODEL_CAT(mmodel_keep_, function) __maybe_unused = (void *)function
 
+/*
+ * memcpy() and memset() under names that the compiler does not know: gcc makes stores of a small one and announces none
+ * of them.
+ */
+void *mmodel_copy_bytes(void *to, const void *from, unsigned long n)
+	__asm__("memcpy") __attribute__((visibility("default")));
+void *mmodel_fill_bytes(void *to, int byte, unsigned long n)
+	__asm__("memset") __attribute__((visibility("default")));
+
 #endif

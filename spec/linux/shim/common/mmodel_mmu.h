@@ -11,6 +11,11 @@
 #ifndef MMODEL_MMU_H
 #define MMODEL_MMU_H
 
+/* Entries of page tables and PMDs: a frame number in the upper bits, and these flags. */
+#define MMODEL_PRESENT 0x1ul
+#define MMODEL_RW      0x2ul
+#define MMODEL_LEAF    0x80ul /* PMD only: maps PTRS_PER_PTE pages itself */
+
 enum { MMODEL_READ = 0, MMODEL_WRITE = 1, MMODEL_VOLATILE = 2, MMODEL_ATOMIC = 4 };
 
 /* Memory that is shared with the code, a piece. */
@@ -30,16 +35,29 @@ struct mmodel_mmu {
 	/*
 	 * Frames, one behind the other: lent[i] says whether frame i may be accessed; a store to it makes clean[i] 0, and
 	 * the MMU is asked first where watched[i] is not 0.
+	 * While shared_by[i] is not 0 the frame's bytes are elsewhere, and the MMU is asked.
 	 */
 	unsigned long frames, frames_bytes;
 	unsigned int page_shift;
 	const unsigned char *lent;
 	unsigned char *clean;
 	const unsigned char *watched;
+	const unsigned int *shared_by;
 	const struct mmodel_shared *shared;
 	unsigned long nr_shared;
 
-	unsigned long nr_pending; /* stores that have not been taken to their frames */
+	/*
+	 * The vmemmap, while an access there needs nothing but a walk of these page tables; else 0 bytes, and the MMU is
+	 * asked. An entry point makes such an access itself, within a page and of at most 16 bytes. The last store that it
+	 * made so: where it is in scratch memory, and where it has to be taken; 0 bytes: nowhere.
+	 */
+	unsigned long vmemmap, vmemmap_bytes;
+	const unsigned long *pmds;
+	unsigned int ptrs_shift; /* a PMD is 1 << ptrs_shift pages */
+	unsigned int stored_bytes;
+	unsigned long stored_from, stored_to;
+
+	unsigned long nr_pending; /* stores beside that one that have not been taken to their frames */
 	void (*commit)(struct mmodel_mmu *mmu);
 	void (*access)(struct mmodel_mmu *mmu, unsigned long addr, unsigned long n, unsigned int kind, const void *pc);
 	void (*copy)(struct mmodel_mmu *mmu, void *to, const void *from, unsigned long n, const void *pc);

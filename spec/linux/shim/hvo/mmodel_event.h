@@ -53,13 +53,13 @@ extern struct mm_struct init_mm;
 	void *mm_to = (to);                                                     \
 	unsigned long mm_n = (n);                                               \
 	mmodel_host->store(__func__, mm_to, mm_n);                              \
-	__builtin_memcpy(mm_to, from, mm_n);                                    \
+	mmodel_copy_bytes(mm_to, from, mm_n);                                   \
 })
 #define memset(to, byte, n) ({                                                  \
 	void *mm_to = (to);                                                     \
 	unsigned long mm_n = (n);                                               \
 	mmodel_host->store(__func__, mm_to, mm_n);                              \
-	__builtin_memset(mm_to, byte, mm_n);                                    \
+	mmodel_fill_bytes(mm_to, byte, mm_n);                                   \
 })
 #define copy_page(to, from) mmodel_host->copy_page(__func__, to, from)
 

@@ -6,18 +6,16 @@
  * Addresses are host addresses. Frame p of the modelled machine lies in a memfd at p * PAGE_SIZE and is seen in two
  * places: in the direct map at direct_map + p * PAGE_SIZE (always read-write), and in the vmemmap wherever page table
  * entries map it, with their permissions. The struct page of frame p is at vmemmap + p * sizeof(struct page).
- * An entry (pte_t, pmd_t) is one unsigned long: pfn << PAGE_SHIFT | flags. PTE tables are frames of the machine, so a pte_t
+ * An entry (pte_t, pmd_t) is one unsigned long: pfn << PAGE_SHIFT | flags (mmodel_mmu.h). PTE tables are frames of the machine, so a pte_t
  * pointer is an address in the direct map; the PMD entries of the vmemmap are one array, pmds[i] for the
  * PMD_SIZE bytes from vmemmap + i * PMD_SIZE.
  */
 #ifndef MMODEL_HVO_ABI_H
 #define MMODEL_HVO_ABI_H
 
-#define MMODEL_HVO_ABI_VERSION 3
+#include "../common/mmodel_mmu.h"
 
-#define MMODEL_PRESENT 0x1ul
-#define MMODEL_RW      0x2ul
-#define MMODEL_LEAF    0x80ul /* PMD only: maps PTRS_PER_PTE pages itself */
+#define MMODEL_HVO_ABI_VERSION 4
 
 /* gfp bits of the shim; the driver sees them in alloc_pages_node. */
 #define MMODEL_GFP_KERNEL        0x001u
@@ -44,6 +42,8 @@ struct mmodel_hvo_host {
 
 	/* Where the byte at an address of the vmemmap really lies, to be written, up to the end of its page. No event. */
 	void *(*place)(unsigned long addr);
+	/* The same, for whole pages from an address of the vmemmap on: each becomes what is at `page`. */
+	void (*put_pages)(unsigned long addr, unsigned long nr, const void *page);
 
 	/* A frame number, or -1 when the allocation fails. Contents are whatever the frame held. */
 	long (*alloc_pages_node)(const char *where, int nid, unsigned int gfp, unsigned int order);

@@ -103,10 +103,12 @@ mmodel_unseen static struct page fresh_meta(const struct subject *s, unsigned in
 
 /* ---- struct pages, written ---- */
 
+#define STRUCT_PAGES_PER_PAGE (PAGE_SIZE / sizeof(struct page))
+
 /* Where the struct page of pfn really lies; `before`: that of pfn - 1, if it is known. */
 mmodel_unseen static struct page *place_of(unsigned long pfn, struct page *before)
 {
-	if (before && pfn % (PAGE_SIZE / sizeof(struct page)))
+	if (before && pfn % STRUCT_PAGES_PER_PAGE)
 		return before + 1;
 	return mmodel_host->place((unsigned long)pfn_to_page(pfn));
 }
@@ -114,30 +116,51 @@ mmodel_unseen static struct page *place_of(unsigned long pfn, struct page *befor
 #define for_each_place(at, pfn, start, end)                                                     \
 	for ((at) = NULL, (pfn) = (start); (pfn) < (end) && ((at) = place_of(pfn, at)); (pfn)++)
 
+/* Those of [start, end): whole pages of the vmemmap at once. */
+mmodel_unseen static void put_all(unsigned long start, unsigned long end, const struct page *page)
+{
+	struct page whole[STRUCT_PAGES_PER_PAGE], *at = NULL;
+	unsigned long i, n;
+
+	for (i = 0; i < STRUCT_PAGES_PER_PAGE && end - start >= STRUCT_PAGES_PER_PAGE; i++)
+		whole[i] = *page;
+	while (start < end) {
+		n = start % STRUCT_PAGES_PER_PAGE ? 0 : (end - start) / STRUCT_PAGES_PER_PAGE;
+		if (n) {
+			(mmodel_host->put_pages)((unsigned long)pfn_to_page(start), n, whole);
+			start += n * STRUCT_PAGES_PER_PAGE;
+			at = NULL;
+			continue;
+		}
+		at = place_of(start++, at);
+		if (!at)
+			return;
+		*at = *page;
+	}
+}
+
 mmodel_unseen static void init_plain(unsigned long start_pfn, unsigned long end_pfn, int reserved, int self_hosted)
 {
-	struct page page = fresh_plain(place_flags(start_pfn)), *at;
-	unsigned long pfn;
+	struct page page = fresh_plain(place_flags(start_pfn));
 
 	if (reserved)
 		page.flags |= BIT(PG_reserved);
 	if (self_hosted)
 		page.flags |= BIT(PG_vmemmap_self_hosted);
-	for_each_place(at, pfn, start_pfn, end_pfn)
-		*at = page;
+	put_all(start_pfn, end_pfn, &page);
 }
 
 mmodel_unseen static void prep_hugetlb(unsigned int order, unsigned long pfn)
 {
 	struct subject s = subject_of(order, pfn);
-	struct page tail = fresh_tail(&s), *at;
+	struct page head = fresh_head(&s), tail = fresh_tail(&s), meta;
 	unsigned long i;
 
-	for_each_place(at, i, pfn, pfn + (1ul << order)) {
-		if (i == pfn)
-			*at = fresh_head(&s);
-		else
-			*at = i - pfn < __NR_USED_SUBPAGE ? fresh_meta(&s, i - pfn) : tail;
+	put_all(pfn, pfn + (1ul << order), &tail);
+	put_all(pfn, pfn + 1, &head);
+	for (i = 1; i < __NR_USED_SUBPAGE; i++) {
+		meta = fresh_meta(&s, i);
+		put_all(pfn + i, pfn + i + 1, &meta);
 	}
 }
 
@@ -220,7 +243,7 @@ mmodel_unseen static void describe(const void *at, unsigned int order, unsigned 
 	const struct page *page = at;
 	unsigned int slot;
 
-	for (slot = 0; slot < PAGE_SIZE / sizeof(*page); slot++)
+	for (slot = 0; slot < STRUCT_PAGES_PER_PAGE; slot++)
 		slots[slot] = describe_slot(&page[slot], slot, &s);
 	*optimised = slots[0] == MMODEL_SLOT_HEAD && page->private & BIT(HPG_vmemmap_optimized);
 }
@@ -231,7 +254,7 @@ mmodel_unseen static int are_tails(const void *at, unsigned int order, unsigned 
 	const struct page *page = at, tail = fresh_tail(&s);
 	unsigned int slot;
 
-	for (slot = 0; slot < PAGE_SIZE / sizeof(*page); slot++)
+	for (slot = 0; slot < STRUCT_PAGES_PER_PAGE; slot++)
 		if (!same(&page[slot], tail))
 			return 0;
 	return 1;

@@ -86,7 +86,7 @@ static inline bool mmodel_is_machine(unsigned long addr)
 	unsigned long mm_n = (n);                                                       \
 	if (mmodel_is_machine((unsigned long)mm_to))                                    \
 		(mmodel_host->memset)(__func__, mm_to, byte, mm_n);                     \
-	__builtin_memset(mm_to, byte, mm_n);                                            \
+	mmodel_fill_bytes(mm_to, byte, mm_n);                                           \
 })
 #define memcpy(to, from, n) ({                                                          \
 	void *mm_to = (to);                                                             \
@@ -94,7 +94,7 @@ static inline bool mmodel_is_machine(unsigned long addr)
 	unsigned long mm_n = (n);                                                       \
 	if (mmodel_is_machine((unsigned long)mm_to))                                    \
 		(mmodel_host->memcpy)(__func__, mm_to, mm_from, mm_n);                  \
-	__builtin_memcpy(mm_to, mm_from, mm_n);                                         \
+	mmodel_copy_bytes(mm_to, mm_from, mm_n);                                        \
 })
 
 #define flush_cache_vmap(start, end)       (mmodel_host->flush_cache_vmap)(__func__, start, end)
