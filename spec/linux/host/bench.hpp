@@ -21,10 +21,11 @@
 namespace mmodel::bench {
 
 // Why a tree cannot be judged. `usage`: what was asked makes no sense (exit 2); else something is missing
-// (exit 3).
+// (exit 3). `of_tree`: another text of the tree's files may do; the host and the command are as they should.
 struct Problem {
     std::string what; // one clear message; may have further lines (the compiler's first error)
     bool usage{};
+    bool of_tree{};
 };
 
 // One of the files that a tree can be judged by. "percpu-vm" and "percpu" are compiled as one: mm/percpu.c
@@ -103,13 +104,14 @@ struct CompileLimits {
 // clang-19, clang, gcc or cc, whichever is there. What percpu-vm and percpu share is compiled once a
 // work_dir. `breaks`: names of the deliberate breaks of the stand-in tree in spec/linux/fixtures. The shims
 // are those in default_shim_dir(). A compiler that cannot instrument makes a unit for Backend::mmap, whatever
-// was asked for, that says why; Backend::mmap has x86-64 only. `geometry`: one of geometries(). May be called
-// by several threads, but for what shares an object.
-[[nodiscard]] std::expected<Unit, Problem> compile(const Tree& tree, const std::filesystem::path& work_dir,
-                                                   std::span<const std::string> breaks = {},
-                                                   const CompileLimits& limits = {},
-                                                   Backend backend = default_backend,
-                                                   std::string_view geometry = "x86-64");
+// was asked for, that says why; Backend::mmap has x86-64 only. `geometry`: one of geometries(). `more`:
+// further words for the compiler. May be called by several threads, but for what shares an object.
+[[nodiscard]] std::expected<Unit, Problem>
+compile(const Tree& tree, const std::filesystem::path& work_dir, std::span<const std::string> breaks = {},
+        const CompileLimits& limits = {}, Backend backend = default_backend,
+        std::string_view geometry = "x86-64", std::span<const std::string> more = {});
+// The compiler that compile() takes, its whole path first; empty: there is none.
+[[nodiscard]] std::vector<std::string> compiler_words();
 // $MMODEL_SHIMS, else those that came with the command.
 [[nodiscard]] std::filesystem::path default_shim_dir();
 

@@ -44,21 +44,6 @@ std::optional<std::string> find_program(const std::string& name) {
     return std::nullopt;
 }
 
-// The compiler and what MMODEL_CC has for it to begin with, as make splits CC. Nothing: there is none.
-std::vector<std::string> find_compiler() {
-    const char* asked = std::getenv("MMODEL_CC");
-    std::vector<std::string> words = split(asked ? asked : "", " \t\n");
-    if (!words.empty()) {
-        const auto program = find_program(words.front());
-        if (!program) return {};
-        words.front() = *program;
-        return words;
-    }
-    for (const char* name : {"clang-19", "clang", "gcc", "cc"})
-        if (const auto program = find_program(name)) return {*program};
-    return {};
-}
-
 // How a command ended.
 struct Ended {
     int status;    // of waitpid(); 0: it did all it was asked for
@@ -173,6 +158,21 @@ std::string why_unwritable(const fs::path& dir, int why) {
 
 } // namespace
 
+// The compiler and what MMODEL_CC has for it to begin with, as make splits CC. Nothing: there is none.
+std::vector<std::string> compiler_words() {
+    const char* asked = std::getenv("MMODEL_CC");
+    std::vector<std::string> words = split(asked ? asked : "", " \t\n");
+    if (!words.empty()) {
+        const auto program = find_program(words.front());
+        if (!program) return {};
+        words.front() = *program;
+        return words;
+    }
+    for (const char* name : {"clang-19", "clang", "gcc", "cc"})
+        if (const auto program = find_program(name)) return {*program};
+    return {};
+}
+
 std::vector<std::string> geometries() {
     std::vector<std::string> out;
     for (const Config& c : presets())
@@ -207,9 +207,10 @@ Problem does_not_compile(const Tree& tree, const fs::path& work_dir, const std::
     const bool full = said.find(std::strerror(ENOSPC)) != said.npos;
     if (const std::string why = why_unwritable(work_dir, full ? ENOSPC : 0); !why.empty()) return {why};
     const std::string& nearest = tree.hvo.generation;
-    return {tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
-            " does not compile against the shims:\n" + explain(said, end, limits) +
-            (nearest.empty() ? "" : "\nthe nearest generation that is understood: " + nearest)};
+    return {.what = tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
+                    " does not compile against the shims:\n" + explain(said, end, limits) +
+                    (nearest.empty() ? "" : "\nthe nearest generation that is understood: " + nearest),
+            .of_tree = true};
 }
 
 // The compile line of a file, but for where the object goes.
@@ -315,10 +316,12 @@ std::expected<void, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
         return std::unexpected(does_not_compile(tree, work_dir, said, end, limits));
     if (tree.hvo.shape.empty())
         return std::unexpected(Problem{
-            tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
-            " is of a generation that is not supported: it has neither hugetlb_vmemmap_optimize() nor "
-            "hugetlb_vmemmap_optimize_folio(); the nearest that is: " +
-            tree.hvo.generation});
+            .what =
+                tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
+                " is of a generation that is not supported: it has neither hugetlb_vmemmap_optimize() nor "
+                "hugetlb_vmemmap_optimize_folio(); the nearest that is: " +
+                tree.hvo.generation,
+            .of_tree = true});
     return {};
 }
 
@@ -326,7 +329,8 @@ std::expected<void, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
 
 std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
                                      std::span<const std::string> breaks, const CompileLimits& limits,
-                                     Backend backend, std::string_view geometry) {
+                                     Backend backend, std::string_view geometry,
+                                     std::span<const std::string> more) {
     if (!tree.judged().refusal.empty()) return std::unexpected(tree.refused());
     if (const auto known = geometries(); std::ranges::find(known, geometry) == known.end())
         return std::unexpected(Problem{"kernel trees do not run on geometry " + std::string(geometry), true});
@@ -334,9 +338,10 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
     if (backend == Backend::mmap && !is_hosts)
         return std::unexpected(
             Problem{"the backend mmap has the host's pages: x86-64, not " + std::string(geometry), true});
-    const std::vector<std::string> cc = find_compiler();
+    std::vector<std::string> cc = compiler_words();
     if (cc.empty())
         return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});
+    cc.insert(cc.end(), more.begin(), more.end());
     const KernelFile& file = tree.judged();
     const fs::path shims = default_shim_dir();
     std::error_code ec;

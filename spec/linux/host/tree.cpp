@@ -190,13 +190,13 @@ std::expected<Tree, Problem> open_tree(const fs::path& dir) {
     if (!makefile)
         return std::unexpected(Problem{(dir / "Makefile").string() + ": " + makefile.error() +
                                            "; a kernel tree has one, and it names the version",
-                                       true});
+                                       true, true});
     const auto version = version_of(*makefile);
     if (!version)
         return std::unexpected(
             Problem{(dir / "Makefile").string() +
                         ": no VERSION and PATCHLEVEL lines; this is not a kernel's Makefile",
-                    true});
+                    true, true});
     t.version = *version;
     add_hvo(t);
     add_percpu(t);
@@ -204,7 +204,7 @@ std::expected<Tree, Problem> open_tree(const fs::path& dir) {
         return std::unexpected(Problem{(dir / t.file).string() +
                                            ": cannot be read: it is not there, and neither are mm/percpu.c "
                                            "and mm/percpu-vm.c",
-                                       true});
+                                       true, true});
     return t.seen_by(t.files.front());
 }
 
@@ -226,15 +226,17 @@ bool Tree::has_function(std::string_view function) const {
 std::expected<Tree, Problem> Tree::judged_by(std::string_view asked) const {
     const auto f = std::ranges::find(files, asked, &KernelFile::name);
     if (f == files.end())
-        return std::unexpected(Problem{
-            dir.string() + ": the tree of Linux " + version + " has no '" + std::string(asked) + "'", true});
+        return std::unexpected(
+            Problem{dir.string() + ": the tree of Linux " + version + " has no '" + std::string(asked) + "'",
+                    true, true});
     Tree out = seen_by(*f);
     if (!f->refusal.empty()) return std::unexpected(out.refused());
     return out;
 }
 
 Problem Tree::refused() const {
-    return Problem{dir.string() + ": " + file + " of Linux " + version + " is " + judged().refusal};
+    return Problem{.what = dir.string() + ": " + file + " of Linux " + version + " is " + judged().refusal,
+                   .of_tree = true};
 }
 
 } // namespace mmodel::bench
