@@ -17,6 +17,7 @@ struct LinuxOptions {
     std::vector<std::string> allow{}; // files of findings that are known, or such findings
     std::string findings{};           // a directory of records of what is known
     std::string record{};             // where records of what is new are written
+    std::string bisect{};             // whether it is there is all that is asked (fuzz/cli/patch/bisect.hpp)
     bool strict{};                    // a difference from the model is a violation
     double seconds{10};               // 0: no limit
     u64 seed{1};

@@ -13,6 +13,7 @@
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/options.hpp"
 #include "fuzz/cli/pages.hpp"
+#include "fuzz/cli/patch/bisect.hpp"
 #include "fuzz/cli/wrap.hpp"
 #include "spec/linux/host/data_dir.hpp"
 
@@ -23,6 +24,7 @@ struct Options {
     RunOptions run;
     ReplayOptions replay;
     LinuxOptions linux_tree;
+    PatchOptions patch;
     ReportOptions report;
     ExploreOptions explore;
     ListOptions list;
@@ -61,6 +63,7 @@ void set_up(CLI::App& app, Options& o) {
     add_explore(app, o.explore);
     add_replay(app, o.replay);
     add_linux(app, o.linux_tree);
+    add_patch(app, o.patch);
     add_report(app, o.report);
     add_list(app, o.list);
     add_help(app, o);
@@ -153,10 +156,11 @@ int dispatch(CLI::App& app, const Options& o) {
     if (app.got_subcommand("run")) return run(o.run);
     if (app.got_subcommand("explore")) return explore(o.explore);
     if (app.got_subcommand("replay")) return replay(o.replay);
+    if (app.got_subcommand("patch")) return patch(o.patch);
     if (app.got_subcommand("report")) return report(o.report);
     if (app.got_subcommand("list")) return list(o.list);
     if (app.got_subcommand("help")) return o.pages.empty() ? help(app, o.help_topic) : pages(app, o.pages);
-    return check_linux(o.linux_tree);
+    return o.linux_tree.bisect.empty() ? check_linux(o.linux_tree) : bisect(o.linux_tree);
 }
 
 int main_of(int argc, char** argv) {
@@ -176,12 +180,8 @@ int main_of(int argc, char** argv) {
     return end(dispatch(app, o));
 }
 
-} // namespace
-} // namespace mmodel::cli
-
-int main(int argc, char** argv) {
-    using namespace mmodel::cli;
-    std::signal(SIGPIPE, SIG_DFL); // whoever reads us may have enough: then this ends, without a word
+// Whatever goes wrong.
+int end_of_all(int argc, char** argv) {
     try {
         return main_of(argc, argv);
     } catch (const std::bad_alloc&) {
@@ -192,4 +192,13 @@ int main(int argc, char** argv) {
     } catch (const std::exception& e) {
         return complain(Failure{std::string("stopped: ") + e.what(), exit_environment});
     }
+}
+
+} // namespace
+} // namespace mmodel::cli
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_DFL); // whoever reads us may have enough: then this ends, without a word
+    const int status = mmodel::cli::end_of_all(argc, argv);
+    return mmodel::cli::asks_for_bisect(argc, argv) ? mmodel::cli::status_for_bisect(status) : status;
 }

@@ -53,8 +53,6 @@ void add_run(CLI::App& app, RunOptions& o) {
     sub->footer(footer("  mmodel run --seconds 30 --tree ~/src/linux\n"));
 }
 
-namespace {
-
 CLI::Option* add_allow(CLI::App& sub, std::vector<std::string>& allow) {
     return sub
         .add_option("--allow", allow,
@@ -77,7 +75,14 @@ CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend) {
         ->type_name("mmu|mmap");
 }
 
-} // namespace
+CLI::Option* add_geometry(CLI::App& sub, std::string& geometry) {
+    return sub
+        .add_option(
+            "--geometry", geometry,
+            fmt::format("The machines: names separated by commas, of {}; or all. Default: x86-64,tiny512",
+                        fmt::join(bench::geometries(), ", ")))
+        ->type_name("LIST");
+}
 
 void add_replay(CLI::App& app, ReplayOptions& o) {
     CLI::App* sub = app.add_subcommand("replay", "Run a trace or a fuzzer's crash file and show each step");
@@ -182,13 +187,16 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
         ->type_name("DIR");
     sub->add_option("--record", o.record, "Write a record of each finding that is not known to DIR")
         ->type_name("DIR");
+    sub->add_option(
+           "--bisect", o.bisect,
+           "For `git bisect run`: only whether FINDING is there, a record, a trace that --keep wrote "
+           "or an invariant's name. Exit status 0 it is not, by its own trace and by a search of "
+           "fixed size; 1 it is; 125 this tree cannot be judged; 128 anything else, and git stops")
+        ->type_name("FINDING")
+        ->excludes(seconds);
     sub->add_flag("--strict", o.strict, "A difference from the model is a violation");
     add_backend(*sub, o.backend);
-    sub->add_option(
-           "--geometry", o.geometry,
-           fmt::format("The machines: names separated by commas, of {}; or all. Default: x86-64,tiny512",
-                       fmt::join(bench::geometries(), ", ")))
-        ->type_name("LIST");
+    add_geometry(*sub, o.geometry);
     auto* json = sub->add_flag("--json", o.json, "One JSON object a file, each on one line");
     auto* ktap =
         sub->add_flag("--ktap", o.ktap,
@@ -200,8 +208,10 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     json->excludes(ktap)->excludes(github)->excludes(b4);
     ktap->excludes(github)->excludes(b4);
     github->excludes(b4);
-    sub->footer(footer("  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n"
-                       "  mmodel linux --tree ~/src/linux --base ~/src/linux-before\n"));
+    sub->footer(footer(
+        "  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n"
+        "  mmodel linux --tree ~/src/linux --base ~/src/linux-before\n"
+        "  git bisect run mmodel linux --tree . --bisect /tmp/found/6.12.117-inv_no_page_is_leaked.trace\n"));
     sub->footer(what_protects_less); // comes first
 }
 
@@ -221,6 +231,10 @@ void add_report(CLI::App& app, ReportOptions& o) {
     auto* tree = sub->add_option("--tree", o.tree, "The kernel tree that shows it. Of a trace it is needed")
                      ->type_name("DIR");
     add_backend(*sub, o.backend)->needs(tree);
+    sub->add_option("--git", o.git,
+                    "Look in this repository for the commit that brought it, among those that changed the "
+                    "file, and propose a `Fixes:` line")
+        ->type_name("DIR");
     sub->footer(
         footer("  mmodel report found/6.12.117-inv_no_page_is_leaked.md --tree ~/src/linux > mail\n"));
 }

@@ -10,6 +10,7 @@
 #include "fuzz/cli/explore.hpp"
 #include "fuzz/cli/help.hpp"
 #include "fuzz/cli/linux.hpp"
+#include "fuzz/cli/patch/patch.hpp"
 #include "fuzz/cli/report/mail.hpp"
 #include "fuzz/cli/run.hpp"
 #include "model/machine/geometry.hpp"
@@ -31,6 +32,7 @@ inline constexpr const char* environment =
     "  MMODEL_SHIMS  the directory of the shim headers; else those that came with the command\n"
     "  MMODEL_TREES  the kernel trees that run checks, DIR:DIR...; else build/trees/*\n"
     "  TMPDIR        where kernel files are compiled; else /tmp\n"
+    "  XDG_CACHE_HOME  where patch keeps what it found, in mmodel/; else ~/.cache\n"
     "  COLUMNS       how long lines may be; else as the terminal is, and in a pipe any\n";
 
 // Its own help says more than the list of all subcommands; first_paragraph() of its description is for that.
@@ -59,9 +61,15 @@ inline CLI::Validator whole_number() {
         [](std::string& text) { return parse_u64(text) ? std::string() : parse_u64(text).error(); }, "N");
 }
 
+// Options that several subcommands have.
+CLI::Option* add_allow(CLI::App& sub, std::vector<std::string>& allow);
+CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend);
+CLI::Option* add_geometry(CLI::App& sub, std::string& geometry);
+
 void add_run(CLI::App& app, RunOptions& o);
 void add_replay(CLI::App& app, ReplayOptions& o);
 void add_linux(CLI::App& app, LinuxOptions& o);
+void add_patch(CLI::App& app, PatchOptions& o);
 void add_report(CLI::App& app, ReportOptions& o);
 void add_list(CLI::App& app, ListOptions& o);
 void add_explore(CLI::App& app, ExploreOptions& o);

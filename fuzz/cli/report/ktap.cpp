@@ -87,18 +87,26 @@ class Ktap : public Output {
 public:
     explicit Ktap(const LinuxOptions& o) : options_(o) {}
     void file(const Judged& j) override {
-        version_ = j.tree.version;
-        files_.push_back(line_of(j, options_));
+        if (groups_.empty()) group("Linux " + j.tree.version);
+        groups_.back().files.push_back(line_of(j, options_));
     }
+    void group(const std::string& name) override { groups_.push_back({name, {}}); }
     void end() override {
+        std::vector<Line> lines;
+        for (Group& g : groups_) lines.push_back(sum(std::move(g.name), std::move(g.files)));
+        if (lines.empty())
+            lines.push_back({.name = "mmodel", .directive = "SKIP nothing is touched that is judged"});
         fmt::print("KTAP version 1\n");
-        print({sum("Linux " + version_, std::move(files_))}, 0);
+        print(lines, 0);
     }
 
 private:
+    struct Group {
+        std::string name;
+        std::vector<Line> files;
+    };
     const LinuxOptions& options_;
-    std::string version_;
-    std::vector<Line> files_;
+    std::vector<Group> groups_;
 };
 
 } // namespace

@@ -10,6 +10,7 @@
 #include "fuzz/campaign/findings.hpp"
 #include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/long_work.hpp"
+#include "fuzz/cli/patch/since.hpp"
 #include "fuzz/cli/report/definition.hpp"
 #include "fuzz/cli/show.hpp"
 #include "fuzz/cli/trees.hpp"
@@ -32,6 +33,7 @@ struct Story {
     std::optional<bench::Unit> unit{};
     bench::RealResult ran{};
     spec::Violation violation{};
+    std::optional<Since> since{}; // with a repository
 };
 
 class Mail {
@@ -44,6 +46,7 @@ public:
         std::istringstream lines{std::string(text)};
         for (std::string l; std::getline(lines, l);) l.empty() ? line("") : line(l, indent, 4);
     }
+    void unbroken(std::string_view text) { out_ += std::string(text) + "\n"; }
     [[nodiscard]] const std::string& text() const { return out_; }
 
 private:
@@ -170,6 +173,14 @@ void add_kernels(Mail& m, const Story& s) {
         print_config(s.in.trace.config), MMODEL_VERSION));
 }
 
+void add_since(Mail& m, const Since& s) {
+    m.head("Since when");
+    m.line(s.words);
+    if (s.fixes.empty()) return;
+    m.line("");
+    m.unbroken("Fixes: " + s.fixes); // a tag stays on one line, however long
+}
+
 void add_again(Mail& m, const Story& s) {
     m.head("To see it again");
     m.line("Write the trace above into a file, and in the kernel tree:");
@@ -237,8 +248,14 @@ int report(const ReportOptions& o) {
     WorkDir work;
     if (!o.tree.empty())
         if (const auto why = run(*s, o, work)) return complain(*why);
+    if (!o.git.empty()) {
+        auto since = look_for_first(o.git, o.finding, work, o.backend);
+        if (!since) return complain(since.error());
+        s->since = std::move(*since);
+    }
     Mail m;
     add_what(m, *s);
+    if (s->since) add_since(m, *s->since);
     if (s->unit) add_source(m, *s);
     add_sequence(m, *s);
     add_kernels(m, *s);

@@ -11,6 +11,7 @@ namespace mmodel::cli {
 struct ReportOptions {
     std::string finding{}; // a record, or a trace
     std::string tree{};    // which shows it; empty: what the record says has to do
+    std::string git{};     // a repository: since which commit
     bench::Backend backend{bench::default_backend};
 };
 int report(const ReportOptions& o);

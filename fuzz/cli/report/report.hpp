@@ -36,6 +36,8 @@ class Output {
 public:
     virtual ~Output() = default;
     virtual void file(const Judged& j) = 0;
+    // What follows is of the patch of that name; without, all is of one tree.
+    virtual void group(const std::string&) {}
     virtual void end() = 0;
 };
 // The one that is asked for; none: text or --json, which `mmodel linux` writes itself.

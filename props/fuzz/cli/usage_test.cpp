@@ -38,6 +38,7 @@ TEST_CASE("help of the command and of each subcommand goes to standard output, l
                                               {"run", "--help"},
                                               {"replay", "--help"},
                                               {"linux", "--help"},
+                                              {"patch", "--help"},
                                               {"explore", "--help"},
                                               {"list", "--help"},
                                               {"help", "--help"}}) {
@@ -64,7 +65,8 @@ TEST_CASE("what makes no sense on the command line is named and exits 2") {
     check_usage_error({"walk"}, "walk");
     check_usage_error({"walk", "--help"}, "walk");
     check_usage_error({"--nope", "--help"}, "--nope");
-    check_usage_error({"help", "walk"}, "there is on run, explore, replay, linux, report, list, help, trace");
+    check_usage_error({"help", "walk"},
+                      "there is on run, explore, replay, linux, patch, report, list, help, trace");
     check_usage_error({"list"}, "WHAT");
     check_usage_error({"list", "walks"}, "there are invariants, operations, ");
     check_usage_error({"run", "--nope"}, "--nope");

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "fuzz/cli/patch/judge.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "fuzz/cli/finding.hpp"
+#include "fuzz/cli/linux.hpp"
+#include "fuzz/cli/patch/object.hpp"
+#include "spec/linux/host/text.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A program as it is on the disk now.
+std::string stamp(const fs::path& program) {
+    std::error_code ec;
+    const fs::path real = fs::canonical(program, ec);
+    return fmt::format("{} {} {}\n", real.string(), fs::file_size(real, ec),
+                       fs::last_write_time(real, ec).time_since_epoch().count());
+}
+
+std::string text_of_all(const fs::path& dir) {
+    std::vector<fs::path> files;
+    std::error_code ec;
+    for (const auto& entry : fs::recursive_directory_iterator(dir, ec))
+        if (entry.is_regular_file(ec)) files.push_back(entry.path());
+    std::ranges::sort(files);
+    std::string out;
+    for (const fs::path& f : files) out += f.string() + "\n" + bench::slurp(f).value_or("") + "\n";
+    return out;
+}
+
+std::string around_all(const JudgeOptions& o) {
+    const std::vector<std::string> cc = bench::compiler_words();
+    return fmt::format(
+        "mmodel {} {}{} {}{}\n{} {} {} {}\n", MMODEL_VERSION, stamp("/proc/self/exe"), fmt::join(cc, " "),
+        cc.empty() ? "" : stamp(cc.front()), bench::fnv1a(text_of_all(bench::default_shim_dir())),
+        o.backend == bench::Backend::mmu ? "mmu" : "mmap", fmt::join(o.geometries, ","), o.stale, o.seed);
+}
+
+Texts without_makefile(Texts t) {
+    t.erase("Makefile");
+    return t;
+}
+
+// What a file is compiled from; a name of its own that nobody else has counts for each.
+Texts texts_for(const Texts& all, const std::string& file) {
+    Texts out;
+    for (const auto& [path, text] : without_makefile(all)) {
+        const auto& own = sources_of(file);
+        const bool is_judged = std::ranges::find(judged_paths(), path) != judged_paths().end();
+        if (!is_judged || std::ranges::find(own, path) != own.end()) out[path] = text;
+    }
+    return out;
+}
+
+} // namespace
+
+Judge::Judge(JudgeOptions o, const WorkDir& work, Cache& cache)
+    : options_(std::move(o)), work_(work), cache_(cache), around_(around_all(options_)) {}
+
+Judge::Id Judge::add(const Texts& texts) {
+    const Texts own = without_makefile(texts);
+    const auto same =
+        std::ranges::find_if(states_, [&](const State& s) { return without_makefile(s.texts) == own; });
+    if (same != states_.end()) return static_cast<Id>(same - states_.begin());
+    const fs::path dir = work_.path() / fmt::format("state-{}", states_.size());
+    std::error_code ec;
+    fs::create_directories(dir, ec);
+    const auto why = write_texts(texts, dir);
+    states_.push_back({.texts = texts,
+                       .dir = dir,
+                       .tree = why ? std::unexpected(bench::Problem{*why}) : bench::open_tree(dir)});
+    return states_.size() - 1;
+}
+
+bool Judge::same_text(Id a, Id b, const std::string& file) const {
+    return texts_for(states_[a].texts, file) == texts_for(states_[b].texts, file);
+}
+
+std::expected<bench::Tree, bench::Problem> Judge::seen_by(Id id, const std::string& file) const {
+    const State& s = states_[id];
+    if (!s.tree) return std::unexpected(s.tree.error());
+    return s.tree->judged_by(file);
+}
+
+std::string Judge::key_of(Id id, const std::string& file, bool with_time) {
+    std::string& key = states_[id].keys[file];
+    if (const auto t = key.empty() ? seen_by(id, file) : std::unexpected(bench::Problem{})) {
+        key = around_ + fmt::format("{} {}\n", file, fmt::join(t->defines, " "));
+        for (const auto& [path, text] : texts_for(states_[id].texts, file))
+            key += fmt::format("{} {}\n{}\n", path, text.size(), text);
+    }
+    return with_time
+               ? fmt::format("report {} {}\n{}", options_.sweeps ? 0 : options_.seconds, options_.sweeps, key)
+               : key;
+}
+
+std::expected<std::string, bench::Problem> Judge::code(Id id, const std::string& file) {
+    const std::string name = cache_.name_of("code\n" + key_of(id, file, false));
+    if (const auto j = cache_.get(name); j && j->is_string()) return j->get<std::string>();
+    const auto tree = seen_by(id, file);
+    if (!tree) return std::unexpected(tree.error());
+    std::string all;
+    for (const std::string& g : options_.geometries) {
+        auto one = code_of(*tree, work_.path() / fmt::format("code-{}", id), options_.backend, g);
+        if (!one) return one;
+        all += *one;
+    }
+    cache_.put(name, all);
+    return all;
+}
+
+std::expected<bool, bench::Problem> Judge::same_code(Id a, Id b, const std::string& file) {
+    const auto of_a = code(a, file);
+    if (!of_a) return std::unexpected(of_a.error());
+    const auto of_b = code(b, file);
+    if (!of_b) return std::unexpected(of_b.error());
+    return *of_a == *of_b;
+}
+
+std::vector<bench::Known> Judge::hints_of(std::optional<Id> id, const std::string& file) const {
+    std::vector<bench::Known> out;
+    if (!id) return out;
+    const auto at = states_[*id].reports.find(file);
+    if (at == states_[*id].reports.end() || !at->second) return out;
+    for (const bench::Finding& f : at->second->findings) {
+        Trace t = trace_of(f);
+        t.expect.clear();
+        out.push_back({f.identity, std::move(t)});
+    }
+    return out;
+}
+
+void Judge::judge(Id id, const std::vector<std::string>& files, std::optional<Id> hints) {
+    State& s = states_[id];
+    std::vector<bench::Tree> left;
+    for (const std::string& file : files) {
+        if (s.reports.contains(file)) continue;
+        auto tree = seen_by(id, file);
+        if (!tree) {
+            s.reports.emplace(file, std::unexpected(tree.error()));
+            continue;
+        }
+        const auto j = cache_.get(cache_.name_of(key_of(id, file, true)));
+        if (auto r = j ? report_kept(*j, *tree) : std::nullopt)
+            s.reports.emplace(file, std::move(*r));
+        else
+            left.push_back(std::move(*tree));
+    }
+    if (left.empty()) return;
+    TreeChecks checks(std::move(left), options_.seed, options_.geometries, options_.backend, options_.stale,
+                      [&](const bench::Tree& t) { return hints_of(hints, t.name); });
+    checks.run(Budget(options_.sweeps ? 0 : options_.seconds), options_.sweeps);
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+        Answer r = checks.report(i);
+        const std::string& file = checks.tree(i).name;
+        if (r)
+            for (bench::Finding& f : r->findings) f.known.reset(); // to others it may be new
+        if (r && r->trouble.empty() && !interrupted())
+            cache_.put(cache_.name_of(key_of(id, file, true)), kept(*r));
+        s.reports.emplace(file, std::move(r));
+    }
+}
+
+Judge::Answer& Judge::report(Id id, const std::string& file, std::optional<Id> hints) {
+    judge(id, {file}, hints);
+    return states_[id].reports.at(file);
+}
+
+std::expected<Judge::Shown, bench::Problem> Judge::replay(Id id, const std::string& file,
+                                                          const bench::Finding& f) {
+    const std::string name = fmt::format("{} {} {}", id, file, f.config.geometry.arch);
+    if (!units_.contains(name))
+        units_.emplace(name,
+                       build_tree(states_[id].dir, work_, file, options_.backend, f.config.geometry.arch));
+    auto unit = units_.at(name);
+    if (!unit) return std::unexpected(unit.error());
+    unit->stale = f.stale;
+    const auto r = bench::run_one(*unit, f.config, f.ops, interrupted, true);
+    if (!r) return std::unexpected(r.error());
+    const auto has = [&](std::string_view function) { return unit->tree.has_function(function); };
+    const auto is = [&](const spec::Violation& v, u64 op_idx) {
+        return is_same(f.identity, bench::identity_of(v, f.ops[std::min<u64>(op_idx, f.ops.size() - 1)].kind),
+                       has);
+    };
+    if (std::ranges::any_of(r->passed, [&](const auto& p) { return is(p.violation, p.op_idx); }) ||
+        std::ranges::any_of(r->violations, [&](const auto& v) { return is(v, r->op_idx); }))
+        return Shown::yes;
+    return !r->violations.empty() && r->op_idx + 1 < f.ops.size() ? Shown::hidden : Shown::no;
+}
+
+std::expected<Judge::Shown, bench::Problem> Judge::shows(Id id, const std::string& file,
+                                                         const bench::Finding& f) {
+    const std::string name = cache_.name_of(fmt::format("shows {}\n{}{}", print_identity(f.identity),
+                                                        print_trace(trace_of(f)), key_of(id, file, false)));
+    if (const auto j = cache_.get(name); j && j->is_number_unsigned() && *j <= 2)
+        return static_cast<Shown>(j->get<u8>());
+    const auto shown = replay(id, file, f);
+    if (shown && !interrupted()) cache_.put(name, static_cast<unsigned>(*shown));
+    return shown;
+}
+
+} // namespace mmodel::cli

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// The texts of a series, judged: each once, however many patches find it or leave it, and in no run again
+// while the cache has what was found.
+#pragma once
+
+#include <deque>
+#include <expected>
+#include <map>
+
+#include "fuzz/cli/patch/cache.hpp"
+#include "fuzz/cli/patch/series.hpp"
+#include "fuzz/cli/trees.hpp"
+
+namespace mmodel::cli {
+
+struct JudgeOptions {
+    double seconds{30}; // a text; 0: no limit
+    u64 seed{1};
+    bool sweeps{}, stale{};
+    bench::Backend backend{bench::default_backend};
+    std::vector<std::string> geometries{};
+};
+
+class Judge {
+public:
+    using Id = std::size_t; // of a state: texts of all files
+    Judge(JudgeOptions o, const WorkDir& work, Cache& cache);
+
+    // Texts that differ in the Makefile only are one state.
+    [[nodiscard]] Id add(const Texts& texts);
+    // With these texts as a tree.
+    [[nodiscard]] const std::expected<bench::Tree, bench::Problem>& tree(Id id) const {
+        return states_[id].tree;
+    }
+    [[nodiscard]] bool same_text(Id a, Id b, const std::string& file) const;
+    // Whether a file becomes the same code in both, on all geometries.
+    [[nodiscard]] std::expected<bool, bench::Problem> same_code(Id a, Id b, const std::string& file);
+
+    // What was found in a file. `hints`: where what was found before is tried first. Stays where it is.
+    using Answer = std::expected<bench::Report, bench::Problem>;
+    [[nodiscard]] Answer& report(Id id, const std::string& file, std::optional<Id> hints);
+    // All files that are named, side by side, for the time that there is for this state.
+    void judge(Id id, const std::vector<std::string>& files, std::optional<Id> hints);
+    // Whether a file shows a finding of another state by the same sequence.
+    enum class Shown : u8 {
+        no,
+        yes,
+        hidden // it breaks earlier in that sequence, in another way, so that nobody can tell
+    };
+    [[nodiscard]] std::expected<Shown, bench::Problem> shows(Id id, const std::string& file,
+                                                             const bench::Finding& f);
+
+private:
+    struct State {
+        Texts texts;
+        std::filesystem::path dir;
+        std::expected<bench::Tree, bench::Problem> tree;
+        std::map<std::string, Answer> reports{}; // by the file's name
+        std::map<std::string, std::string> keys{};
+    };
+    [[nodiscard]] std::expected<bench::Tree, bench::Problem> seen_by(Id id, const std::string& file) const;
+    [[nodiscard]] std::string key_of(Id id, const std::string& file, bool with_time);
+    [[nodiscard]] std::expected<std::string, bench::Problem> code(Id id, const std::string& file);
+    [[nodiscard]] std::expected<Shown, bench::Problem> replay(Id id, const std::string& file,
+                                                              const bench::Finding& f);
+    [[nodiscard]] std::vector<bench::Known> hints_of(std::optional<Id> id, const std::string& file) const;
+
+    JudgeOptions options_;
+    const WorkDir& work_;
+    Cache& cache_;
+    std::string around_; // what every key depends on: the command, the compiler, the shims
+    std::deque<State> states_;
+    std::map<std::string, std::expected<bench::Unit, bench::Problem>> units_; // that replay
+};
+
+} // namespace mmodel::cli

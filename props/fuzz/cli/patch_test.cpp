@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+// mmodel patch over commits: what is new, what is not, who brings it; the cache. Needs a C compiler and git.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "props/fuzz/cli/repository.hpp"
+
+using namespace mmodel::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* leaks = "#define MMODEL_BREAK_LEAK_HEAD";
+constexpr const char* comment = "/* nothing but a comment */";
+
+std::vector<std::string> verdicts(const std::vector<Json>& lines) {
+    std::vector<std::string> out;
+    for (const Json& j : lines)
+        if (j["kind"] == "patch")
+            for (const Json& f : j["files"]) out.push_back(f["verdict"]);
+    return out;
+}
+
+using Words = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("of a series the patch that brings a violation is named, and no other") {
+    const Repository repo;
+    (void)repo.commit(comment, "a comment");
+    repo.sh("echo text >README && git add -A && git commit -qm elsewhere");
+    const std::string bad = repo.commit(leaks, "it leaks");
+    (void)repo.commit("/* later */", "another comment");
+    const std::string status = repo.sh("git status --porcelain");
+    const Said s = repo.patch({"HEAD~4..HEAD"});
+    INFO(s.out + s.err);
+    CHECK(s.status == 1);
+    CHECK(has(s.out, "\nBrought by " + bad + " (\"it leaks\"), A Name <a@example.org>:\n"));
+    CHECK(has(s.out, "\n  id     inv_no_page_is_leaked op="));
+    CHECK_FALSE(has(s.out, "\n  id     inv_compound_head_holds_through_stale_translations"));
+    CHECK(has(s.out, "3 of 4 patches judged, each against its parent; 1 touch nothing that is judged"));
+    const auto lines = json_lines(repo.patch({"HEAD~4..HEAD", "--json"}).out);
+    CHECK(verdicts(lines) == Words{"same-code", "new", "same-code"});
+    for (const Json& b : lines.back()["first_bad"]) CHECK(b["id"] == bad);
+    CHECK_FALSE(lines.back()["first_bad"].empty());
+    CHECK(lines.back()["status"] == 1);
+    CHECK(repo.sh("git status --porcelain") == status);
+}
+
+TEST_CASE("a patch's finding is shown again by the two commands that stand beside it") {
+    const Repository repo;
+    (void)repo.commit(comment, "a comment");
+    (void)repo.commit(leaks, "it leaks");
+    const Said s = repo.patch({"HEAD~..HEAD"});
+    const auto line = [&](const std::string& label) {
+        const auto at = s.out.find("\n  " + label);
+        REQUIRE(at != s.out.npos);
+        return s.out.substr(at + 10, s.out.find('\n', at + 1) - at - 10);
+    };
+    CHECK(repo.sh(line("tree   ") + "; " + line("again  ") + " && rm -r $t && echo shown")
+              .ends_with("\nshown"));
+}
+
+TEST_CASE("what a patch mends is told; what only shows once that is mended is uncovered, and not new") {
+    const Repository repo;
+    (void)repo.commit(leaks, "it leaks");
+    repo.sh("git revert --no-edit HEAD");
+    const auto lines = json_lines(repo.patch({"HEAD~2..HEAD", "--json"}).out);
+    CHECK(verdicts(lines) == Words{"new", "nothing-new"});
+    const Json broken = lines.at(0)["files"].at(0), mended = lines.at(1)["files"].at(0);
+    CHECK(broken["fixed"].empty());
+    CHECK(broken["hidden"] == 1);
+    CHECK(mended["fixed"].size() == broken["new"].size());
+    CHECK(mended["unchanged"] == 1); // it was there before the leak
+    const auto alone = json_lines(repo.patch({"HEAD~..HEAD", "--json"}).out);
+    CHECK(alone.at(0)["files"].at(0)["uncovered"] == 1);
+    CHECK(alone.back()["status"] == 0);
+}
+
+TEST_CASE("a function of another name is judged and brings nothing new") {
+    const Repository repo;
+    repo.sh("sed -i 's/restore_one/put_one_back/g' " + stand_in_file + " && git commit -qam 'a new name'");
+    const Said s = repo.patch({"HEAD~..HEAD", "--json"});
+    CHECK(s.status == 0);
+    const auto lines = json_lines(s.out);
+    CHECK(verdicts(lines) == Words{"nothing-new"});
+    CHECK(lines.at(0)["files"].at(0)["unchanged"] == 1);
+}
+
+TEST_CASE("a second run takes all from the cache, and what is damaged there is ignored with a line") {
+    const Repository repo;
+    (void)repo.commit(comment, "a comment");
+    (void)repo.commit(leaks, "it leaks");
+    const fs::path cache = repo.dir().path() / "cache/mmodel";
+    // A compiler that says when it is run.
+    const std::string cc = repo.dir().put(
+        "cc", "#!/bin/sh\necho >>" + (repo.dir().path() / "compiled").string() + "\nexec cc \"$@\"\n");
+    repo.sh("chmod +x " + cc);
+    const Around logged{.env = {{"MMODEL_CC", cc}, {"XDG_CACHE_HOME", cache.parent_path().string()}}};
+    const Said first = repo.patch({"HEAD~..HEAD"}, logged);
+    const auto times = [&] { return repo.sh("cd '" + cache.string() + "' && ls -l --time-style=+%s.%N"); };
+    const std::string then = times();
+    const std::string compiled = slurp(repo.dir().path() / "compiled");
+    CHECK_FALSE(compiled.empty());
+    const Said second = repo.patch({"HEAD~..HEAD"}, logged);
+    CHECK(second.out == first.out);
+    CHECK(times() == then);
+    CHECK(slurp(repo.dir().path() / "compiled") == compiled);
+    repo.sh("for f in '" + cache.string() + "'/*; do printf x >>$f; done");
+    const Said third = repo.patch({"HEAD~..HEAD"}, logged);
+    CHECK(third.status == 1);
+    CHECK(third.out == first.out);
+    CHECK(has(third.err, "is damaged; it is ignored"));
+    CHECK(repo.patch({"HEAD~..HEAD"}, logged).err.empty());
+    repo.sh("rm -r '" + cache.string() + "'");
+    CHECK(repo.patch({"HEAD~2..HEAD~", "--no-cache"}, logged).status == 0);
+    CHECK_FALSE(fs::exists(cache));
+}
+
+TEST_CASE("other flags of the compiler are other results") {
+    const Repository repo;
+    (void)repo.commit("#ifdef LEAKS\n#define MMODEL_BREAK_LEAK_HEAD\n#endif", "it leaks where asked to");
+    CHECK(repo.patch({"HEAD~..HEAD"}).status == 0);
+    CHECK(repo.patch({"HEAD~..HEAD"}, {.env = {{"MMODEL_CC", "cc -DLEAKS"}}}).status == 1);
+    CHECK(repo.patch({"HEAD~..HEAD"}).status == 0);
+}
+
+TEST_CASE(
+    "a patch that breaks the build is named, exit status 3; the next is compared with what was before") {
+    const Repository repo;
+    const std::string bad = repo.commit("#error not this time", "a build break");
+    repo.sh("sed -i 1d " + stand_in_file + " && git commit -qam mended");
+    const Said s = repo.patch({"HEAD~2..HEAD"});
+    INFO(s.out + s.err);
+    CHECK(s.status == 3);
+    CHECK(has(s.err, bad + " (\"a build break\"): mm/hugetlb_vmemmap.c: "));
+    CHECK(has(s.err, "not this time"));
+    CHECK(has(s.out, "nothing new, 0 fixed, 1 unchanged; its parent cannot be judged: "));
+    CHECK(has(s.out, "compared with what was before " + bad));
+    CHECK(has(s.out, "1 of 2 patches judged"));
+    (void)repo.commit(leaks, "it leaks");
+    CHECK(repo.patch({"HEAD~3..HEAD"}).status == 1);
+}
+
+TEST_CASE("of a merge each parent is judged, and what comes from one of them is not the merge's") {
+    const Repository repo;
+    repo.sh("git checkout -qb side");
+    const std::string bad = repo.commit(leaks, "it leaks");
+    repo.sh("git checkout -q main && echo '/* end */' >>" + stand_in_file +
+            " && git commit -qam 'a comment' && git merge -q --no-edit side");
+    const auto lines = json_lines(repo.patch({"HEAD~2..HEAD", "--json"}).out);
+    std::size_t nr = 0;
+    for (const Json& j : lines) nr += j.contains("against");
+    CHECK(nr == 2);
+    for (const Json& b : lines.back()["first_bad"]) CHECK(b["id"] == bad);
+    CHECK_FALSE(lines.back()["first_bad"].empty());
+}
+
+TEST_CASE("a file that is moved is judged where it is now") {
+    const Repository repo;
+    repo.sh("git mv mm/hugetlb_vmemmap.c mm/hvo.c && git commit -qm moved");
+    repo.sh("sed -i '1i#define MMODEL_BREAK_LEAK_HEAD' mm/hvo.c && git commit -qam 'it leaks'");
+    const Said s = repo.patch({"HEAD~2..HEAD", "--json"});
+    INFO(s.out + s.err);
+    CHECK(s.status == 1);
+    CHECK(has(s.err, "mm/hvo.c is judged as mm/hugetlb_vmemmap.c"));
+    CHECK(verdicts(json_lines(s.out)) == Words{"same-code", "new"});
+}
+
+TEST_CASE("what is not committed is judged against HEAD") {
+    const Repository repo;
+    CHECK(repo.patch({"--working-tree"}).status == 0);
+    repo.sh("sed -i '1i" + std::string(leaks) + "' " + stand_in_file);
+    const Said s = repo.patch({"--working-tree"});
+    CHECK(s.status == 1);
+    CHECK(has(s.out, "\nBrought by the working tree"));
+    CHECK(repo.sh("git status --porcelain") == " M " + stand_in_file);
+}
+
+TEST_CASE("nothing that a repository names is run, and nothing is written in it") {
+    const Repository repo;
+    (void)repo.commit(leaks, "it leaks");
+    const std::string ran = (repo.dir().path() / "ran").string();
+    const std::string run = repo.dir().put("run", "#!/bin/sh\necho \"$0 $*\" >>" + ran + "\n");
+    repo.sh("chmod +x " + run + " && git config diff.external " + run + " && git config core.fsmonitor " +
+            run + " && git config diff.c.textconv " + run + " && git config core.pager " + run +
+            " && git config gpg.program " + run + " && git config log.showSignature true" +
+            " && git config filter.f.clean " + run + " && git config filter.f.smudge " + run +
+            " && echo '*.c diff=c filter=f' >.gitattributes && mkdir -p .git/hooks && for h in post-checkout "
+            "reference-transaction post-index-change; do cp " +
+            run + " .git/hooks/$h; done");
+    const auto all = [&] { return repo.sh("find .git -type f | sort | xargs cksum"); };
+    const std::string before = all();
+    CHECK(repo.patch({"HEAD~..HEAD"}).status == 1);
+    repo.sh("echo >>" + stand_in_file);
+    CHECK(repo.patch({"--working-tree"}).status == 0);
+    CHECK_FALSE(fs::exists(ran));
+    CHECK(all() == before);
+}
+
+TEST_CASE("a thousand patches that touch nothing are skipped and counted, and nothing is compiled") {
+    const Repository repo;
+    repo.sh(
+        "i=0; while [ $i -lt 1000 ]; do i=$((i + 1)); printf 'commit refs/heads/main\\ncommitter A <a@b> %d "
+        "+0000\\ndata 2\\nx\\n' $i; [ $i -gt 1 ] || printf 'from main^0\\n'; printf 'M 644 inline "
+        "README\\ndata 5\\n%04d\\n\\n' $i; done | git fast-import --quiet");
+    const Said s = repo.patch({"main~1000..main"}, {.env = {{"MMODEL_CC", "/no/compiler"}}});
+    INFO(s.err);
+    CHECK(s.status == 0);
+    CHECK(has(s.out, "0 of 1000 patches judged, each against its parent; 1000 touch nothing that is judged"));
+}
