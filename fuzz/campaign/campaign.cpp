@@ -10,9 +10,10 @@
 #include <memory>
 #include <random>
 
+#include "fuzz/campaign/collected.hpp"
+#include "fuzz/campaign/pool.hpp"
 #include "fuzz/campaign/scenarios.hpp"
 #include "fuzz/ops/mutate.hpp"
-#include "fuzz/ops/shrink.hpp"
 #include "spec/linux/host/runner.hpp"
 
 namespace mmodel::bench {
@@ -20,19 +21,19 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr u64 max_hangs = 4; // each costs seconds
-constexpr double max_shrink_seconds = 20;
-constexpr std::size_t max_findings_of_one = 12; // of an invariant
-constexpr int max_put_back = 8;                 // operations of a sequence that it is run again without
+constexpr int max_put_back = 8; // operations of a sequence that it is run again without
 
 } // namespace
 
 class Campaign::Impl {
 public:
-    Impl(const Unit& unit, Options options) : options_(std::move(options)) {
+    Impl(const Unit& unit, Options options)
+        : options_(std::move(options)),
+          found_(report_.tree, options_, [this](const Trace& t) { return run_again(t); }) {
         report_.tree = unit.tree;
         report_.backend = unit.backend;
         report_.no_mmu = unit.no_mmu;
+        report_.no_coverage = unit.no_coverage;
         add(unit);
     }
 
@@ -79,6 +80,9 @@ public:
             out.operations += p.on.operations, out.events += p.on.events, out.sequences += p.on.sequences;
             out.swept += p.on.swept, out.to_sweep += p.on.to_sweep;
         }
+        out.findings = found_.findings();
+        out.unnamed = found_.unnamed();
+        out.branches = branches();
         if (problem_) out.trouble = problem_->what;
         return out;
     }
@@ -88,8 +92,7 @@ public:
                                  [&](const Part& p) { return p.unit.geometry == f.config.geometry.arch; }))
             return false;
         const Trace t{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}};
-        const auto r = runner(t.config).run(t.ops, {.goes_on = true, .stale = t.stale});
-        return r && take_if_shown(f, t, *r);
+        return found_.shows(f, t);
     }
 
 private:
@@ -123,8 +126,21 @@ private:
         std::size_t known_tried{};
         std::array<Tried, 256> tried{}; // by OpKind
         Cost cost{};
+        Pool pool{};
         std::map<std::string, std::unique_ptr<Runner>> runners{};
     };
+
+    // Of all geometries, those of the judged file.
+    [[nodiscard]] std::map<Branch, bool> branches() const {
+        std::map<Branch, bool> out;
+        for (const Part& p : parts_)
+            for (std::size_t i = 0; p.unit.edges && i < p.unit.edges->branches.size(); ++i) {
+                const Branch& b = p.unit.edges->branches[i];
+                if (report_.tree.name == "percpu-vm" && b.file != report_.tree.file) continue;
+                out[b] |= i < p.pool.edges().size() && p.pool.edges()[i];
+            }
+        return out;
+    }
 
     // Of those that can go on, the one that has had the least time.
     Part& least_run(const auto& can) {
@@ -149,11 +165,32 @@ private:
         if (has_large) mix.gigantic_percent = draws_large ? 50 : 0;
         const u64 before = p.on.events;
         Rng rng = std::mt19937_64(mmodel::mix(options_.seed * 1'000'003 + p.drawn++));
-        std::vector<Op> ops = random_ops(c, mix, rng, p.plan.random_length);
-        if (rng() % 4 == 0) go_on_after_finding(ops, c, rng);
-        avoid_known_ways(p, ops, rng);
-        (void)try_sequence(c, std::move(ops), way_drawn(p.drawn));
+        Trace t{.config = c, .sabotage = {}, .ops = {}, .expect = {}};
+        if (p.drawn % 2 && options_.pool && !p.pool.is_empty()) {
+            t = like_one_of(p.pool, rng);
+        } else {
+            t.ops = random_ops(c, mix, rng, p.plan.random_length);
+            if (rng() % 4 == 0) go_on_after_finding(t.ops, c, rng);
+        }
+        avoid_known_ways(p, t.ops, rng);
+        t.stale = way_drawn(p.drawn);
+        (void)try_sequence(std::move(t));
         p.cost.add(p.on.events - before, draws_large);
+    }
+
+    // The fuzzers' mutator, some times over; the machine stays.
+    [[nodiscard]] Trace like_one_of(const Pool& pool, Rng& rng) const {
+        Trace t = pool.pick(rng);
+        const Config c = t.config;
+        for (u64 n = 1 + rng() % 3; n > 0; --n) t = mutate(t, subsystem(), static_cast<unsigned>(rng()));
+        t.config = c;
+        if (t.ops.empty()) return pool.pick(rng);
+        if (t.ops.size() > max_real_ops) t.ops.resize(max_real_ops);
+        return t;
+    }
+
+    [[nodiscard]] Subsystem subsystem() const {
+        return report_.tree.name == "hugetlb_vmemmap" ? Subsystem::hvo : Subsystem::percpu;
     }
 
     // In turn: the page table's translations, the two ways that have a name, and any.
@@ -174,7 +211,7 @@ private:
     }
 
     [[nodiscard]] bool is_enough() const {
-        return std::ranges::any_of(report_.findings, [&](const Finding& f) {
+        return std::ranges::any_of(found_.findings(), [&](const Finding& f) {
             return f.violation.inv == options_.until || (options_.until_new && !f.known);
         });
     }
@@ -224,19 +261,18 @@ private:
         for (; p.known_tried < options_.known.size() && goes_on(); ++p.known_tried)
             if (const auto& t = options_.known[p.known_tried].trace;
                 t && t->config.geometry.arch == p.unit.geometry && (options_.stale || t->stale == not_stale))
-                (void)try_sequence(t->config, t->ops, t->stale);
+                (void)try_sequence(*t);
     }
 
     // What one mistake leaves may be what another one needs: the operations follow a sequence that showed
     // something and left the machine sound, or one that is much like it.
     void go_on_after_finding(std::vector<Op>& ops, const Config& c, Rng& rng) const {
         std::vector<const Finding*> sound;
-        for (const Finding& f : report_.findings)
+        for (const Finding& f : found_.findings())
             if (is_about_order(f.violation)) sound.push_back(&f);
         if (sound.empty()) return;
         Trace first{.config = c, .sabotage = {}, .ops = sound[rng() % sound.size()]->ops, .expect = {}};
-        const Subsystem of = report_.tree.name == "hugetlb_vmemmap" ? Subsystem::hvo : Subsystem::percpu;
-        if (rng() % 2) first = mutate(first, of, static_cast<unsigned>(rng()));
+        if (rng() % 2) first = mutate(first, subsystem(), static_cast<unsigned>(rng()));
         for (Op& op : first.ops) // which page it is about
             if (fields_of(op.kind) & f_page && rng() % 3 == 0)
                 op.page = static_cast<u32>(rng() % (u64{1} << c.geometry.folio_order[op.size]));
@@ -255,48 +291,57 @@ private:
 
     // What it did by the page table.
     std::optional<RealResult> try_every_way(const Config& c, const std::vector<Op>& ops) {
-        auto r = try_sequence(c, ops, not_stale);
-        for (const StaleWay way : {oldest, newest_stale})
-            if (options_.stale) (void)try_sequence(c, ops, way);
+        Trace t{.config = c, .sabotage = {}, .ops = ops, .expect = {}};
+        auto r = try_sequence(t);
+        for (const StaleWay way : {oldest, newest_stale}) {
+            t.stale = way;
+            if (options_.stale) (void)try_sequence(t);
+        }
         return r;
     }
 
     // What it did; nothing where it could not be run. Where it stops, it is run again without the operation
     // that it stopped at: the world before is put back, and the other operations follow.
-    std::optional<RealResult> try_sequence(const Config& c, std::vector<Op> ops, StaleWay way) {
+    std::optional<RealResult> try_sequence(Trace t) {
         std::optional<RealResult> first;
         u64 done = 0;
         for (int i = 0; i <= max_put_back; ++i) {
-            auto r = run(c, ops, done, way);
+            auto r = run(t, done);
             if (!r) break;
             const bool stopped = !r->violations.empty();
             const bool hangs = stopped && r->violations.back().inv == spec::Inv::every_operation_ends;
             done = r->op_idx;
             if (!first) first = std::move(*r);
-            if (!stopped || hangs || done + 1 >= ops.size() || !goes_on()) break;
-            ops.erase(ops.begin() + static_cast<long>(done));
+            if (!stopped || hangs || done + 1 >= t.ops.size() || !goes_on()) break;
+            t.ops.erase(t.ops.begin() + static_cast<long>(done));
         }
         return first;
     }
 
     // Counts what comes after the first `done` operations.
-    std::optional<RealResult> run(const Config& c, const std::vector<Op>& ops, u64 done, StaleWay way) {
+    std::optional<RealResult> run(const Trace& t, u64 done) {
         if (stopped()) problem_ = Problem{"interrupted"};
-        if (gave_up_) problem_ = Problem{"operations hang again and again; the campaign was given up"};
+        if (found_.hangs()) problem_ = Problem{"operations hang again and again; the campaign was given up"};
         if (problem_) return std::nullopt;
-        auto r = runner(c).run(ops, {.goes_on = true, .stale = way});
+        auto r = run_again(t);
         if (!r) problem_ = r.error();
         if (!r) return std::nullopt;
-        count(part_for(c), ops, *r, done);
+        Part& part = part_for(t.config);
+        count(part, t.ops, *r, done);
+        part.pool.add(t, r->reached);
         for (const Passed& p : r->passed)
-            if (p.op_idx >= done) note(c, ops, p.violation, p.op_idx, way);
-        for (const spec::Violation& v : r->violations) note(c, ops, v, r->op_idx, way);
-        const OnGeometry& on = part_for(c).on;
+            if (p.op_idx >= done) found_.note(t, p.violation, p.op_idx);
+        for (const spec::Violation& v : r->violations) found_.note(t, v, r->op_idx);
+        const OnGeometry& on = part.on;
         if (options_.progress && on.sequences % 64 == 0)
             options_.progress(on.geometry + ", " + std::to_string(on.sequences) + " sequences, " +
                               std::to_string(on.operations) + " operations, " +
-                              std::to_string(report_.findings.size()) + " findings");
+                              std::to_string(found_.findings().size()) + " findings");
         return std::move(*r);
+    }
+
+    std::expected<RealResult, Problem> run_again(const Trace& t) {
+        return runner(t.config).run(t.ops, {.goes_on = true, .stale = t.stale});
     }
 
     void count(Part& p, const std::vector<Op>& ops, const RealResult& r, u64 done) {
@@ -314,94 +359,13 @@ private:
             ++p.tried[static_cast<std::size_t>(ops[r.op_idx].kind)].put_back;
     }
 
-    [[nodiscard]] bool same(const Identity& known, const Identity& found) const {
-        return is_same(known, found, [&](std::string_view f) { return report_.tree.has_function(f); });
-    }
-
-    void note(const Config& c, const std::vector<Op>& ops, const spec::Violation& v, u64 op_idx,
-              StaleWay way) {
-        op_idx = std::min<u64>(op_idx, ops.size() - 1);
-        const Identity id = identity_of(v, ops[op_idx].kind);
-        const auto met =
-            std::ranges::find_if(report_.findings, [&](const Finding& f) { return same(f.identity, id); });
-        if (met != report_.findings.end()) {
-            if (met->identity.extent & id.extent) met->identity.extent &= id.extent;
-            if (std::ranges::find(met->geometries, c.geometry.arch) == met->geometries.end())
-                met->geometries.emplace_back(c.geometry.arch);
-            if (++met->seen >= max_hangs && v.inv == spec::Inv::every_operation_ends) gave_up_ = true;
-            return;
-        }
-        const auto of_one =
-            std::ranges::count(report_.findings, v.inv, [](const Finding& f) { return f.violation.inv; });
-        const auto known =
-            std::ranges::find_if(options_.known, [&](const Known& k) { return same(k.identity, id); });
-        Finding f{.violation = v,
-                  .identity = id,
-                  .config = c,
-                  .ops = {ops.begin(), ops.begin() + static_cast<long>(op_idx + 1)},
-                  .seen = 1,
-                  .geometries = {std::string(c.geometry.arch)},
-                  .stale = way};
-        if (known != options_.known.end())
-            f.known = static_cast<std::size_t>(known - options_.known.begin());
-        else if (static_cast<std::size_t>(of_one) >= max_findings_of_one) {
-            ++report_.unnamed;
-            return;
-        } else {
-            cut_down(f);
-        }
-        report_.findings.push_back(std::move(f));
-    }
-
-    // To the shortest sequence that shows it.
-    void cut_down(Finding& f) {
-        const spec::Inv inv = f.violation.inv;
-        const auto shows_it = [&](const Trace& t) {
-            if (stopped()) return false;
-            if (options_.progress)
-                options_.progress("cutting down what violates " + std::string(spec::fact(inv).name));
-            const auto r = runner(t.config).run(t.ops, {.goes_on = true, .stale = t.stale});
-            return r && take_if_shown(f, t, *r);
-        };
-        const double began = seconds();
-        const auto still_fails = [&](const Trace& candidate) {
-            return seconds() - began < max_shrink_seconds && shows_it(candidate);
-        };
-        Trace t{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}};
-        // A hang costs seconds each time it is shown again.
-        const Trace small =
-            shrink(std::move(t), still_fails, nullptr, inv == spec::Inv::every_operation_ends ? 8 : 600);
-        f.config = small.config, f.ops = small.ops, f.stale = small.stale;
-        (void)shows_it(small);
-    }
-
-    // Whether a run shows the finding; then it is what it is there, with what comes before it.
-    [[nodiscard]] bool take_if_shown(Finding& f, const Trace& t, const RealResult& r) const {
-        std::vector<Identity> before;
-        if (t.ops.empty()) return false;
-        const auto is_it = [&](const spec::Violation& v, u64 op_idx) {
-            const Identity id = identity_of(v, t.ops[std::min<u64>(op_idx, t.ops.size() - 1)].kind);
-            if (!same(f.identity, id)) return false;
-            if (f.identity.extent & id.extent) f.identity.extent &= id.extent;
-            f.violation = v;
-            f.passed = before;
-            return true;
-        };
-        for (const Passed& p : r.passed) {
-            if (is_it(p.violation, p.op_idx)) return true;
-            if (p.op_idx + 1 < t.ops.size()) before.push_back(identity_of(p.violation, t.ops[p.op_idx].kind));
-        }
-        return std::ranges::any_of(r.violations,
-                                   [&](const spec::Violation& v) { return is_it(v, r.op_idx); });
-    }
-
     const Options options_;
     Report report_{};
+    Collected found_;
     std::deque<Part> parts_;
     std::optional<Problem> problem_{};
     Clock::time_point start_{}; // of this stretch
     double limit_{};
-    bool gave_up_{};
 };
 
 Campaign::Campaign(const Unit& unit, Options options)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "fuzz/ops/trace.hpp"
@@ -40,7 +41,8 @@ struct Options {
     std::optional<spec::Inv> until{};                   // it ends once this is violated
     bool until_new{};                                   // it ends once something is found that is not known
     std::vector<Known> known{};                         // tried first; only counted, not cut down
-    bool stale{}; // each sequence also on a CPU that uses old translations (stale.hpp)
+    bool pool{true}; // half of the sequences are like one that reached something new
+    bool stale{};    // each sequence also on a CPU that uses old translations (stale.hpp)
 };
 
 // What was run; swept, to_sweep: scenarios. The sweeps are whole when there are as many.
@@ -63,6 +65,8 @@ struct Report : Amount { // of all geometries
     u64 unnamed{};                       // violations of an invariant that has its share of findings
     Backend backend{};                   // who answered what the file read and wrote
     std::string no_mmu{};                // why it was not the software MMU that was asked for
+    std::map<Branch, bool> branches{};   // of the judged file: whether it ran
+    std::string no_coverage{};           // why there are none
     std::string trouble{}; // the campaign ended early, and why; what was found until then is kept
 
     // Of the model, not of the specification.

@@ -8,6 +8,7 @@
 #include "fuzz/cli/replay.hpp"
 #include "fuzz/cli/trees.hpp"
 #include "fuzz/ops/shell.hpp"
+#include "spec/linux/host/assumed.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -236,6 +237,25 @@ Json model_json(const bench::Report& r) {
     return j;
 }
 
+Json coverage_json(const bench::Report& r) {
+    const Covered c = covered(r);
+    if (!c.is_measured()) return {{"measured", false}, {"why", r.no_coverage}};
+    Json never = Json::array(), but_ran = Json::array();
+    for (const NeverRan& n : c.never)
+        never.push_back({{"file", n.branch.file},
+                         {"function", n.branch.function},
+                         {"line", n.branch.line},
+                         {"text", n.text}});
+    for (const Unreachable* u : c.but_ran) but_ran.push_back(u->said);
+    return {{"measured", true},
+            {"branches", c.reachable},
+            {"ran", c.ran},
+            {"percent", c.percent()},
+            {"unreachable", c.unreachable},
+            {"never_ran", std::move(never)},
+            {"listed_but_ran", std::move(but_ran)}};
+}
+
 } // namespace
 
 std::unique_ptr<Screen> json_screen() { return std::make_unique<JsonScreen>(); }
@@ -294,6 +314,8 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree, Coun
                       {"seconds", g.seconds}});
     j["geometries"] = std::move(on);
     if (!r.no_mmu.empty()) j["no_mmu"] = r.no_mmu;
+    j["config"] = bench::options_assumed(r.tree);
+    j["coverage"] = coverage_json(r);
     return j;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <expected>
+#include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +18,7 @@
 #include "fuzz/cli/report/report.hpp"
 #include "fuzz/cli/trees.hpp"
 #include "fuzz/cli/wrap.hpp"
+#include "spec/linux/host/assumed.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -66,6 +69,25 @@ std::string words_of(const bench::OnGeometry& g) {
                        rate(g.operations, "operation", g.seconds), g.swept, plural(g.to_sweep, "scenario"));
 }
 
+// What ran, what never did by function and line, and what is listed as out of reach but ran.
+void print_coverage(const bench::Report& r) {
+    const auto print = [](std::string_view label, std::string_view text) {
+        fmt::print("{}", labelled(label, text, 9));
+    };
+    const Covered c = covered(r);
+    if (!c.is_measured())
+        return print("coverage", "not measured" + (r.no_coverage.empty() ? "" : ": " + r.no_coverage));
+    print("coverage", fmt::format("{} of {} branches ran ({} %); {} more cannot be reached", c.ran,
+                                  c.reachable, c.percent(), c.unreachable));
+    std::map<std::pair<std::string, std::string>, std::set<u32>> by_function;
+    for (const NeverRan& n : c.never) by_function[{n.branch.file, n.branch.function}].insert(n.branch.line);
+    for (const auto& [of, lines] : by_function)
+        print("never", fmt::format("{}: {}(), line {}", of.first, of.second, fmt::join(lines, ", ")));
+    for (const Unreachable* u : c.but_ran)
+        print("caution",
+              fmt::format("{}: {}() cannot be reached there, it says, but ran", u->said, u->function));
+}
+
 void print_head(const bench::Report& r, const LinuxOptions& o) {
     const auto print = [](std::string_view label, std::string_view text) {
         fmt::print("{}", labelled(label, text, 9));
@@ -82,6 +104,9 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
                              plural(r.events, "event"), rate(r.events, "event", r.seconds), r.seconds));
     for (const bench::OnGeometry& g : r.on) print("on", words_of(g));
     for (const auto& [label, text] : model_lines(r)) print(label, text);
+    if (const auto config = bench::options_assumed(r.tree); !config.empty())
+        print("config", fmt::format("{}", fmt::join(config, " ")));
+    print_coverage(r);
     const Standing v = standing_of(r, counting(o));
     const auto fresh = std::ranges::count_if(r.findings, [](const bench::Finding& f) { return !f.known; });
     std::string verdict = v.violated ? "violates " + plural(v.violated, "invariant") : v.text();
@@ -279,6 +304,7 @@ int check_linux(const LinuxOptions& o) {
     for (const std::string& dir : {o.keep, o.record})
         if (const auto why = dir.empty() ? std::nullopt : why_not_a_place(dir))
             return complain(Failure{*why, exit_environment});
+    if (const auto why = unreachable_problem()) return complain(Failure{*why});
     const auto sources = Sources::read(o.allow, o.findings);
     if (!sources) return complain(Failure{sources.error()});
     auto base = Base::open(o, chosen, *geometries, *sources);

@@ -18,9 +18,9 @@ std::string tree_text(const std::string& version, const std::string& file) {
     return fmt::format("Linux {}, {}", version, file);
 }
 
-std::string verdict_on(const Comparison& c) {
+std::string verdict_on(const Comparison& c, const Standing& v) {
     if (!c.is_as_recorded()) return "not as recorded";
-    return c.confirmed.empty() ? "holds"
+    return c.confirmed.empty() ? v.holds()
                                : fmt::format("as recorded: {}", plural(c.confirmed.size(), "finding"));
 }
 
@@ -98,7 +98,7 @@ void report(Job& job, const std::vector<Record>& records, const bench::Report& r
     Row row{
         subject,
         {grouped(r.sequences), grouped(r.operations), grouped(r.events), per_second(r.operations, r.seconds)},
-        r.is_whole() ? verdict_on(c)
+        r.is_whole() ? verdict_on(c, v)
         : v.violated ? "not as recorded"
                      : v.text(),
         names(c)};
@@ -106,7 +106,7 @@ void report(Job& job, const std::vector<Record>& records, const bench::Report& r
         row.beneath.push_back(fmt::format("on {}: {}, {}", g.geometry, plural(g.sequences, "sequence"),
                                           plural(g.operations, "operation")));
     if (!r.is_whole() && r.sequences)
-        row.beneath.push_back(fmt::format("{}; until then: {}", v.reached, verdict_on(c)));
+        row.beneath.push_back(fmt::format("{}; until then: {}", v.reached, verdict_on(c, v)));
     if (const std::string known = known_deviations(r); !known.empty())
         row.beneath.push_back("deviates from the model as is known: " + known);
     job.add_row(std::move(row));
@@ -132,6 +132,7 @@ void report_unjudged(Job& job, const bench::Tree& t, const bench::Problem& p) {
 
 std::expected<TreeRun, Failure> TreeRun::prepare(const RunOptions& o) {
     TreeRun out;
+    if (const auto why = unreachable_problem()) return std::unexpected(Failure{*why});
     auto records = read_findings(o.findings);
     if (!records) return std::unexpected(Failure{records.error()});
     out.records_ = std::move(*records);

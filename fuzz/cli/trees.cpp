@@ -224,6 +224,23 @@ std::expected<bench::Report, bench::Problem> TreeChecks::report(std::size_t i) c
     return r;
 }
 
+namespace {
+
+const std::expected<std::vector<Unreachable>, std::string>& unreachable() {
+    static const auto list = read_unreachable(bench::data_dir("findings") / "unreachable");
+    return list;
+}
+
+} // namespace
+
+std::optional<std::string> unreachable_problem() {
+    return unreachable() ? std::nullopt : std::optional(unreachable().error());
+}
+
+Covered covered(const bench::Report& r) {
+    return unreachable() ? covered(r, *unreachable()) : covered(r, std::span<const Unreachable>{});
+}
+
 Standing standing_of(const bench::Report& r, Counting counting) {
     Standing v;
     std::set<spec::Inv> violated;
@@ -236,6 +253,7 @@ Standing standing_of(const bench::Report& r, Counting counting) {
             violated.insert(f.violation.inv);
     }
     v.violated = violated.size();
+    if (const Covered c = covered(r); c.is_measured()) v.percent = c.percent();
     if (r.is_whole()) return v;
     v.reach = r.sequences ? Reach::in_part : Reach::nothing;
     v.reached = fmt::format("{} of {} swept", r.swept, plural(r.to_sweep, "scenario"));

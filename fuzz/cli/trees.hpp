@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "fuzz/campaign/branches.hpp"
 #include "fuzz/campaign/campaign.hpp"
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/verdict.hpp"
@@ -108,6 +109,11 @@ struct Counting {
 };
 // Of a report: whether it held, how far it came.
 [[nodiscard]] Standing standing_of(const bench::Report& r, Counting counting = {});
+
+// What of the file ran. What cannot be reached is said by the records' list, whose mistakes are an error of
+// unreachable_problem().
+[[nodiscard]] Covered covered(const bench::Report& r);
+[[nodiscard]] std::optional<std::string> unreachable_problem();
 
 // The trees of $MMODEL_TREES, else of build/trees.
 [[nodiscard]] std::vector<std::filesystem::path> default_trees();

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/campaign/branches.hpp"
+
 namespace mmodel::cli {
 
 int worse(int a, int b) {
@@ -31,7 +33,13 @@ std::string Standing::text() const {
     case Reach::in_part: return "incomplete: " + why;
     case Reach::nothing: return "not run: " + why;
     }
-    return differs ? fmt::format("holds; differs from the model in {}", plural(differs, "way")) : "holds";
+    return differs ? fmt::format("{}; differs from the model in {}", holds(), plural(differs, "way"))
+                   : holds();
+}
+
+std::string Standing::holds() const {
+    if (!percent) return "holds";
+    return fmt::format("holds{} ({} %)", *percent < percent_of_a_file ? " as far as it ran" : "", *percent);
 }
 
 void Standing::put(Json& j) const {

@@ -3,6 +3,7 @@
 // several.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,11 +24,14 @@ struct Standing {
     std::size_t known{};    // findings that were expected
     std::size_t differs{};  // ways in which it differs from the model, and breaks nothing
     Reach reach{Reach::whole};
-    std::string reached{}; // in part: as far as this, "9 steps"
-    std::string why{};     // not whole: what ended it, "time was up"
+    std::string reached{};        // in part: as far as this, "9 steps"
+    std::string why{};            // not whole: what ended it, "time was up"
+    std::optional<u64> percent{}; // of a tree's file, that ran; nothing: not measured
 
-    // "violates 2", "holds", "incomplete: time was up", "not run: time was up"
+    // "violates 2", "holds (97 %)", "incomplete: time was up", "not run: time was up"
     [[nodiscard]] std::string text() const;
+    // "holds (97 %)", "holds as far as it ran (60 %)"; without a percentage "holds"
+    [[nodiscard]] std::string holds() const;
     // "verdict": violates, holds, incomplete or not-run; "complete"; and if it is not, "incomplete": words.
     void put(Json& j) const;
 };

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "spec/judge/check.hpp"
+#include "spec/linux/host/coverage.hpp"
 #include "spec/linux/host/deviation.hpp"
 #include "spec/linux/host/offers.hpp"
 #include "spec/linux/host/stale.hpp"
@@ -85,6 +86,8 @@ struct Unit {
     DeviationSet deviations{DeviationSet::all()};
     bool poison{};    // accesses that go around the software MMU are found (slow; for tests)
     StaleWay stale{}; // see RealDriver::answer_stale(); needs the software MMU
+    std::shared_ptr<const Edges> edges{}; // of the tree's own text, which are noted when they run; nullptr:
+    std::string no_coverage{};            // ... why not
 };
 
 inline constexpr Backend default_backend = Backend::mmu;
@@ -104,8 +107,9 @@ struct CompileLimits {
 // clang-19, clang, gcc or cc, whichever is there. What percpu-vm and percpu share is compiled once a
 // work_dir. `breaks`: names of the deliberate breaks of the stand-in tree in spec/linux/fixtures. The shims
 // are those in default_shim_dir(). A compiler that cannot instrument makes a unit for Backend::mmap, whatever
-// was asked for, that says why; Backend::mmap has x86-64 only. `geometry`: one of geometries(). `more`:
-// further words for the compiler. May be called by several threads, but for what shares an object.
+// was asked for, that says why; Backend::mmap has x86-64 only. So does one that has no edge coverage, or
+// where objdump and addr2line are not there. `geometry`: one of geometries(). `more`: further words for the
+// compiler. May be called by several threads, but for what shares an object.
 [[nodiscard]] std::expected<Unit, Problem>
 compile(const Tree& tree, const std::filesystem::path& work_dir, std::span<const std::string> breaks = {},
         const CompileLimits& limits = {}, Backend backend = default_backend,
@@ -132,6 +136,7 @@ struct RealResult {
     std::vector<Ran> ran{};                    // what each operation returned, for replay
     u64 nr_compared{};                         // operations that were compared with the model
     DeviationCounts deviations{};              // ... that deviated from it as is known
+    Reached reached{};                         // of the unit's edges, boot included
 };
 [[nodiscard]] std::expected<RealResult, Problem> run_one(const Unit& unit, const Config& c,
                                                          std::span<const Op> ops,

@@ -102,11 +102,12 @@ void answer(int out) {
     if (write(out, &c, 1) != 1) _exit(host_status);
 }
 
-void run(RealDriver& driver, const Request& request, Reply& reply) {
+void run(RealDriver& driver, const Request& request, Reply& reply, CoverageMap* coverage) {
     reply.begin();
     driver.answer_stale(request.stale);
     for (u64 i = 0; i < request.nr_ops && !reply.nr_seen; ++i) {
         reply.progress.op_idx = i;
+        if (coverage) coverage->enter(class_of(driver.world()));
         const RealStep step = driver.run(request.ops[i]);
         reply.add(step, i, request.goes_on && step.left == Left::sound);
     }
@@ -115,8 +116,8 @@ void run(RealDriver& driver, const Request& request, Reply& reply) {
 
 } // namespace
 
-void be_child(const Unit& unit, const Config& c, std::span<std::byte> request, Reply& reply, int in, int out,
-              pid_t parent, const Work& work) {
+void be_child(const Unit& unit, const Config& c, std::span<std::byte> request, Reply& reply,
+              CoverageMap* coverage, int in, int out, pid_t parent, const Work& work) {
     reply_now = &reply;
     reply.begin();
     leave_parent(parent, {in, out});
@@ -126,7 +127,7 @@ void be_child(const Unit& unit, const Config& c, std::span<std::byte> request, R
     mprotect(request.data(), request.size(), PROT_READ);
     const bool filtered = filter_system_calls(Phase::loading); // what cannot be is said by cage_gaps()
     try {
-        const auto driver = make_driver(unit, c, reply.progress);
+        const auto driver = make_driver(unit, c, reply.progress, coverage);
         arena_now = &driver->arena();
         if (filtered && !filter_system_calls(Phase::running)) _exit(host_status);
         work(*driver, in, out);
@@ -140,17 +141,18 @@ void be_child(const Unit& unit, const Config& c, std::span<std::byte> request, R
     }
 }
 
-void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, int in, int out, pid_t parent) {
+void serve(const Unit& unit, const Config& c, Request& request, Reply& reply, CoverageMap* coverage, int in,
+           int out, pid_t parent) {
     const auto answer_for_ever = [&](RealDriver& driver, int from, int to) {
         for (char byte; read(from, &byte, 1) == 1;) {
-            run(driver, request, reply);
+            run(driver, request, reply, coverage);
             const bool stays = !reply.nr_seen || reply.stays;
             if (stays) driver.reset();
             answer(to);
             if (!stays) _exit(0);
         }
     };
-    be_child(unit, c, std::as_writable_bytes(std::span(&request, 1)), reply, in, out, parent,
+    be_child(unit, c, std::as_writable_bytes(std::span(&request, 1)), reply, coverage, in, out, parent,
              answer_for_ever);
 }
 

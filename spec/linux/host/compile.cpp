@@ -5,16 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <map>
-#include <mutex>
 
 #include "spec/linux/host/bench.hpp"
-#include "spec/linux/host/cage.hpp"
+#include "spec/linux/host/compiler.hpp"
+#include "spec/linux/host/coverage.hpp"
 #include "spec/linux/host/data_dir.hpp"
 #include "spec/linux/host/text.hpp"
 
@@ -23,60 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 bool is_percpu(const KernelFile& file) { return file.unit == "percpu/unit.c"; }
-
-std::vector<std::string> split(std::string_view text, std::string_view separators) {
-    std::vector<std::string> out;
-    while (true) {
-        text.remove_prefix(std::min(text.find_first_not_of(separators), text.size()));
-        if (text.empty()) return out;
-        const std::size_t end = std::min(text.find_first_of(separators), text.size());
-        out.emplace_back(text.substr(0, end));
-        text.remove_prefix(end);
-    }
-}
-
-std::optional<std::string> find_program(const std::string& name) {
-    if (name.find('/') != std::string::npos)
-        return access(name.c_str(), X_OK) == 0 ? std::optional(name) : std::nullopt;
-    const char* path = std::getenv("PATH");
-    for (const std::string& dir : split(path ? path : "/usr/bin:/bin", ":"))
-        if (access((dir + "/" + name).c_str(), X_OK) == 0) return dir + "/" + name;
-    return std::nullopt;
-}
-
-// How a command ended.
-struct Ended {
-    int status;    // of waitpid(); 0: it did all it was asked for
-    bool too_long; // it had to be ended
-};
-
-// In the child of a fork.
-[[noreturn]] void become(const std::vector<std::string>& words, const fs::path& log, const CompileLimits& l,
-                         pid_t parent) {
-    leave_parent(parent, {});
-    limit({.address_space = l.memory_bytes,
-           .file_bytes = l.file_bytes,
-           .cpu_seconds = static_cast<u64>(l.seconds) + 1});
-    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (out < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(127);
-    setenv("LC_ALL", "C", 1); // what it says is read
-    std::vector<char*> argv;
-    for (const std::string& w : words) argv.push_back(const_cast<char*>(w.c_str()));
-    argv.push_back(nullptr);
-    execv(argv[0], argv.data());
-    _exit(127);
-}
-
-// Runs a command without a shell, with what it starts, under limits; its output and errors go to `log`.
-Ended run_command(const std::vector<std::string>& words, const fs::path& log, const CompileLimits& l) {
-    const pid_t self = getpid(), pid = fork();
-    if (pid < 0) return {.status = 127 << 8, .too_long = false};
-    if (pid == 0) become(words, log, l, self);
-    setpgid(pid, pid);
-    Ended e{};
-    e.status = reap(pid, static_cast<int>(l.seconds * 1000), e.too_long);
-    return e;
-}
 
 constexpr u64 most_log = 256 * 1024; // of what the compiler says is read
 constexpr std::size_t most_line = 400;
@@ -135,12 +79,6 @@ std::string explain(std::string_view log, Ended e, const CompileLimits& limits) 
     return first + (name ? "\nthe shims in spec/linux/shim lack: " + shortened(*name) : "");
 }
 
-// A name that no other file of any process has, in this one or another thread.
-std::string own_name(std::string_view what) {
-    static std::atomic<unsigned> nr{};
-    return "mmodel-" + std::string(what) + "-" + std::to_string(getpid()) + "-" + std::to_string(nr++);
-}
-
 // Why nothing can be written into a directory, said with its name; empty: something can. `why`: already
 // known.
 std::string why_unwritable(const fs::path& dir, int why) {
@@ -157,21 +95,6 @@ std::string why_unwritable(const fs::path& dir, int why) {
 }
 
 } // namespace
-
-// The compiler and what MMODEL_CC has for it to begin with, as make splits CC. Nothing: there is none.
-std::vector<std::string> compiler_words() {
-    const char* asked = std::getenv("MMODEL_CC");
-    std::vector<std::string> words = split(asked ? asked : "", " \t\n");
-    if (!words.empty()) {
-        const auto program = find_program(words.front());
-        if (!program) return {};
-        words.front() = *program;
-        return words;
-    }
-    for (const char* name : {"clang-19", "clang", "gcc", "cc"})
-        if (const auto program = find_program(name)) return {*program};
-    return {};
-}
 
 std::vector<std::string> geometries() {
     std::vector<std::string> out;
@@ -218,7 +141,7 @@ std::vector<std::string> compile_line(std::vector<std::string> words, const fs::
                                       const KernelFile& file, std::span<const std::string> breaks,
                                       std::string_view geometry) {
     if (std::ranges::none_of(words, [](const std::string& w) { return w.starts_with("-O"); }))
-        words.emplace_back("-O2");
+        words.emplace_back("-O1"); // its branches are those of the text
     words.insert(words.end(), {"-std=gnu11", "-g", "-fPIC", "-shared", "-fexceptions", "-fno-strict-aliasing",
                                "-fno-builtin", "-w", "-Wl,-z,defs"});
     if (is_percpu(file)) // its static image starts at address 0
@@ -252,53 +175,6 @@ std::string object_stem(const Tree& tree, const KernelFile& file, const std::vec
 
 namespace {
 
-// What makes a compiler instrument, clang's words and gcc's; the first that compiles the entry points is it.
-const std::vector<std::vector<std::string>> instrumentations{
-    {"-fsanitize=thread", "-fno-sanitize-link-runtime", "-mllvm", "-tsan-instrument-func-entry-exit=0",
-     "-mllvm", "-tsan-instrument-read-before-write=1", "-mllvm", "-tsan-distinguish-volatile=1"},
-    {"-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0", "--param",
-     "tsan-distinguish-volatile=1", "-nodefaultlibs", "-lc", "-lgcc"},
-    {"-fsanitize=thread", "-nodefaultlibs", "-lc", "-lgcc"}};
-
-// Nothing: the compiler cannot.
-std::optional<std::vector<std::string>> probe_instrumentation(const std::vector<std::string>& cc,
-                                                              const fs::path& shims, const fs::path& work_dir,
-                                                              const CompileLimits& limits) {
-    const std::string stem = own_name("probe");
-    const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
-    std::optional<std::vector<std::string>> found;
-    for (const auto& flags : instrumentations) {
-        std::vector<std::string> words = cc;
-        words.insert(words.end(), {"-w", "-fPIC", "-shared", "-fno-builtin", "-Wl,-z,defs"});
-        words.push_back((shims / "common" / "mmodel_tsan.c").string());
-        words.insert(words.end(), flags.begin(), flags.end());
-        words.insert(words.end(), {"-o", object.string()});
-        if (const Ended e = run_command(words, log, limits); e.status || e.too_long) continue;
-        found = flags;
-        break;
-    }
-    std::error_code ec;
-    fs::remove(object, ec), fs::remove(log, ec);
-    return found;
-}
-
-// The same, tried once for each compiler.
-std::optional<std::vector<std::string>> instrumentation_of(const std::vector<std::string>& cc,
-                                                           const fs::path& shims, const fs::path& work_dir,
-                                                           const CompileLimits& limits) {
-    static std::mutex mutex;
-    static std::map<std::vector<std::string>, std::vector<std::string>> known;
-    const std::lock_guard hold(mutex);
-    if (const auto it = known.find(cc); it != known.end()) return it->second;
-    const auto found = probe_instrumentation(cc, shims, work_dir, limits);
-    if (found) known[cc] = *found;
-    return found;
-}
-
-} // namespace
-
-namespace {
-
 // hugetlb_vmemmap: what the tree offers, for the rest of the compile line.
 std::expected<void, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
                                             std::vector<std::string> words, const fs::path& work_dir,
@@ -325,6 +201,56 @@ std::expected<void, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
     return {};
 }
 
+// Where the shims are, and the compiler that works.
+struct Bench {
+    std::vector<std::string> cc;
+    fs::path shims, work_dir;
+    const CompileLimits& limits;
+
+    // Has the compiler add this to what it makes; false: it cannot.
+    [[nodiscard]] bool add(const Instrumentation& what, std::vector<std::string>& words) const {
+        const auto flags = flags_for(what, cc, shims, work_dir, limits);
+        if (!flags) return false;
+        words.insert(words.end(), flags->begin(), flags->end());
+        words.push_back((shims / "common" / what.source).string());
+        return true;
+    }
+};
+
+// What is noted of the file, and who answers its accesses.
+std::expected<void, Problem> instrument(Unit& unit, std::vector<std::string>& words, const Bench& bench) {
+    if (!bench.add(branches, words)) unit.no_coverage = bench.cc.front() + " has no edge coverage";
+    if (unit.backend != Backend::mmu || bench.add(memory_accesses, words)) return {};
+    if (unit.geometry != "x86-64")
+        return std::unexpected(Problem{bench.cc.front() +
+                                       " has no thread instrumentation, without which a file runs on x86-64 "
+                                       "only, not on " +
+                                       unit.geometry});
+    unit.backend = Backend::mmap;
+    unit.no_mmu = bench.cc.front() + " has no thread instrumentation";
+    return {};
+}
+
+Unit with_edges(Unit unit) {
+    if (!unit.no_coverage.empty()) return unit;
+    if (auto edges = find_edges(unit.object, unit.tree.dir))
+        unit.edges = std::make_shared<const Edges>(std::move(*edges));
+    else
+        unit.no_coverage = edges.error();
+    return unit;
+}
+
+// Names that the instrumentation calls: were they the file's, nothing that it does would be seen.
+std::optional<Problem> why_hostile(const Tree& tree) {
+    for (const std::string& word : tree.judged().called)
+        if (word.starts_with("__tsan_") || word.starts_with("__sanitizer_cov_") ||
+            word.starts_with("mmodel_"))
+            return Problem{.what = tree.dir.string() + ": " + tree.file + " of Linux " + tree.version +
+                                   " has " + word + "(), a name of the bench's own: it is not run",
+                           .of_tree = true};
+    return std::nullopt;
+}
+
 } // namespace
 
 std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
@@ -332,24 +258,23 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
                                      Backend backend, std::string_view geometry,
                                      std::span<const std::string> more) {
     if (!tree.judged().refusal.empty()) return std::unexpected(tree.refused());
+    if (auto why = why_hostile(tree)) return std::unexpected(std::move(*why));
     if (const auto known = geometries(); std::ranges::find(known, geometry) == known.end())
         return std::unexpected(Problem{"kernel trees do not run on geometry " + std::string(geometry), true});
-    const bool is_hosts = geometry == "x86-64";
-    if (backend == Backend::mmap && !is_hosts)
+    if (backend == Backend::mmap && geometry != "x86-64")
         return std::unexpected(
             Problem{"the backend mmap has the host's pages: x86-64, not " + std::string(geometry), true});
-    std::vector<std::string> cc = compiler_words();
-    if (cc.empty())
+    Bench bench{compiler_words(), default_shim_dir(), work_dir, limits};
+    if (bench.cc.empty())
         return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});
-    cc.insert(cc.end(), more.begin(), more.end());
+    bench.cc.insert(bench.cc.end(), more.begin(), more.end());
     const KernelFile& file = tree.judged();
-    const fs::path shims = default_shim_dir();
     std::error_code ec;
-    if (!fs::exists(shims / file.unit, ec))
+    if (!fs::exists(bench.shims / file.unit, ec))
         return std::unexpected(Problem{
-            shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
+            bench.shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
     fs::create_directories(work_dir, ec);
-    std::vector<std::string> words = compile_line(cc, shims, tree, file, breaks, geometry);
+    std::vector<std::string> words = compile_line(bench.cc, bench.shims, tree, file, breaks, geometry);
     Unit unit{.tree = tree, .object = {}, .backend = backend, .geometry = std::string(geometry)};
     if (!is_percpu(file)) {
         if (const auto ok = ask_for_offers(unit.tree, file, words, work_dir, limits); !ok)
@@ -359,28 +284,16 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
             words.insert(words.end() - 1, std::move(d));
         }
     }
-    if (backend == Backend::mmu) {
-        if (const auto flags = instrumentation_of(cc, shims, work_dir, limits)) {
-            words.insert(words.end(), flags->begin(), flags->end());
-            words.push_back((shims / "common" / "mmodel_tsan.c").string());
-        } else if (!is_hosts) {
-            return std::unexpected(Problem{cc.front() +
-                                           " has no thread instrumentation, without which a file " +
-                                           "runs on x86-64 only, not on " + std::string(geometry)});
-        } else {
-            unit.backend = Backend::mmap;
-            unit.no_mmu = cc.front() + " has no thread instrumentation";
-        }
-    }
+    if (const auto ok = instrument(unit, words, bench); !ok) return std::unexpected(ok.error());
     const std::string stem = object_stem(tree, file, words, breaks, geometry);
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
     unit.object = object;
-    if (is_percpu(file) && fs::exists(object, ec)) return unit;
+    if (is_percpu(file) && fs::exists(object, ec)) return with_edges(std::move(unit));
     words.insert(words.end(), {"-o", object.string()});
     const Ended end = run_command(words, log, limits);
     const std::string said = first_part(log, most_log);
     fs::remove(log, ec);
-    if (!end.status && !end.too_long && fs::exists(object, ec)) return unit;
+    if (!end.status && !end.too_long && fs::exists(object, ec)) return with_edges(std::move(unit));
     return std::unexpected(does_not_compile(unit.tree, work_dir, said, end, limits));
 }
 

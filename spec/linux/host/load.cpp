@@ -2,6 +2,7 @@
 #include "spec/linux/host/load.hpp"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include "spec/linux/hvo/driver.hpp"
 #include "spec/linux/percpu/driver.hpp"
@@ -16,11 +17,19 @@ F entry(void* lib, const char* symbol) {
     return reinterpret_cast<F>(found);
 }
 
+void note_what_runs(void* lib, CoverageMap& coverage) {
+    link_map* object = nullptr;
+    if (dlinfo(lib, RTLD_DI_LINKMAP, &object) != 0) throw HostError(dlerror());
+    coverage.attach(entry<void (*)(mmodel_cov*)>(lib, "mmodel_cov_attach"), object->l_addr);
+}
+
 } // namespace
 
-std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress) {
+std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress,
+                                        CoverageMap* coverage) {
     void* lib = dlopen(unit.object.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!lib) throw HostError(dlerror());
+    if (coverage) note_what_runs(lib, *coverage);
     Backing backing{.poison = unit.poison, .stale = unit.stale};
     if (unit.backend == Backend::mmu) backing.attach = entry<void (*)(mmodel_mmu*)>(lib, "mmodel_mmu_attach");
     if (unit.tree.name == "hugetlb_vmemmap")

@@ -7,7 +7,9 @@
 
 namespace mmodel::bench {
 
-// Loads the unit into this process, for good, and boots a machine for it. Throws HostError.
-[[nodiscard]] std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress);
+// Loads the unit into this process, for good, and boots a machine for it. What runs is noted in `coverage`,
+// if there is one. Throws HostError.
+[[nodiscard]] std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress,
+                                                      CoverageMap* coverage = nullptr);
 
 } // namespace mmodel::bench

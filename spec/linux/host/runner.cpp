@@ -32,7 +32,9 @@ bool put_byte(int fd) {
 
 Runner::Runner(Unit unit, Config c, double patience, std::function<bool()> stop)
     : unit_(std::move(unit)), config_(std::move(c)), patience_(patience), stop_(std::move(stop)),
-      request_(share<Request>()), reply_(share<Reply>()) {}
+      request_(share<Request>()), reply_(share<Reply>()) {
+    if (unit_.edges) coverage_ = std::make_unique<CoverageMap>(unit_.edges);
+}
 
 Runner::~Runner() {
     child_.stop();
@@ -43,7 +45,7 @@ std::expected<void, Problem> Runner::start() {
     if (child_.is_there()) return {};
     if (!request_ || !reply_) return std::unexpected(Problem{"no memory to share with a child process"});
     return child_.start([this](int in, int out, pid_t parent) {
-        serve(unit_, config_, *request_, *reply_, in, out, parent);
+        serve(unit_, config_, *request_, *reply_, coverage_.get(), in, out, parent);
     });
 }
 
@@ -95,16 +97,22 @@ std::expected<RealResult, Problem> Runner::run(std::span<const Op> ops, const Ho
                                        true});
     if (auto started = start(); !started) return std::unexpected(started.error());
     ask(ops, how_to.goes_on, stale);
+    auto r = run_asked(ops.size());
+    if (r && coverage_) r->reached = coverage_->take();
+    return r;
+}
+
+std::expected<RealResult, Problem> Runner::run_asked(u64 nr_ops) {
     std::signal(SIGPIPE, SIG_IGN);
     const Wait how = put_byte(child_.to()) ? wait_for_answer() : Wait::died;
     if (how == Wait::stopped) {
         child_.stop();
         return std::unexpected(Problem{"interrupted"});
     }
-    const auto told = read_reply(*reply_, request_->nr, ops.size(), how == Wait::answered);
+    const auto told = read_reply(*reply_, request_->nr, nr_ops, how == Wait::answered);
     if (how == Wait::answered && told && (told->violations.empty() || told->stays)) {
         RealResult r = result_of(*told);
-        if (r.violations.empty()) r.op_idx = ops.size();
+        if (r.violations.empty()) r.op_idx = nr_ops;
         return r;
     }
     if (how == Wait::hangs) kill(child_.pid(), SIGTERM); // a chance to say where it is

@@ -43,6 +43,7 @@ private:
     void ask(std::span<const Op> ops, bool goes_on, StaleWay stale);
     enum class Wait : u8 { answered, died, hangs, stopped };
     [[nodiscard]] Wait wait_for_answer();
+    [[nodiscard]] std::expected<RealResult, Problem> run_asked(u64 nr_ops);
     [[nodiscard]] RealResult result_of(const Told& told);
     [[nodiscard]] std::expected<RealResult, Problem> collect(const std::optional<Told>& told, Wait how,
                                                              Process::Ended end);
@@ -57,6 +58,7 @@ private:
     Request* request_{};
     Reply* reply_{};
     std::map<u64, std::optional<SourceLine>> lines_; // by code
+    std::unique_ptr<CoverageMap> coverage_;          // nullptr: it is not measured
     Process child_;
 };
 

@@ -11,12 +11,8 @@
 #include <vector>
 
 namespace mmodel::bench {
-namespace {
 
-constexpr std::size_t most_said = 64 * 1024;
-
-// What a command on the PATH says, without a shell; empty when it could not run.
-std::string said_by(std::vector<std::string> words) {
+std::string said_by(std::vector<std::string> words, std::size_t most) {
     int out[2];
     if (pipe2(out, O_CLOEXEC) != 0) return "";
     posix_spawn_file_actions_t actions;
@@ -32,20 +28,19 @@ std::string said_by(std::vector<std::string> words) {
     close(out[1]);
     std::string said;
     std::array<char, 4096> part{};
-    for (ssize_t n; runs && said.size() < most_said && (n = read(out[0], part.data(), part.size())) > 0;)
+    for (ssize_t n; runs && said.size() < most && (n = read(out[0], part.data(), part.size())) > 0;)
         said.append(part.data(), static_cast<std::size_t>(n));
     close(out[0]);
     if (runs) waitpid(pid, nullptr, 0);
     return said;
 }
 
-} // namespace
-
 std::optional<SourceLine> find_source_line(const std::filesystem::path& object, u64 offset,
                                            const std::filesystem::path& not_in) {
+    constexpr std::size_t most_said = 64 * 1024;
     char hex[24];
     std::snprintf(hex, sizeof hex, "%#llx", static_cast<unsigned long long>(offset));
-    std::istringstream lines(said_by({"addr2line", "-i", "-f", "-e", object.string(), hex}));
+    std::istringstream lines(said_by({"addr2line", "-i", "-f", "-e", object.string(), hex}, most_said));
     for (std::string function, place; std::getline(lines, function) && std::getline(lines, place);) {
         const auto colon = place.rfind(':');
         if (colon == place.npos || place.starts_with('?') || place.starts_with(not_in.string())) continue;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/machine/types.hpp"
 
@@ -19,5 +20,8 @@ struct SourceLine {
 // stand below `not_in`. Nothing when addr2line is not there, or does not know.
 [[nodiscard]] std::optional<SourceLine> find_source_line(const std::filesystem::path& object, u64 offset,
                                                          const std::filesystem::path& not_in);
+
+// What a command on the PATH says, at most so much, without a shell; empty when it could not run.
+[[nodiscard]] std::string said_by(std::vector<std::string> words, std::size_t most);
 
 } // namespace mmodel::bench

@@ -103,6 +103,17 @@ std::optional<std::string_view> before(std::string_view text, std::string_view e
     return start == text.npos ? std::nullopt : std::optional(text.substr(start + open.size()));
 }
 
+std::vector<std::string> split(std::string_view text, std::string_view separators) {
+    std::vector<std::string> out;
+    while (true) {
+        text.remove_prefix(std::min(text.find_first_not_of(separators), text.size()));
+        if (text.empty()) return out;
+        const std::size_t end = std::min(text.find_first_of(separators), text.size());
+        out.emplace_back(text.substr(0, end));
+        text.remove_prefix(end);
+    }
+}
+
 std::string fnv1a(std::string_view text) {
     u64 h = 0xcbf29ce484222325ull;
     for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;

@@ -39,6 +39,9 @@ inline constexpr u64 max_text = 16 << 20;
 [[nodiscard]] std::optional<std::string_view> before(std::string_view text, std::string_view end,
                                                      std::string_view open);
 
+// The words between separators.
+[[nodiscard]] std::vector<std::string> split(std::string_view text, std::string_view separators);
+
 // 16 hex digits.
 [[nodiscard]] std::string fnv1a(std::string_view text);
 

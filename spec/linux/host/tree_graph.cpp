@@ -172,8 +172,8 @@ std::expected<void, Problem> TreeBuilder::start() {
     last_run_ = last_events_ = 0;
     since_cpu_ = 0;
     return child_.start([this](int in, int out, pid_t parent) {
-        be_child(unit_, space_.config, std::as_writable_bytes(std::span(asked_, 1)), *reply_, in, out, parent,
-                 [this](RealDriver& driver, int, int to) { work(driver, to); });
+        be_child(unit_, space_.config, std::as_writable_bytes(std::span(asked_, 1)), *reply_, nullptr, in,
+                 out, parent, [this](RealDriver& driver, int, int to) { work(driver, to); });
     });
 }
 

@@ -17,9 +17,9 @@
 
 /* These functions are not instrumented themselves. */
 #ifdef __clang__
-#define PLAIN __attribute__((disable_sanitizer_instrumentation))
+#define PLAIN __attribute__((disable_sanitizer_instrumentation, no_sanitize("coverage")))
 #else
-#define PLAIN __attribute__((no_sanitize_thread))
+#define PLAIN __attribute__((no_sanitize_thread, no_sanitize_coverage))
 #endif
 #define PC __builtin_return_address(0)
 

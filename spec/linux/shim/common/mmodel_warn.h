@@ -1,26 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* Warnings and bugs, told to the unit's host, whichever that is: it must be declared by then. */
+/* Warnings and bugs, told to the unit's host, whichever that is: it must be declared before this. */
 #ifndef MMODEL_WARN_H
 #define MMODEL_WARN_H
 
 #include "mmodel_base.h"
 
-/* "Once" is once a sequence: the unit's static data is put back before each. */
-#define MMODEL_WARN(cond, text) ({                                              \
-	int mm_warned = !!(cond);                                               \
-	if (unlikely(mm_warned))                                                \
-		mmodel_host->warn(__func__, __FILE__, __LINE__, text);          \
-	mm_warned;                                                              \
-})
+/* Functions, so that their branches are ours, and not counted as the file's. */
+static inline int mmodel_warned(int cond, const char *where, const char *file, int line, const char *text)
+{
+	if (unlikely(cond))
+		mmodel_host->warn(where, file, line, text);
+	return cond;
+}
 
+/* "Once" is once a sequence: the unit's static data is put back before each. */
+static inline int mmodel_warned_once(int cond, bool *done, const char *where, const char *file, int line,
+				     const char *text)
+{
+	mmodel_warned(cond && !*done, where, file, line, text);
+	if (cond)
+		*done = true;
+	return cond;
+}
+
+static inline void mmodel_bug_if(int cond, const char *where, const char *file, int line, const char *text)
+{
+	if (unlikely(cond))
+		mmodel_host->bug(where, file, line, text);
+}
+
+#define MMODEL_WARN(cond, text) mmodel_warned(!!(cond), __func__, __FILE__, __LINE__, text)
 #define MMODEL_WARN_ONCE(cond, text) ({                                         \
 	static bool mm_done;                                                    \
-	int mm_once = !!(cond);                                                 \
-	if (unlikely(mm_once) && !mm_done) {                                    \
-		mm_done = true;                                                 \
-		mmodel_host->warn(__func__, __FILE__, __LINE__, text);          \
-	}                                                                       \
-	mm_once;                                                                \
+	mmodel_warned_once(!!(cond), &mm_done, __func__, __FILE__, __LINE__, text); \
 })
 
 #define WARN_ON(cond)                       MMODEL_WARN(cond, #cond)
@@ -36,7 +48,7 @@
 #define VM_WARN_ON_ONCE_FOLIO(cond, folio)  MMODEL_WARN_ONCE(cond, #cond)
 
 #define MMODEL_BUG(text) mmodel_host->bug(__func__, __FILE__, __LINE__, text)
-#define MMODEL_BUG_ON(cond, text) do { if (unlikely(cond)) MMODEL_BUG(text); } while (0)
+#define MMODEL_BUG_ON(cond, text) mmodel_bug_if(!!(cond), __func__, __FILE__, __LINE__, text)
 
 #define BUG()                      MMODEL_BUG("BUG()")
 #define BUG_ON(cond)               MMODEL_BUG_ON(cond, #cond)

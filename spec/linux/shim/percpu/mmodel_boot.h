@@ -84,12 +84,13 @@ extern unsigned long __per_cpu_offset[NR_CPUS];
 	(mmodel_host->memblock_alloc)(__func__, size, align, min_addr, NUMA_NO_NODE)
 #define memblock_alloc_try_nid(size, align, min_addr, max_addr, nid) \
 	(mmodel_host->memblock_alloc)(__func__, size, align, min_addr, nid)
-#define memblock_alloc_or_panic(size, align) ({                                 \
-	void *mm_ptr = memblock_alloc(size, align);                             \
-	if (!mm_ptr)                                                            \
-		panic("no boot memory");                                        \
-	mm_ptr;                                                                 \
-})
+static inline void *mmodel_or_panic(void *ptr, const char *where)
+{
+	if (!ptr)
+		(mmodel_host->panic)(where, "no boot memory");
+	return ptr;
+}
+#define memblock_alloc_or_panic(size, align) mmodel_or_panic(memblock_alloc(size, align), __func__)
 #define memblock_free(ptr, size) (mmodel_host->memblock_free)(__func__, ptr, size)
 
 /* Page tables: all levels above the PMD are folded and there. */

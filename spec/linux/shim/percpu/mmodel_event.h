@@ -25,11 +25,27 @@ struct mutex { int held; };
 #define DEFINE_MUTEX(name)    struct mutex name
 #define lockdep_assert_held(at) MMODEL_WARN(!(at)->held, "lockdep_assert_held(" #at ")")
 
-#define MMODEL_LOCK(at, which, acquire) do {                                                    \
-	MMODEL_BUG_ON((at)->held == (acquire), (acquire) ? "a lock is taken twice" : "a lock is not held"); \
-	(at)->held = (acquire);                                                                 \
-	mmodel_host->lock(__func__, which, acquire);                                            \
-} while (0)
+static inline void mmodel_lock(int *held, int which, int acquire, const char *where, const char *file, int line)
+{
+	mmodel_bug_if(*held == acquire, where, file, line, acquire ? "a lock is taken twice" : "a lock is not held");
+	*held = acquire;
+	mmodel_host->lock(where, which, acquire);
+}
+
+static inline int mmodel_killed(const char *where)
+{
+	return mmodel_host->mutex_lock_killable && mmodel_host->mutex_lock_killable(where);
+}
+
+static inline int mmodel_lock_killable(int *held, const char *where, const char *file, int line)
+{
+	if (mmodel_killed(where))
+		return -EINTR;
+	mmodel_lock(held, MMODEL_PCPU_ALLOC_MUTEX, 1, where, file, line);
+	return 0;
+}
+
+#define MMODEL_LOCK(at, which, acquire)     mmodel_lock(&(at)->held, which, acquire, __func__, __FILE__, __LINE__)
 
 #define spin_lock_irq(at)                   MMODEL_LOCK(at, MMODEL_PCPU_LOCK, 1)
 #define spin_unlock_irq(at)                 MMODEL_LOCK(at, MMODEL_PCPU_LOCK, 0)
@@ -37,12 +53,7 @@ struct mutex { int held; };
 #define spin_unlock_irqrestore(at, flags)   do { (void)(flags); spin_unlock_irq(at); } while (0)
 #define mutex_lock(at)                      MMODEL_LOCK(at, MMODEL_PCPU_ALLOC_MUTEX, 1)
 #define mutex_unlock(at)                    MMODEL_LOCK(at, MMODEL_PCPU_ALLOC_MUTEX, 0)
-#define mutex_lock_killable(at) ({                                                              \
-	int mm_killed = mmodel_host->mutex_lock_killable && mmodel_host->mutex_lock_killable(__func__); \
-	if (!mm_killed)                                                                         \
-		mutex_lock(at);                                                                 \
-	mm_killed ? -EINTR : 0;                                                                 \
-})
+#define mutex_lock_killable(at)             mmodel_lock_killable(&(at)->held, __func__, __FILE__, __LINE__)
 
 struct work_struct { void (*func)(struct work_struct *work); };
 #define DECLARE_WORK(name, function) struct work_struct name = { function }
@@ -81,19 +92,29 @@ static inline bool mmodel_is_machine(unsigned long addr)
 	       addr - mmodel_host->vmalloc_start < mmodel_host->vmalloc_end - mmodel_host->vmalloc_start;
 }
 
+static inline void mmodel_tell_memset(const char *where, void *to, int byte, unsigned long n)
+{
+	if (mmodel_is_machine((unsigned long)to))
+		mmodel_host->memset(where, to, byte, n);
+}
+
+static inline void mmodel_tell_memcpy(const char *where, void *to, const void *from, unsigned long n)
+{
+	if (mmodel_is_machine((unsigned long)to))
+		mmodel_host->memcpy(where, to, from, n);
+}
+
 #define memset(to, byte, n) ({                                                          \
 	void *mm_to = (to);                                                             \
 	unsigned long mm_n = (n);                                                       \
-	if (mmodel_is_machine((unsigned long)mm_to))                                    \
-		(mmodel_host->memset)(__func__, mm_to, byte, mm_n);                     \
+	mmodel_tell_memset(__func__, mm_to, byte, mm_n);                                \
 	mmodel_fill_bytes(mm_to, byte, mm_n);                                           \
 })
 #define memcpy(to, from, n) ({                                                          \
 	void *mm_to = (to);                                                             \
 	const void *mm_from = (from);                                                   \
 	unsigned long mm_n = (n);                                                       \
-	if (mmodel_is_machine((unsigned long)mm_to))                                    \
-		(mmodel_host->memcpy)(__func__, mm_to, mm_from, mm_n);                  \
+	mmodel_tell_memcpy(__func__, mm_to, mm_from, mm_n);                             \
 	mmodel_copy_bytes(mm_to, mm_from, mm_n);                                        \
 })
 

@@ -43,11 +43,12 @@ extern bool mmodel_slab_is_available;
 #define kzalloc(size, gfp)   \
 	mmodel_host->alloc_object(__func__, size, current_gfp_context(gfp) | __GFP_ZERO)
 #define __vmalloc(size, gfp) mmodel_host->alloc_object(__func__, size, current_gfp_context(gfp))
-#define kfree(ptr) do {                                                         \
-	void *mm_ptr = (ptr);                                                   \
-	if (mm_ptr)                                                             \
-		mmodel_host->free_object(__func__, mm_ptr);                     \
-} while (0)
+static inline void mmodel_free_object(const char *where, void *ptr)
+{
+	if (ptr)
+		mmodel_host->free_object(where, ptr);
+}
+#define kfree(ptr)           mmodel_free_object(__func__, (void *)(ptr))
 #define vfree(ptr)           kfree(ptr)
 #define kvfree(ptr)          kfree(ptr)
 

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+#include "fuzz/campaign/branches.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "spec/linux/host/text.hpp"
+
+namespace mmodel::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string trimmed(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r");
+    if (first == text.npos) return "";
+    return std::string(text.substr(first, text.find_last_not_of(" \t\r") - first + 1));
+}
+
+// The lines of a tree's files, read when first asked for.
+class Lines {
+public:
+    explicit Lines(fs::path tree) : tree_(std::move(tree)) {}
+    std::string of(const bench::Branch& b) {
+        auto [it, is_new] = files_.try_emplace(b.file);
+        if (is_new) {
+            std::ifstream in(tree_ / b.file);
+            for (std::string line; std::getline(in, line);) it->second.push_back(trimmed(line));
+        }
+        return b.line && b.line <= it->second.size() ? it->second[b.line - 1] : "";
+    }
+
+private:
+    fs::path tree_;
+    std::map<std::string, std::vector<std::string>> files_;
+};
+
+} // namespace
+
+std::expected<std::vector<Unreachable>, std::string> read_unreachable(const fs::path& path) {
+    std::ifstream in(path);
+    if (!in) return std::unexpected(fmt::format("{}: what cannot be reached cannot be read", path.string()));
+    std::vector<Unreachable> out;
+    std::string line;
+    for (u64 nr = 1; std::getline(in, line); ++nr) {
+        if (trimmed(line).empty() || line.starts_with('#')) continue;
+        const std::string said = fmt::format("{}: line {}", path.string(), nr);
+        const auto parts = bench::split(line, "|");
+        const auto words = parts.size() == 3 ? bench::split(parts[0], " \t") : std::vector<std::string>{};
+        if (words.size() != 2 || trimmed(parts[1]).empty() || trimmed(parts[2]).empty())
+            return std::unexpected(said + ": wanted FILE FUNCTION | TEXT | REASON");
+        out.push_back({words[0], words[1], trimmed(parts[1]), trimmed(parts[2]), said});
+    }
+    return out;
+}
+
+Covered covered(const bench::Report& r, std::span<const Unreachable> list) {
+    Covered out;
+    Lines lines(r.tree.dir);
+    std::map<const Unreachable*, bool> listed; // whether a branch of it did not run
+    for (const auto& [branch, ran] : r.branches) {
+        const std::string text = lines.of(branch);
+        const auto entry = std::ranges::find_if(list, [&](const Unreachable& u) {
+            return u.file == branch.file && u.function == branch.function &&
+                   (u.text == "*" || text.find(u.text) != text.npos);
+        });
+        if (entry != list.end()) listed[&*entry] |= !ran;
+        out.ran += ran;
+        if (ran) continue;
+        if (entry != list.end())
+            ++out.unreachable;
+        else
+            out.never.push_back({branch, text});
+    }
+    out.reachable = out.ran + out.never.size();
+    for (const auto& [entry, holds] : listed)
+        if (!holds) out.but_ran.push_back(entry);
+    return out;
+}
+
+} // namespace mmodel::cli
