@@ -174,37 +174,71 @@ Judge::Answer& Judge::report(Id id, const std::string& file, std::optional<Id> h
     return states_[id].reports.at(file);
 }
 
-std::expected<Judge::Shown, bench::Problem> Judge::replay(Id id, const std::string& file,
-                                                          const bench::Finding& f) {
+std::expected<Judge::Run, bench::Problem> Judge::run(Id id, const std::string& file,
+                                                     const bench::Finding& f) {
     const std::string name = fmt::format("{} {} {}", id, file, f.config.geometry.arch);
     if (!units_.contains(name))
         units_.emplace(name,
                        build_tree(states_[id].dir, work_, file, options_.backend, f.config.geometry.arch));
-    auto unit = units_.at(name);
+    auto& unit = units_.at(name);
     if (!unit) return std::unexpected(unit.error());
     unit->stale = f.stale;
-    const auto r = bench::run_one(*unit, f.config, f.ops, interrupted, true);
+    auto r = bench::run_one(*unit, f.config, f.ops, interrupted, true);
     if (!r) return std::unexpected(r.error());
-    const auto has = [&](std::string_view function) { return unit->tree.has_function(function); };
+    return Run{&*unit, std::move(*r)};
+}
+
+std::expected<Judge::Shown, bench::Problem> Judge::replay(Id id, const std::string& file,
+                                                          const bench::Finding& f) {
+    const auto ran = run(id, file, f);
+    if (!ran) return std::unexpected(ran.error());
+    const bench::RealResult& r = ran->result;
+    const auto has = [&](std::string_view function) { return ran->unit->tree.has_function(function); };
     const auto is = [&](const spec::Violation& v, u64 op_idx) {
         return is_same(f.identity, bench::identity_of(v, f.ops[std::min<u64>(op_idx, f.ops.size() - 1)].kind),
                        has);
     };
-    if (std::ranges::any_of(r->passed, [&](const auto& p) { return is(p.violation, p.op_idx); }) ||
-        std::ranges::any_of(r->violations, [&](const auto& v) { return is(v, r->op_idx); }))
+    if (std::ranges::any_of(r.passed, [&](const auto& p) { return is(p.violation, p.op_idx); }) ||
+        std::ranges::any_of(r.violations, [&](const auto& v) { return is(v, r.op_idx); }))
         return Shown::yes;
-    return !r->violations.empty() && r->op_idx + 1 < f.ops.size() ? Shown::hidden : Shown::no;
+    return !r.violations.empty() && r.op_idx + 1 < f.ops.size() ? Shown::hidden : Shown::no;
+}
+
+std::string Judge::name_of(std::string_view what, Id id, const std::string& file, const bench::Finding& f) {
+    return cache_.name_of(fmt::format("{} {}\n{}{}", what, print_identity(f.identity),
+                                      print_trace(trace_of(f)), key_of(id, file, false)));
 }
 
 std::expected<Judge::Shown, bench::Problem> Judge::shows(Id id, const std::string& file,
                                                          const bench::Finding& f) {
-    const std::string name = cache_.name_of(fmt::format("shows {}\n{}{}", print_identity(f.identity),
-                                                        print_trace(trace_of(f)), key_of(id, file, false)));
+    const std::string name = name_of("shows", id, file, f);
     if (const auto j = cache_.get(name); j && j->is_number_unsigned() && *j <= 2)
         return static_cast<Shown>(j->get<u8>());
     const auto shown = replay(id, file, f);
     if (shown && !interrupted()) cache_.put(name, static_cast<unsigned>(*shown));
     return shown;
+}
+
+std::expected<std::vector<Judge::Block>, bench::Problem> Judge::blocks(Id id, const std::string& file,
+                                                                       const bench::Finding& f) {
+    const std::string name = name_of("blocks", id, file, f);
+    std::vector<Block> out;
+    if (const auto j = cache_.get(name); j && j->is_array()) {
+        for (const Json& b : *j) out.push_back({b.at(0), b.at(1), b.at(2)});
+        return out;
+    }
+    const auto ran = run(id, file, f);
+    if (!ran) return std::unexpected(ran.error());
+    if (!ran->unit->edges) return std::unexpected(bench::Problem{ran->unit->no_coverage});
+    const auto& reached = ran->result.reached.edges;
+    Json j = Json::array();
+    for (std::size_t i = 0; i < ran->unit->edges->branches.size(); ++i) {
+        const bench::Branch& b = ran->unit->edges->branches[i];
+        out.push_back({b.file, b.line, std::ranges::binary_search(reached, static_cast<u32>(i))});
+        j.push_back({b.file, b.line, out.back().ran});
+    }
+    if (!interrupted()) cache_.put(name, j);
+    return out;
 }
 
 } // namespace mmodel::cli

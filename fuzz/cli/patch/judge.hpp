@@ -50,6 +50,16 @@ public:
     [[nodiscard]] std::expected<Shown, bench::Problem> shows(Id id, const std::string& file,
                                                              const bench::Finding& f);
 
+    // Places of the control flow of the tree's own text, and whether a finding's sequence came to them; an
+    // error where the compiler cannot say.
+    struct Block {
+        std::string file;
+        u32 line;
+        bool ran;
+    };
+    [[nodiscard]] std::expected<std::vector<Block>, bench::Problem> blocks(Id id, const std::string& file,
+                                                                           const bench::Finding& f);
+
 private:
     struct State {
         Texts texts;
@@ -61,8 +71,17 @@ private:
     [[nodiscard]] std::expected<bench::Tree, bench::Problem> seen_by(Id id, const std::string& file) const;
     [[nodiscard]] std::string key_of(Id id, const std::string& file, bool with_time);
     [[nodiscard]] std::expected<std::string, bench::Problem> code(Id id, const std::string& file);
+    // Its sequence, run.
+    struct Run {
+        const bench::Unit* unit;
+        bench::RealResult result;
+    };
+    [[nodiscard]] std::expected<Run, bench::Problem> run(Id id, const std::string& file,
+                                                         const bench::Finding& f);
     [[nodiscard]] std::expected<Shown, bench::Problem> replay(Id id, const std::string& file,
                                                               const bench::Finding& f);
+    [[nodiscard]] std::string name_of(std::string_view what, Id id, const std::string& file,
+                                      const bench::Finding& f);
     [[nodiscard]] std::vector<bench::Known> hints_of(std::optional<Id> id, const std::string& file) const;
 
     JudgeOptions options_;

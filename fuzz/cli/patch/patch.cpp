@@ -30,10 +30,10 @@ std::expected<Series, Failure> series_of(const PatchOptions& o, const WorkDir& w
     return o.working_tree ? working_tree_of(o.git) : commits_of(o.git, o.what);
 }
 
-std::unique_ptr<SeriesOutput> output_for(const PatchOptions& o, const Judge& judge) {
-    if (o.json) return series_json(o);
+std::unique_ptr<SeriesOutput> output_for(const PatchOptions& o, Judge& judge) {
+    if (o.json) return series_json(o, judge);
     if (o.ktap || o.github) return series_facts(o, judge);
-    return series_text(o);
+    return series_text(o, judge);
 }
 
 int keep_traces(const JudgedPatch& p, const PatchOptions& o) {

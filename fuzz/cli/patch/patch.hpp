@@ -33,8 +33,8 @@ public:
     // Once all are judged, or no more can be.
     virtual void end(const Series& s, const std::deque<JudgedPatch>& patches, int status) = 0;
 };
-[[nodiscard]] std::unique_ptr<SeriesOutput> series_text(const PatchOptions& o);
-[[nodiscard]] std::unique_ptr<SeriesOutput> series_json(const PatchOptions& o);
+[[nodiscard]] std::unique_ptr<SeriesOutput> series_text(const PatchOptions& o, Judge& judge);
+[[nodiscard]] std::unique_ptr<SeriesOutput> series_json(const PatchOptions& o, Judge& judge);
 // KTAP or GitHub's annotations, by what `mmodel linux` writes of a file.
 [[nodiscard]] std::unique_ptr<SeriesOutput> series_facts(const PatchOptions& o, const Judge& judge);
 

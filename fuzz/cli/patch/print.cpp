@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // A series as people read it, and as JSON.
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/long_work.hpp"
 #include "fuzz/cli/patch/patch.hpp"
+#include "fuzz/cli/patch/ran.hpp"
 #include "fuzz/cli/wrap.hpp"
 
 namespace mmodel::cli {
@@ -30,6 +32,13 @@ std::string again_of(const bench::Finding& f, const PatchOptions& o) {
 }
 
 namespace {
+
+// Of the patch, in a finding's sequence.
+std::vector<RanLine> lines_of(Judge& judge, const JudgedPatch& p, const FileChange& f,
+                              const bench::Finding& b) {
+    if (!p.before || !p.after) return {};
+    return lines_that_ran(judge, *p.before, *p.after, f.name, b);
+}
 
 struct Counted {
     std::size_t brought{}, bringing{}, judged{}, not_judged{};
@@ -53,7 +62,7 @@ Counted count(const std::deque<JudgedPatch>& patches, bool strict) {
 
 class Text : public SeriesOutput {
 public:
-    explicit Text(const PatchOptions& o) : options_(o) {}
+    Text(const PatchOptions& o, Judge& judge) : options_(o), judge_(judge) {}
 
     void patch(const JudgedPatch& p) override {
         print_wrapped(name_of(*p.change), 2);
@@ -89,7 +98,19 @@ private:
                            five_lines({b->violation, fmt::format("{} after {}", f.path, p.change->id),
                                        trace_of(*b), again_of(*b, options_)}),
                            labelled("id", print_identity(b->identity), 7));
+                print_ran(lines_of(judge_, p, f, *b));
             }
+    }
+
+    static void print_ran(const std::vector<RanLine>& lines) {
+        constexpr std::size_t most = 12;
+        for (std::size_t i = 0; i < std::min(lines.size(), most); ++i) {
+            const RanLine& l = lines[i];
+            fmt::print("{}", labelled(i ? "" : "ran",
+                                      fmt::format("{}{}:{}: {}", l.sign, l.file, l.line, l.text), 7));
+        }
+        if (lines.size() > most)
+            fmt::print("{}", labelled("", fmt::format("... {} in all", plural(lines.size(), "line")), 7));
     }
 
     void head(const JudgedPatch& p, const FileChange& f) const {
@@ -102,11 +123,12 @@ private:
     }
 
     const PatchOptions& options_;
+    Judge& judge_;
 };
 
 class Lines : public SeriesOutput {
 public:
-    explicit Lines(const PatchOptions& o) : options_(o) {}
+    Lines(const PatchOptions& o, Judge& judge) : options_(o), judge_(judge) {}
 
     void patch(const JudgedPatch& p) override {
         Json files = Json::array();
@@ -164,6 +186,9 @@ private:
             one["finding"] = print_identity(b->identity);
             one["tree"] = tree_of(p, options_);
             one["again"] = again_of(*b, options_);
+            for (const RanLine& l : lines_of(judge_, p, f, *b))
+                one["ran"].push_back(
+                    {{"sign", std::string{l.sign}}, {"file", l.file}, {"line", l.line}, {"text", l.text}});
             fresh.push_back(std::move(one));
         }
         for (const bench::Identity& i : f.fixed) fixed.push_back(print_identity(i));
@@ -178,11 +203,16 @@ private:
         return j;
     }
     const PatchOptions& options_;
+    Judge& judge_;
 };
 
 } // namespace
 
-std::unique_ptr<SeriesOutput> series_text(const PatchOptions& o) { return std::make_unique<Text>(o); }
-std::unique_ptr<SeriesOutput> series_json(const PatchOptions& o) { return std::make_unique<Lines>(o); }
+std::unique_ptr<SeriesOutput> series_text(const PatchOptions& o, Judge& judge) {
+    return std::make_unique<Text>(o, judge);
+}
+std::unique_ptr<SeriesOutput> series_json(const PatchOptions& o, Judge& judge) {
+    return std::make_unique<Lines>(o, judge);
+}
 
 } // namespace mmodel::cli

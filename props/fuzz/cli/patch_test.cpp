@@ -62,6 +62,32 @@ TEST_CASE("a patch's finding is shown again by the two commands that stand besid
               .ends_with("\nshown"));
 }
 
+TEST_CASE("a finding shows the lines of the patch that its sequence runs, and no others") {
+    const Repository repo;
+    const std::string file = "tree/" + stand_in_file, start = "static void free_vmemmap_page_list(",
+                      first = "struct page *page, *next;\n";
+    std::string text = slurp(repo.dir().path() / file);
+    const auto at = text.find(first, text.find(start)) + first.size();
+    REQUIRE(at > first.size());
+    text.insert(at, "\tif (list_empty(pages))\n\t\treturn;\n\tlist_del(pages->next);\n");
+    text += "\nint __attribute__((used)) nobody_calls(int x)\n{\n\treturn x + 1;\n}\n";
+    (void)repo.dir().put(file, text);
+    repo.sh("git commit -qam 'it leaks in another way'");
+    const auto lines = json_lines(repo.patch({"HEAD~..HEAD", "--json"}).out);
+    const Json& found = lines.at(0)["files"].at(0)["new"];
+    REQUIRE_FALSE(found.empty());
+    for (const Json& f : found) {
+        INFO(f.dump(2));
+        Words ran;
+        for (const Json& r : f.value("ran", Json::array()))
+            ran.push_back(r["sign"].get<std::string>() + r["text"].get<std::string>());
+        CHECK(std::ranges::find(ran, "+list_del(pages->next);") != ran.end());
+        CHECK(std::ranges::find(ran, "+return;") == ran.end());
+        CHECK(std::ranges::find(ran, "+return x + 1;") == ran.end());
+    }
+    CHECK(has(repo.patch({"HEAD~..HEAD"}).out, "+mm/hugetlb_vmemmap.c:"));
+}
+
 TEST_CASE("what a patch mends is told; what only shows once that is mended is uncovered, and not new") {
     const Repository repo;
     (void)repo.commit(leaks, "it leaks");
