@@ -38,6 +38,19 @@ private:
     std::map<std::string, std::vector<std::string>> files_;
 };
 
+// Of a condition a compiler may make one branch or two: that the one ran says nothing of the other.
+bool is_condition(std::string_view text) {
+    return text.starts_with("if") || text.starts_with("for") || text.starts_with("while") ||
+           text.find("if (") != text.npos;
+}
+
+// Of the branches of an entry of the list.
+struct Listed {
+    bool holds{};                                    // one did not run
+    std::map<std::pair<std::string, u32>, u64> at{}; // how many stand at a line
+    bool says_something{};                           // a statement, or both ways of a condition
+};
+
 } // namespace
 
 std::expected<std::vector<Unreachable>, std::string> read_unreachable(const fs::path& path) {
@@ -60,14 +73,18 @@ std::expected<std::vector<Unreachable>, std::string> read_unreachable(const fs::
 Covered covered(const bench::Report& r, std::span<const Unreachable> list) {
     Covered out;
     Lines lines(r.tree.dir);
-    std::map<const Unreachable*, bool> listed; // whether a branch of it did not run
+    std::map<const Unreachable*, Listed> listed;
     for (const auto& [branch, ran] : r.branches) {
         const std::string text = lines.of(branch);
         const auto entry = std::ranges::find_if(list, [&](const Unreachable& u) {
             return u.file == branch.file && u.function == branch.function &&
                    (u.text == "*" || text.find(u.text) != text.npos);
         });
-        if (entry != list.end()) listed[&*entry] |= !ran;
+        if (entry != list.end()) {
+            Listed& l = listed[&*entry];
+            l.holds |= !ran;
+            l.says_something |= ++l.at[{branch.file, branch.line}] > 1 || !is_condition(text);
+        }
         out.ran += ran;
         if (ran) continue;
         if (entry != list.end())
@@ -76,8 +93,8 @@ Covered covered(const bench::Report& r, std::span<const Unreachable> list) {
             out.never.push_back({branch, text});
     }
     out.reachable = out.ran + out.never.size();
-    for (const auto& [entry, holds] : listed)
-        if (!holds) out.but_ran.push_back(entry);
+    for (const auto& [entry, l] : listed)
+        if (!l.holds && l.says_something) out.but_ran.push_back(entry);
     return out;
 }
 

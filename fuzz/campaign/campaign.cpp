@@ -11,6 +11,7 @@
 #include <random>
 
 #include "fuzz/campaign/collected.hpp"
+#include "fuzz/campaign/machines.hpp"
 #include "fuzz/campaign/pool.hpp"
 #include "fuzz/campaign/scenarios.hpp"
 #include "fuzz/ops/mutate.hpp"
@@ -21,7 +22,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int max_put_back = 8; // operations of a sequence that it is run again without
+constexpr std::size_t most_runners = 24; // each is a process
+constexpr int max_put_back = 8;          // operations of a sequence that it is run again without
 
 } // namespace
 
@@ -88,11 +90,9 @@ public:
     }
 
     [[nodiscard]] bool shows(Finding f) {
-        if (std::ranges::none_of(parts_,
-                                 [&](const Part& p) { return p.unit.geometry == f.config.geometry.arch; }))
-            return false;
         const Trace t{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}};
-        return found_.shows(f, t);
+        const auto is_its = [&](const Part& p) { return p.unit.geometry == f.config.geometry.arch; };
+        return std::ranges::any_of(parts_, is_its) && found_.shows(f, t);
     }
 
 private:
@@ -127,6 +127,7 @@ private:
         std::array<Tried, 256> tried{}; // by OpKind
         Cost cost{};
         Pool pool{};
+        std::optional<Config> machine{}; // that was drawn
         std::map<std::string, std::unique_ptr<Runner>> runners{};
     };
 
@@ -134,11 +135,9 @@ private:
     [[nodiscard]] std::map<Branch, bool> branches() const {
         std::map<Branch, bool> out;
         for (const Part& p : parts_)
-            for (std::size_t i = 0; p.unit.edges && i < p.unit.edges->branches.size(); ++i) {
-                const Branch& b = p.unit.edges->branches[i];
-                if (report_.tree.name == "percpu-vm" && b.file != report_.tree.file) continue;
-                out[b] |= i < p.pool.edges().size() && p.pool.edges()[i];
-            }
+            if (p.unit.edges) p.pool.tell(*p.unit.edges, out);
+        if (report_.tree.name == "percpu-vm")
+            std::erase_if(out, [&](const auto& b) { return b.first.file != report_.tree.file; });
         return out;
     }
 
@@ -157,25 +156,36 @@ private:
     }
 
     void draw(Part& p) {
-        const auto& configs = p.plan.random_configs;
-        const Config c = *parse_config(configs[p.drawn % configs.size()]);
+        Rng rng = std::mt19937_64(mmodel::mix(options_.seed * 1'000'003 + p.drawn));
+        const Config c = machine_for(p, rng);
         Mix mix = p.plan.mix;
         const bool has_large = is_large(c.geometry, static_cast<u8>(c.geometry.nr_hstates() - 1));
         const bool draws_large = has_large && p.cost.large * 3 <= p.cost.all;
         if (has_large) mix.gigantic_percent = draws_large ? 50 : 0;
         const u64 before = p.on.events;
-        Rng rng = std::mt19937_64(mmodel::mix(options_.seed * 1'000'003 + p.drawn++));
+        ++p.drawn;
         Trace t{.config = c, .sabotage = {}, .ops = {}, .expect = {}};
         if (p.drawn % 2 && options_.pool && !p.pool.is_empty()) {
             t = like_one_of(p.pool, rng);
         } else {
             t.ops = random_ops(c, mix, rng, p.plan.random_length);
+            if (p.drawn % 4 == 0) redraw_atom(c, t.ops.front(), rng);
             if (rng() % 4 == 0) go_on_after_finding(t.ops, c, rng);
         }
         avoid_known_ways(p, t.ops, rng);
         t.stale = way_drawn(p.drawn);
         (void)try_sequence(std::move(t));
         p.cost.add(p.on.events - before, draws_large);
+    }
+
+    // One of the plan's, or for percpu one that is drawn, and stays for some sequences.
+    [[nodiscard]] Config machine_for(Part& p, Rng& rng) const {
+        const auto& configs = p.plan.random_configs;
+        if (subsystem() == Subsystem::percpu && p.drawn / 2 % 2) {
+            if (p.drawn % 64 < 4 || !p.machine) p.machine = random_machine(p.unit.geometry, rng);
+            return *p.machine;
+        }
+        return *parse_config(configs[p.drawn % configs.size()]);
     }
 
     // The fuzzers' mutator, some times over; the machine stays.
@@ -230,6 +240,7 @@ private:
 
     Runner& runner(const Config& c) {
         Part& p = part_for(c);
+        if (p.runners.size() >= most_runners && !p.runners.contains(print_config(c))) p.runners.clear();
         auto& r = p.runners[print_config(c)];
         if (!r) r = std::make_unique<Runner>(p.unit, c, default_patience, options_.stop);
         return *r;
@@ -332,8 +343,7 @@ private:
         for (const Passed& p : r->passed)
             if (p.op_idx >= done) found_.note(t, p.violation, p.op_idx);
         for (const spec::Violation& v : r->violations) found_.note(t, v, r->op_idx);
-        const OnGeometry& on = part.on;
-        if (options_.progress && on.sequences % 64 == 0)
+        if (const OnGeometry& on = part.on; options_.progress && on.sequences % 64 == 0)
             options_.progress(on.geometry + ", " + std::to_string(on.sequences) + " sequences, " +
                               std::to_string(on.operations) + " operations, " +
                               std::to_string(found_.findings().size()) + " findings");

@@ -30,6 +30,11 @@ void Pool::add(const Trace& ran, const Reached& reached) {
     if (kept_.size() > most_kept) kept_.pop_front();
 }
 
+void Pool::tell(const Edges& edges, std::map<Branch, bool>& out) const {
+    for (std::size_t i = 0; i < edges.branches.size(); ++i)
+        out[edges.branches[i]] |= i < edges_.size() && edges_[i];
+}
+
 const Trace& Pool::pick(Rng& rng) const {
     const u64 way = rng() % 4;
     if (way == 0 && !by_edge_.empty()) return by_edge_[rng() % by_edge_.size()];

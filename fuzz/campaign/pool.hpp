@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <vector>
 
 #include "fuzz/ops/generate.hpp"
@@ -14,8 +15,8 @@ namespace mmodel::bench {
 
 class Pool {
 public:
-    // What ran once, by number of edge.
-    [[nodiscard]] const std::vector<bool>& edges() const { return edges_; }
+    // Adds the branches, and which of them ran.
+    void tell(const Edges& edges, std::map<Branch, bool>& out) const;
     // Notes what a sequence reached, and keeps it if that is new.
     void add(const Trace& ran, const Reached& reached);
     [[nodiscard]] bool is_empty() const { return kept_.empty(); }

@@ -108,6 +108,7 @@ std::expected<Edges, std::string> find_edges(const fs::path& object, const fs::p
         Place& p = places[i];
         if (!p.file.starts_with(own)) continue;
         if (p.line == 0 && next[i].file == p.file) p.line = next[i].line;
+        if (p.line == 0) continue; // code of several lines made one: it has no name
         const std::string where = calls[i].in + ' ' + p.chain + p.function + ':' + std::to_string(p.line);
         out.at.push_back(calls[i].returns_to);
         out.branches.push_back({p.file.substr(own.size()), p.line, nr_at[where]++, p.function});

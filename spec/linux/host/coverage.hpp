@@ -20,8 +20,8 @@ namespace mmodel::bench {
 // each copy of a function that was put into its callers.
 struct Branch {
     std::string file; // below the tree's directory
-    u32 line;         // 0: the compiler does not say
-    u32 nr;           // of the line's
+    u32 line;
+    u32 nr; // of the line's
     std::string function;
     auto operator<=>(const Branch&) const = default;
 };
