@@ -16,7 +16,8 @@ const std::string leak_trace = "mmodel trace 1\ngeometry tiny512\nalloc_folio fo
 
 } // namespace
 
-TEST_CASE("--bisect exits 0 where the finding is not, 1 where it is, 125 where a tree cannot be judged") {
+TEST_CASE(
+    "linux --bisect exits 0 where the finding is not, 1 where it is, 125 where a tree cannot be judged") {
     const TempDir good, bad, unbuilt, other;
     const std::string trace = good.put("leak.trace", leak_trace);
     const std::string no_leak = stand_in(good), leak = stand_in(bad, leaks),
@@ -50,7 +51,7 @@ TEST_CASE("a finding whose own trace shows nothing any more is looked for") {
     CHECK(run_mmodel({"linux", "--tree", tree, "--geometry", "tiny512", "--bisect", trace}).status == 1);
 }
 
-TEST_CASE("--bisect exits 128, which ends a bisection, for whatever is no answer about the tree") {
+TEST_CASE("linux --bisect exits 128, which ends a bisection, for whatever is no answer about the tree") {
     const TempDir dir;
     const std::string tree = stand_in(dir), trace = dir.put("leak.trace", leak_trace);
     const auto status = [&](const Args& args, const Around& around = {}) {
@@ -75,9 +76,9 @@ TEST_CASE("--bisect exits 128, which ends a bisection, for whatever is no answer
     CHECK(status({"linux", "--tree", tree, "--bisect", trace}, {.env = {{"TMPDIR", "/no/tmp"}}}) == 128);
 }
 
-TEST_CASE(
-    "git bisect run ends at the commit that brings the finding, past one that does not build; a mail names "
-    "it, too") {
+TEST_CASE("git bisect run ends at the commit that brings the finding, past one that does not build, and a "
+          "mail names "
+          "it, too") {
     const Repository repo;
     (void)repo.commit("/* a comment */", "a comment");
     (void)repo.commit("#error not now", "does not build");

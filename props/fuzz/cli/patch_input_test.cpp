@@ -132,7 +132,7 @@ TEST_CASE("a mailbox or a directory that is none is said in a line") {
 }
 
 TEST_CASE(
-    "a repository may be bare or shallow; where the parent is not there, findings are seen for the first "
+    "a repository may be bare or shallow, and where the parent is not there, findings are seen for the first "
     "time") {
     const Mailed m;
     m.repo.sh("git clone -q --bare . ../bare.git && git clone -q --depth 1 file://$PWD ../shallow");

@@ -88,7 +88,8 @@ TEST_CASE("a finding shows the lines of the patch that its sequence runs, and no
     CHECK(has(repo.patch({"HEAD~..HEAD"}).out, "+mm/hugetlb_vmemmap.c:"));
 }
 
-TEST_CASE("what a patch mends is told; what only shows once that is mended is uncovered, and not new") {
+TEST_CASE(
+    "what a patch mends is told, and what only shows once that is mended is uncovered, which is not new") {
     const Repository repo;
     (void)repo.commit(leaks, "it leaks");
     repo.sh("git revert --no-edit HEAD");
@@ -153,7 +154,7 @@ TEST_CASE("other flags of the compiler are other results") {
 }
 
 TEST_CASE(
-    "a patch that breaks the build is named, exit status 3; the next is compared with what was before") {
+    "a patch that breaks the build is named, exit status 3, and the next is compared with what was before") {
     const Repository repo;
     const std::string bad = repo.commit("#error not this time", "a build break");
     repo.sh("sed -i 1d " + stand_in_file + " && git commit -qam mended");
