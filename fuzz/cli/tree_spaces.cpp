@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/campaign/pool.hpp"
 #include "fuzz/cli/explore.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/table.hpp"
@@ -134,11 +135,24 @@ Json model_json(const bench::BesideTheModel& m) {
     return j;
 }
 
+// What ran of a file, in one space or several.
+Covered covered_in(const bench::Unit& unit, const bench::Reached& reached) {
+    bench::Report r{.tree = unit.tree};
+    bench::Pool ran;
+    ran.add({}, reached);
+    if (unit.edges) ran.tell(*unit.edges, r.branches);
+    if (unit.tree.name == "percpu-vm")
+        std::erase_if(r.branches, [&](const auto& b) { return b.first.file != unit.tree.file; });
+    return covered(r);
+}
+
 Json file_json(const bench::Unit& unit, const Space& s, const bench::ExploredFile& file,
                const std::string& dir) {
     const Explored& e = file.explored;
     Json j = explored_json(s, e);
     if (file.model) j["model"] = model_json(*file.model);
+    if (const Covered c = covered_in(unit, file.reached); c.is_measured())
+        j["coverage"] = {{"branches", c.reachable}, {"ran", c.ran}, {"percent", c.percent()}};
     j.update({{"tree", dir},
               {"version", unit.tree.version},
               {"file", unit.tree.file},
@@ -161,6 +175,11 @@ public:
             auto e = explore_one(unit, spaces[i], budget.share(spaces.size() - i));
             if (e && !e->found.empty()) broken.emplace_back(&spaces[i], std::move(*e));
         }
+        if (const Covered c = covered_in(unit, all_); !o_.json && c.is_measured())
+            print_wrapped(
+                fmt::format("in these spaces {} of {} branches ran ({} %); {} more cannot be reached", c.ran,
+                            c.reachable, c.percent(), c.unreachable),
+                2);
         for (const auto& [space, e] : broken)
             for (const Finding& f : e.found) tell({unit, *space, f});
     }
@@ -181,6 +200,7 @@ private:
             return std::nullopt;
         }
         tally_.add(standing_of(e->explored));
+        all_.edges.insert(all_.edges.end(), e->reached.edges.begin(), e->reached.edges.end());
         if (o_.json) {
             print_json(file_json(unit, s, *e, o_.tree));
         } else {
@@ -196,6 +216,7 @@ private:
 
     const SpacesOptions& o_;
     Tally& tally_;
+    bench::Reached all_{}; // in all spaces
 };
 
 // The files that are meant and have spaces.

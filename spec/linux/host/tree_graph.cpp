@@ -107,7 +107,8 @@ public:
     TreeBuilder(const Unit& unit, const Space& space, const GraphOptions& options, const GraphLimits& limits)
         : unit_(unit), space_(space),
           options_{.symmetry = options.symmetry, .stop_at_first = options.stop_at_first}, limits_(limits),
-          asked_(share<Asked>()), reply_(share<Reply>()), place_(share<Place>()) {}
+          asked_(share<Asked>()), reply_(share<Reply>()), place_(share<Place>()),
+          coverage_(unit.edges ? std::make_unique<CoverageMap>(unit.edges) : nullptr) {}
     ~TreeBuilder();
     TreeBuilder(const TreeBuilder&) = delete;
     TreeBuilder& operator=(const TreeBuilder&) = delete;
@@ -132,6 +133,7 @@ private:
     Asked* asked_;
     Reply* reply_;
     Place* place_;
+    std::unique_ptr<CoverageMap> coverage_;
     Process child_{};
     std::optional<Crash> crash_{}; // of the first child
     std::string why_{};
@@ -172,8 +174,8 @@ std::expected<void, Problem> TreeBuilder::start() {
     last_run_ = last_events_ = 0;
     since_cpu_ = 0;
     return child_.start([this](int in, int out, pid_t parent) {
-        be_child(unit_, space_.config, std::as_writable_bytes(std::span(asked_, 1)), *reply_, nullptr, in,
-                 out, parent, [this](RealDriver& driver, int, int to) { work(driver, to); });
+        be_child(unit_, space_.config, std::as_writable_bytes(std::span(asked_, 1)), *reply_, coverage_.get(),
+                 in, out, parent, [this](RealDriver& driver, int, int to) { work(driver, to); });
     });
 }
 
@@ -260,6 +262,7 @@ std::expected<TreeGraph, Problem> TreeBuilder::confirmed(Graph g) {
     }
     if (!out.unconfirmed.empty() && g.complete) g.complete = false, g.cut_by = "unconfirmed";
     if (crash_) g.complete = false, g.cut_by = "crash";
+    if (coverage_) out.reached = coverage_->take();
     out.nr_compared = std::min(place_->nr_compared, g.nr_runs);
     for (std::size_t i = 0; i < out.deviations.size(); ++i)
         out.deviations[i] = std::min(place_->deviations[i], out.nr_compared);
@@ -406,6 +409,7 @@ std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space&
             return Graph{};
         }
         out.unconfirmed = std::move(g->unconfirmed);
+        out.reached = std::move(g->reached);
         if (unit.tree.name != "hugetlb_vmemmap" || unit.tree.not_the_models.empty())
             set_beside_the_model(space, options.graph, of, *g, out.model.emplace());
         return std::move(g->graph);

@@ -16,6 +16,7 @@ struct TreeGraph {
     // Violations that no fresh child showed: which frames the allocator gave is not in a trace. The graph is
     // not complete then.
     std::vector<explore::Broken> unconfirmed{};
+    Reached reached{}; // of the unit's edges
     u64 nr_compared{}; // operations that were compared with the model; of them those that deviated as is
                        // known
     DeviationCounts deviations{};
@@ -60,6 +61,7 @@ struct ExploredFile {
     explore::Explored explored{};
     std::vector<explore::Broken> unconfirmed{}; // see TreeGraph
     std::optional<BesideTheModel> model{};      // where the file has its design
+    Reached reached{};                          // of the unit's edges
 };
 [[nodiscard]] std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const explore::Space& space,
                                                                 const explore::Options& options,
