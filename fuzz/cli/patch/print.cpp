@@ -83,7 +83,8 @@ public:
         if (n.not_judged) line += fmt::format(", {} could not be judged", n.not_judged);
         if (interrupted()) line += "; interrupted";
         print_wrapped(line, 2);
-        print_wrapped(n.brought ? fmt::format("{}, brought by {}", plural(n.brought, "finding"), n.bringing)
+        const std::string by = n.bringing == 1 ? "one patch" : fmt::format("{} patches", n.bringing);
+        print_wrapped(n.brought ? fmt::format("{}, brought by {}", plural(n.brought, "new finding"), by)
                                 : "nothing new",
                       2);
     }
