@@ -3,6 +3,7 @@
 #include "fuzz/cli/run.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -58,34 +59,60 @@ void report(Job& job, const std::vector<Record>& records, const bench::Tree& tre
     job.add_row(std::move(row));
 }
 
+// A space of a file, and what was seen of it so far.
+struct Closing {
+    const bench::Unit* unit{};
+    explore::Space space{};
+    std::optional<explore::Explored> seen{};
+    bool is_done{};
+};
+
+// In so many seconds, from boot.
+void explore_for(Job& job, Closing& c, double seconds) {
+    Progress progress;
+    explore::Limits limits = telling(limits_of({}), c.space, progress);
+    limits.seconds = seconds;
+    auto e = explore_file(*c.unit, c.space, limits);
+    progress.end();
+    if (!e) job.tally.worsen(complain(e.error()));
+    if (e) c.seen = std::move(e->explored);
+    c.is_done = !e || c.seen->complete;
+}
+
+// Rounds, each of four times as many seconds a space as the one before, of those that are not closed: a large
+// one does not take the time of small ones, whatever their order.
+void close_all(Job& job, std::vector<Closing>& all, const Budget& budget) {
+    bool is_last = false;
+    for (double slice = 1; !is_last && !interrupted(); slice *= 4) {
+        std::vector<Closing*> open;
+        for (Closing& c : all)
+            if (!c.is_done) open.push_back(&c);
+        is_last = open.empty();
+        for (std::size_t i = 0; i < open.size() && !interrupted(); ++i) {
+            const double share = budget.share(open.size() - i);
+            is_last = is_last || share <= slice;
+            explore_for(job, *open[i], std::min(slice, share));
+        }
+    }
+}
+
 } // namespace
 
 void TreeRun::explore(Job& job, const Budget& budget) {
-    std::vector<bench::Tree> files;
-    for (const Opened& t : trees_)
-        for (std::size_t i = 0; t.tree && i < t.tree->files.size(); ++i)
-            if (auto one = t.tree->judged_by(t.tree->files[i].name); one && !spaces_for(*one).empty())
-                files.push_back(std::move(*one));
-    if (files.empty()) return;
-    job.begin_part("every state of kernel trees", {"worlds at rest", "states", "transitions", "reach"});
-    const WorkDir work;
-    for (std::size_t i = 0; i < files.size() && !interrupted(); ++i) {
-        const auto unit = compile_file(files[i], work, "tiny512");
+    std::vector<Closing> all;
+    for (std::size_t i = 0; i < checks_->size() && !interrupted(); ++i) {
+        std::vector<explore::Space> spaces = spaces_for(checks_->tree(i));
+        if (spaces.empty()) continue;
+        const bench::Unit* unit = checks_->compiled(i, "tiny512");
         if (!unit) continue; // it is said with the trees' own rows
-        const std::vector<explore::Space> spaces = spaces_for(files[i]);
-        const Budget own = budget.part(1.0 / static_cast<double>(files.size() - i));
-        for (std::size_t n = 0; n < spaces.size() && !interrupted(); ++n) {
-            Progress progress;
-            explore::Limits limits = telling(limits_of({}), spaces[n], progress);
-            limits.seconds = own.share(spaces.size() - n);
-            const auto e = explore_file(*unit, spaces[n], limits);
-            progress.end();
-            if (e)
-                cli::report(job, records_, files[i], spaces[n], e->explored);
-            else
-                job.tally.worsen(complain(e.error()));
-        }
+        for (explore::Space& s : spaces) all.push_back({unit, std::move(s)});
     }
+    checks_->end_progress();
+    if (all.empty()) return;
+    close_all(job, all, budget);
+    job.begin_part("every state of kernel trees", {"worlds at rest", "states", "transitions", "reach"});
+    for (const Closing& c : all)
+        if (c.seen) cli::report(job, records_, c.unit->tree, c.space, *c.seen);
 }
 
 } // namespace mmodel::cli

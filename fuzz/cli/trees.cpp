@@ -132,7 +132,7 @@ void TreeChecks::start_compiling(bench::Backend backend) {
                 std::make_shared<std::packaged_task<Compiled()>>([&t = f->tree, this, backend, geometry] {
                     return compile_tree(t, work_, backend, geometry);
                 });
-            f->units.push_back(task->get_future());
+            f->units.push_back(task->get_future().share());
             const auto file = std::ranges::find(f->tree.files, f->tree.name, &bench::KernelFile::name);
             const std::string object = fmt::format("{} {} {}", geometry, file->unit, f->tree.dir.string());
             if (!by_object.contains(object)) order.push_back(object);
@@ -157,17 +157,29 @@ void TreeChecks::start_compiling(bench::Backend backend) {
         });
 }
 
+const TreeChecks::Compiled* TreeChecks::wait_for(const File& f, std::size_t geometry) {
+    progress_.show(
+        fmt::format("Linux {}, {}: compiling for {}", f.tree.version, f.tree.name, geometries_[geometry]));
+    const auto& unit = f.units[geometry];
+    while (unit.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready)
+        if (interrupted()) return nullptr;
+    return &unit.get();
+}
+
+const bench::Unit* TreeChecks::compiled(std::size_t i, std::string_view geometry) {
+    const auto g = static_cast<std::size_t>(std::ranges::find(geometries_, geometry) - geometries_.begin());
+    const Compiled* unit = wait_for(*files_[i], g);
+    return unit && *unit ? &**unit : nullptr;
+}
+
 // Waits until a file is compiled for a geometry, and has its campaign go on with it.
 void TreeChecks::take(File& f, std::size_t geometry) {
-    const std::string& name = geometries_[geometry];
-    progress_.show(fmt::format("Linux {}, {}: compiling for {}", f.tree.version, f.tree.name, name));
-    auto& unit = f.units[geometry];
-    while (unit.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready)
-        if (interrupted()) {
-            f.problem = bench::Problem{"interrupted"};
-            return;
-        }
-    const Compiled compiled = unit.get();
+    const Compiled* unit = wait_for(f, geometry);
+    if (!unit) {
+        f.problem = bench::Problem{"interrupted"};
+        return;
+    }
+    const Compiled& compiled = *unit;
     if (!compiled) {
         const bool is_known = f.campaign && !f.no_mmu.empty(); // the verdict says so
         if (!is_known && !f.problem) f.problem = compiled.error();

@@ -72,6 +72,9 @@ public:
     // Whether another draw() can do anything.
     [[nodiscard]] bool goes_on() const;
     [[nodiscard]] const bench::Tree& tree(std::size_t i) const { return files_[i]->tree; }
+    // A file compiled for a geometry, one of those given; waits for the compiler. Null: it could not be
+    // compiled, which report() says, or the user interrupted. Lives as long as this.
+    [[nodiscard]] const bench::Unit* compiled(std::size_t i, std::string_view geometry);
     // Takes the line of the progress away, before something is printed.
     void end_progress() { progress_.end(); }
     // What there is so far. A Problem where there is no campaign.
@@ -83,12 +86,13 @@ private:
     using Compiled = std::expected<bench::Unit, bench::Problem>;
     struct File {
         bench::Tree tree;
-        std::vector<std::future<Compiled>> units{}; // of the geometries that have not been looked at
+        std::vector<std::shared_future<Compiled>> units{}; // one a geometry
         std::optional<bench::Campaign> campaign{};
         std::string no_mmu{};                    // of its first unit
         std::optional<bench::Problem> problem{}; // the first; a geometry that was not run
     };
     void start_compiling(bench::Backend backend);
+    const Compiled* wait_for(const File& f, std::size_t geometry); // null: interrupted
     void take(File& f, std::size_t geometry);
 
     WorkDir work_;
