@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __TINYC__
+#include "mmodel_builtins.h"
+#endif
+
 /*
  * 1 for an option defined as 1, 0 for a name that is no macro: the last step takes its second argument,
  * which is the 1 only if the option's expansion pushed an argument in front of it.
