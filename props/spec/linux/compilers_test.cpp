@@ -72,14 +72,26 @@ TEST_CASE("kernel files compile for the software MMU with clang and gcc, for x86
     }
 }
 
-TEST_CASE("a compiler that cannot instrument makes a unit for the host's page tables, which says so") {
+namespace {
+
+// gcc as it was before it could.
+std::string old_compiler() {
     const fs::path cc = test_work_dir() / "old-cc";
     std::ofstream(cc)
         << "#!/bin/sh\nfor w; do case $w in -fsanitize=*) echo 'error: what is '$w'?' >&2; exit 1;; esac; "
            "done\nexec gcc \"$@\"\n";
     fs::permissions(cc, fs::perms::owner_all);
-    if (!can("gcc")) return skip("there is no gcc");
-    const Compiler use(cc.string());
+    return cc.string();
+}
+
+} // namespace
+
+TEST_CASE("a compiler that cannot instrument makes a unit for the host's page tables, which says so") {
+    const bool is_tcc = GENERATE(false, true);
+    const std::string cc = is_tcc ? "tcc" : old_compiler();
+    CAPTURE(cc);
+    if (!can(is_tcc ? "tcc" : "gcc")) return skip("there is no " + cc);
+    const Compiler use(cc);
     const auto unit = compiled(stand_in, "hugetlb_vmemmap", "x86-64");
     INFO((unit ? "" : unit.error().what));
     REQUIRE(unit.has_value());
@@ -93,6 +105,7 @@ TEST_CASE("a compiler that cannot instrument makes a unit for the host's page ta
     const auto tiny = compiled(stand_in, "hugetlb_vmemmap", "tiny512"); // whose pages the host does not have
     REQUIRE_FALSE(tiny.has_value());
     CHECK(tiny.error().what.find("has no thread instrumentation") != std::string::npos);
+    if (fs::exists(real_tree)) CHECK(compiled(real_tree, "percpu", "x86-64").has_value());
 }
 
 #if defined(__x86_64__)

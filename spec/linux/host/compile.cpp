@@ -143,7 +143,7 @@ std::vector<std::string> compile_line(std::vector<std::string> words, const fs::
     if (std::ranges::none_of(words, [](const std::string& w) { return w.starts_with("-O"); }))
         words.emplace_back("-O1"); // its branches are those of the text
     words.insert(words.end(), {"-std=gnu11", "-g", "-fPIC", "-shared", "-fexceptions", "-fno-strict-aliasing",
-                               "-fno-builtin", "-w", "-Wl,-z,defs"});
+                               "-fno-builtin", "-w"});
     if (is_percpu(file)) // its static image starts at address 0
         words.insert(words.end(), {"-fno-strict-overflow", "-fno-delete-null-pointer-checks"});
     words.insert(words.end(),
@@ -207,6 +207,13 @@ struct Bench {
     fs::path shims, work_dir;
     const CompileLimits& limits;
 
+    // The compiler, and what has it refuse an object that is not whole.
+    [[nodiscard]] std::vector<std::string> linking() const {
+        std::vector<std::string> words = cc;
+        if (const auto flags = flags_for(no_undefined, cc, shims, work_dir, limits))
+            words.insert(words.end(), flags->begin(), flags->end());
+        return words;
+    }
     // Has the compiler add this to what it makes; false: it cannot.
     [[nodiscard]] bool add(const Instrumentation& what, std::vector<std::string>& words) const {
         const auto flags = flags_for(what, cc, shims, work_dir, limits);
@@ -274,7 +281,7 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
         return std::unexpected(Problem{
             bench.shims.string() + ": the shim headers are not there; name their directory in MMODEL_SHIMS"});
     fs::create_directories(work_dir, ec);
-    std::vector<std::string> words = compile_line(bench.cc, bench.shims, tree, file, breaks, geometry);
+    std::vector<std::string> words = compile_line(bench.linking(), bench.shims, tree, file, breaks, geometry);
     Unit unit{.tree = tree, .object = {}, .backend = backend, .geometry = std::string(geometry)};
     if (!is_percpu(file)) {
         if (const auto ok = ask_for_offers(unit.tree, file, words, work_dir, limits); !ok)

@@ -87,6 +87,8 @@ const Instrumentation memory_accesses{
       "tsan-distinguish-volatile=1", "-nodefaultlibs", "-lc", "-lgcc"},
      {"-fsanitize=thread", "-nodefaultlibs", "-lc", "-lgcc"}}};
 
+const Instrumentation no_undefined{"", {{"-Wl,-z,defs"}}};
+
 // A function of the file is one piece of code, which keeps its branches: nothing is copied into its callers
 // that does not ask for it, a loop asks whether it goes on in one place, and no call is a jump, from which
 // the entry point would return elsewhere.
@@ -108,7 +110,10 @@ std::optional<std::vector<std::string>> probe(const Instrumentation& what, const
     for (const auto& flags : what.flags) {
         std::vector<std::string> words = cc;
         words.insert(words.end(), {"-Werror=attributes", "-fPIC", "-shared", "-fno-builtin", "-Wl,-z,defs"});
-        words.push_back((shims / "common" / what.source).string());
+        if (*what.source)
+            words.push_back((shims / "common" / what.source).string());
+        else
+            words.insert(words.end(), {"-x", "c", "/dev/null"});
         words.insert(words.end(), flags.begin(), flags.end());
         words.insert(words.end(), {"-o", object.string()});
         if (const Ended e = run_command(words, log, limits); e.status || e.too_long) continue;

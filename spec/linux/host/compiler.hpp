@@ -26,10 +26,12 @@ struct Ended {
 
 // What a compiler adds, and entry points of ours, in the shims' common, that it then calls.
 struct Instrumentation {
-    const char* source;
+    const char* source;                          // "": none
     std::vector<std::vector<std::string>> flags; // of one compiler or another
 };
 extern const Instrumentation memory_accesses, branches;
+// A name that is defined nowhere ends the compilation; of a compiler that cannot (tcc), the loading.
+extern const Instrumentation no_undefined;
 
 // The flags that the compiler takes: the first with which it compiles the entry points. Nothing: it cannot.
 // Tried once for each compiler.
