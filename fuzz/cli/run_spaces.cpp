@@ -22,7 +22,8 @@ std::vector<std::string> unrecorded(const std::vector<Record>& records, const be
     for (const explore::Finding& f : e.found) {
         const spec::Violation* v = f.is_of_the_specification() ? &f.violation : f.alone ? &*f.alone : nullptr;
         const Record* r = nullptr;
-        if (v && !f.ops.empty()) r = record_of(records, tree, bench::identity_of(*v, f.ops.back().kind));
+        if (v && !f.ops.empty() && (f.steps.empty() || f.known))
+            r = record_of(records, tree, bench::identity_of(*v, f.ops.back().kind));
         if (r)
             recorded.insert(r);
         else
@@ -49,7 +50,8 @@ void report(Job& job, const std::vector<Record>& records, const bench::Tree& tre
     Row row{fmt::format("{} {}: {}", tree.version, tree.name, s.name),
             {grouped(e.rests), grouped(e.states), grouped(e.transitions),
              e.complete ? "all states" : plural(e.depth, "step")},
-            as_recorded ? fmt::format("as recorded: {}", plural(nr_recorded, "finding")) : v.text()};
+            as_recorded ? fmt::format("as recorded: {}", plural(nr_recorded, "finding")) + known_words(e)
+                        : v.text()};
     for (const std::string& name : fresh) row.beneath.push_back("violates " + name);
     if (!fresh.empty())
         job.findings.push_back(fmt::format("{} {}, every state of {}: see {} explore --tree {} --space {}\n",
@@ -70,8 +72,9 @@ void TreeRun::explore(Job& job, const Budget& budget) {
     job.begin_part("every state of kernel trees", {"worlds at rest", "states", "transitions", "reach"});
     const WorkDir work;
     for (std::size_t i = 0; i < files.size() && !interrupted(); ++i) {
-        const auto unit = compile_file(files[i], work, "tiny512");
+        auto unit = compile_file(files[i], work, "tiny512");
         if (!unit) continue; // it is said with the trees' own rows
+        unit->known = identities_known(records_, files[i]);
         const std::vector<explore::Space> spaces = spaces_for(files[i]);
         const Budget own = budget.part(1.0 / static_cast<double>(files.size() - i));
         for (std::size_t n = 0; n < spaces.size() && !interrupted(); ++n) {
