@@ -222,6 +222,12 @@ std::vector<bench::Known> known_of(const std::vector<Record>& records, const ben
     return out;
 }
 
+std::vector<bench::Identity> identities_known(const std::vector<Record>& records, const bench::Tree& tree) {
+    std::vector<bench::Identity> out;
+    for (bench::Known& k : known_of(records, tree)) out.push_back(std::move(k.identity));
+    return out;
+}
+
 // Of several the one that is about this tree: versions share mistakes, and each may have a record.
 const Record* record_of(const std::vector<Record>& records, const bench::Tree& tree,
                         const bench::Identity& found) {

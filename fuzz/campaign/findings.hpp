@@ -63,6 +63,10 @@ read_allowed(const std::string& file_or_finding);
 // What a campaign against this tree's file is to expect.
 [[nodiscard]] std::vector<bench::Known> known_of(const std::vector<Record>& records, const bench::Tree& tree);
 
+// The same, of who explores it (bench::Unit::known).
+[[nodiscard]] std::vector<bench::Identity> identities_known(const std::vector<Record>& records,
+                                                            const bench::Tree& tree);
+
 // What was found in a tree's file, against what is recorded for it.
 struct Comparison {
     std::vector<const bench::Finding*> unrecorded{}; // found, not recorded

@@ -49,6 +49,12 @@ void add_spaces(CLI::App& sub, SpacesOptions& o, CLI::Option* concurrent) {
                    "Of the tree: write each violation's trace to DIR/<version>-<space>-<invariant>.trace")
         ->type_name("DIR")
         ->needs(tree);
+    sub.add_option(
+           "--findings", o.findings,
+           "Of the tree: what is recorded in DIR is known; the space goes on past it where the machine "
+           "is as it should be after it")
+        ->type_name("DIR")
+        ->needs(tree);
     sub.add_flag(
            "--stale", o.stale,
            "Of the tree: each space also with every access of the code answered from a translation that a "

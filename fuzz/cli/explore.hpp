@@ -15,6 +15,7 @@ namespace mmodel::cli {
 // Every state of tiny machines, of the model or of a kernel tree's own file.
 struct SpacesOptions {
     std::string tree{}, file{}, keep{}; // tree: empty: the model
+    std::string findings{};             // of a tree: what is recorded there is known
     std::vector<std::string> spaces{};  // by name; none: those that close in a minute
     bool json{};
     double seconds{}; // of all spaces together; 0: no limit
@@ -49,6 +50,8 @@ void print_steps(const explore::Finding& f);
 [[nodiscard]] std::expected<bench::ExploredFile, bench::Problem>
 explore_file(const bench::Unit& unit, const explore::Space& s, const explore::Limits& limits,
              const explore::Options& options = {});
+// Of what is known: "; 2 findings known, in 12 operations, 10 of them passed"; or nothing.
+[[nodiscard]] std::string known_words(const explore::Explored& e);
 
 // One space on all CPUs, for as long as it is given; for `mmodel run`.
 [[nodiscard]] explore::Explored explore_for(const explore::Space& s, double seconds, Progress& progress);

@@ -3,6 +3,7 @@
 #include "fuzz/cli/run.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <set>
 
@@ -23,7 +24,8 @@ std::vector<std::string> unrecorded(const std::vector<Record>& records, const be
     for (const explore::Finding& f : e.found) {
         const spec::Violation* v = f.is_of_the_specification() ? &f.violation : f.alone ? &*f.alone : nullptr;
         const Record* r = nullptr;
-        if (v && !f.ops.empty()) r = record_of(records, tree, bench::identity_of(*v, f.ops.back().kind));
+        if (v && !f.ops.empty() && (f.steps.empty() || f.known))
+            r = record_of(records, tree, bench::identity_of(*v, f.ops.back().kind));
         if (r)
             recorded.insert(r);
         else
@@ -50,7 +52,8 @@ void report(Job& job, const std::vector<Record>& records, const bench::Tree& tre
     Row row{fmt::format("{} {}: {}", tree.version, tree.name, s.name),
             {grouped(e.rests), grouped(e.states), grouped(e.transitions),
              e.complete ? "all states" : plural(e.depth, "step")},
-            as_recorded ? fmt::format("as recorded: {}", plural(nr_recorded, "finding")) : v.text()};
+            as_recorded ? fmt::format("as recorded: {}", plural(nr_recorded, "finding")) + known_words(e)
+                        : v.text()};
     for (const std::string& name : fresh) row.beneath.push_back("violates " + name);
     if (!fresh.empty())
         job.findings.push_back(fmt::format("{} {}, every state of {}: see {} explore --tree {} --space {}\n",
@@ -61,7 +64,7 @@ void report(Job& job, const std::vector<Record>& records, const bench::Tree& tre
 
 // A space of a file, and what was seen of it so far.
 struct Closing {
-    const bench::Unit* unit{};
+    const bench::Unit& unit; // with what is known of its file
     explore::Space space{};
     std::optional<explore::Explored> seen{};
     bool is_done{};
@@ -72,7 +75,7 @@ void explore_for(Job& job, Closing& c, double seconds) {
     Progress progress;
     explore::Limits limits = telling(limits_of({}), c.space, progress);
     limits.seconds = seconds;
-    auto e = explore_file(*c.unit, c.space, limits);
+    auto e = explore_file(c.unit, c.space, limits);
     progress.end();
     if (!e) job.tally.worsen(complain(e.error()));
     if (e) c.seen = std::move(e->explored);
@@ -99,20 +102,23 @@ void close_all(Job& job, std::vector<Closing>& all, const Budget& budget) {
 } // namespace
 
 void TreeRun::explore(Job& job, const Budget& budget) {
+    std::deque<bench::Unit> units;
     std::vector<Closing> all;
     for (std::size_t i = 0; i < checks_->size() && !interrupted(); ++i) {
         std::vector<explore::Space> spaces = spaces_for(checks_->tree(i));
         if (spaces.empty()) continue;
         const bench::Unit* unit = checks_->compiled(i, "tiny512");
         if (!unit) continue; // it is said with the trees' own rows
-        for (explore::Space& s : spaces) all.push_back({unit, std::move(s)});
+        units.push_back(*unit);
+        units.back().known = identities_known(records_, unit->tree);
+        for (explore::Space& s : spaces) all.push_back({units.back(), std::move(s)});
     }
     checks_->end_progress();
     if (all.empty()) return;
     close_all(job, all, budget);
     job.begin_part("every state of kernel trees", {"worlds at rest", "states", "transitions", "reach"});
     for (const Closing& c : all)
-        if (c.seen) cli::report(job, records_, c.unit->tree, c.space, *c.seen);
+        if (c.seen) cli::report(job, records_, c.unit.tree, c.space, *c.seen);
 }
 
 } // namespace mmodel::cli

@@ -185,7 +185,9 @@ void print_steps(const Finding& f) {
 }
 
 Standing standing_of(const Explored& e) {
-    Standing v{.violated = e.found.size()};
+    const auto known = static_cast<std::size_t>(
+        std::ranges::count_if(e.found, [](const Finding& f) { return f.known.has_value(); }));
+    Standing v{.violated = e.found.size() - known, .known = known};
     if (e.complete) return v;
     v.reach = e.runs ? Reach::in_part : Reach::nothing;
     v.reached = fmt::format("{} and {}, {} deep", plural(e.rests, "world"), plural(e.states, "state"),
@@ -204,6 +206,7 @@ Json explored_json(const Space& s, const Explored& e, const std::string& sabotag
                                                     {"operations", t.ops.size()},
                                                     {"trace", print_trace(t)}};
         v["seen"] = f.seen;
+        if (f.known) v["known"] = true;
         if (!f.steps.empty()) v["steps"] = f.steps;
         violations.push_back(std::move(v));
     }
@@ -220,6 +223,8 @@ Json explored_json(const Space& s, const Explored& e, const std::string& sabotag
              {"worlds_at_rest", e.rests},
              {"operations_run", e.runs},
              {"operations_failing", e.faulted},
+             {"operations_known", e.known},
+             {"operations_known_passed", e.known_passed},
              {"what", s.sentence},
              {"geometry", print_config(s.config)},
              {"events", e.events},

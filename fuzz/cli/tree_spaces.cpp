@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/campaign/findings.hpp"
 #include "fuzz/campaign/pool.hpp"
 #include "fuzz/cli/explore.hpp"
 #include "fuzz/cli/linux.hpp"
@@ -57,7 +58,7 @@ void print_line(const Space& s, const Explored& e) {
                     grouped(static_cast<u64>(static_cast<double>(e.runs) / std::max(1e-3, e.graph_seconds))),
                     grouped(e.states), grouped(e.transitions), fmt::format("{:.1f}", e.seconds),
                     e.complete ? "complete" : e.cut_by, fmt::format("{:.0f}", e.bytes_per_state),
-                    standing_of(e).text()}));
+                    standing_of(e).text() + known_words(e)}));
     std::fflush(stdout);
 }
 
@@ -84,8 +85,9 @@ struct Found {
 
 void print_finding(const Found& f, const SpacesOptions& o) {
     const Trace t = f.trace();
-    const std::string again =
+    std::string again =
         o.keep.empty() ? replay_command(t, o.tree) : replay_command(f.kept_in(o.keep), o.tree);
+    if (!o.findings.empty()) again += " --past-known --findings " + path_word(o.findings);
     fmt::print("\n");
     if (f.finding.steps.empty()) {
         const std::string subject = fmt::format("Linux {}, {}", f.unit.tree.version, f.unit.tree.file);
@@ -181,7 +183,8 @@ public:
                             c.reachable, c.percent(), c.unreachable),
                 2);
         for (const auto& [space, e] : broken)
-            for (const Finding& f : e.found) tell({unit, *space, f});
+            for (const Finding& f : e.found)
+                if (!f.known) tell({unit, *space, f});
     }
 
 private:
@@ -240,6 +243,15 @@ std::expected<std::vector<bench::Tree>, bench::Problem> files_meant(const Spaces
 
 } // namespace
 
+std::string known_words(const Explored& e) {
+    const auto nr = std::ranges::count_if(e.found, [](const Finding& f) { return f.known.has_value(); });
+    if (!nr) return {};
+    const std::string out = "; " + plural(static_cast<u64>(nr), "finding") + " known";
+    if (!e.known) return out;
+    return out +
+           fmt::format(", in {}, {} of them passed", plural(e.known, "operation"), grouped(e.known_passed));
+}
+
 std::vector<Space> spaces_for(const bench::Tree& tree) { return spaces_of(tree, explore::default_spaces()); }
 std::vector<Space> large_spaces_for(const bench::Tree& tree) {
     return spaces_of(tree, explore::large_spaces());
@@ -265,6 +277,12 @@ int explore_tree(const SpacesOptions& o) {
         return complain(Failure{"--sabotage breaks the model; a kernel tree has no such break"});
     if (!o.keep.empty())
         if (const auto why = why_not_a_place(o.keep)) return complain(Failure{*why, exit_environment});
+    std::vector<Record> records;
+    if (!o.findings.empty()) {
+        auto read = read_findings(o.findings);
+        if (!read) return complain(Failure{read.error()});
+        records = std::move(*read);
+    }
     const auto files = files_meant(o, *file);
     if (!files) return complain(files.error());
     const Budget budget(o.seconds);
@@ -277,7 +295,8 @@ int explore_tree(const SpacesOptions& o) {
         for (Space& s : large_spaces_for((*files)[i])) all.push_back(std::move(s));
         const auto wanted = chosen(o, normal, all);
         if (!wanted) return complain(wanted.error());
-        const auto unit = compile_file((*files)[i], work, "tiny512");
+        auto unit = compile_file((*files)[i], work, "tiny512");
+        if (unit) unit->known = identities_known(records, (*files)[i]);
         if (unit)
             spaces.explore_all(*unit, *wanted, budget.part(1.0 / static_cast<double>(files->size() - i)));
         else

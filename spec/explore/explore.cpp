@@ -35,6 +35,8 @@ Explored of_graph(const Graph& g) {
             .runs = g.nr_runs,
             .events = g.nr_events,
             .faulted = g.nr_faulted,
+            .known = g.nr_known,
+            .known_passed = g.nr_known_passed,
             .ops_depth = g.depth,
             .worlds = g.nr_worlds,
             .complete = g.complete,
@@ -60,7 +62,8 @@ Finding finding_of(Broken&& b) {
             .sentence = f.sentence,
             .violation = std::move(b.violation),
             .ops = std::move(b.ops),
-            .seen = b.seen};
+            .seen = b.seen,
+            .known = b.known};
 }
 
 Meaning meaning(Wrong w) {

@@ -16,6 +16,7 @@ struct Finding {
     std::vector<std::string> steps{};       // of the hardware's part: everything that happens, a line each
     std::optional<spec::Violation> alone{}; // ... and what the operations show without it, if somebody looked
     u64 seen{1};
+    std::optional<u32> known{}; // it was expected: which of the findings that were said to be known it is
     u32 stale{}; // of a kernel tree's file: the way in which its accesses have to be answered for this
                  // (spec/linux/host/stale.hpp)
 
@@ -42,6 +43,7 @@ struct Explored {
     u64 nodes{}, rests{};        // of the machine's part: points inside operations, and worlds at rest
     u64 runs{}, events{};        // operations run under the specification, and their events
     u64 faulted{};               // of the operations, those in which an allocation failed
+    u64 known{}, known_passed{}; // ... and those that broke what is known; see Graph::nr_known
     u32 depth{};                 // steps to the farthest state
     u32 ops_depth{};             // operations to the farthest world at rest
     u64 worlds{};                // what the worlds at rest stand for without symmetry, where that is counted

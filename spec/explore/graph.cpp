@@ -35,6 +35,7 @@ private:
     // ---- called while an operation runs
     void after(const Machine& m, const Event& e) override;
     std::optional<Pfn> pick_frame(const Machine& m) override;
+    [[nodiscard]] bool goes_past() const override { return goes_past_; }
 
     struct Draft { // an edge while the graph grows
         u32 to{};
@@ -55,8 +56,10 @@ private:
     void try_operation(u32 rest, u16 op_idx);
     u64 run(u32 rest, u16 op_idx);
     void follow(u64 outcome, const Machine& m, const Mays& mays, const Event& e);
+    Attempt attempt(u32 rest, u16 op_idx, const Op& op);
     void finish_run(u32 rest, const Op& op, const Ran& ran);
-    void note_broken(u32 rest, const Op& op, spec::Violation v);
+    void note_broken(u32 rest, const Op& op, Attempt a);
+    [[nodiscard]] bool has_new_broken() const;
     [[nodiscard]] Mays mays_of(const Machine& m) const;
     void add_view(const Mays& mays);
     u32 label_of(const Event& e);
@@ -85,7 +88,8 @@ private:
     Mays mays_;
     u16 op_idx_{}, event_idx_{};
     u32 rest_idx_{};
-    Seen seen_; // what a view shows of it
+    bool goes_past_{}; // what it breaks is known
+    Seen seen_;        // what a view shows of it
 };
 
 std::optional<Pfn> Builder::pick_frame(const Machine& m) {
@@ -249,9 +253,7 @@ Op Builder::op_of(u16 op_idx) const {
     return op;
 }
 
-// Runs the script once. Returns how many allocations the operation tried.
-u64 Builder::run(u32 rest, u16 op_idx) {
-    const Op op = op_of(op_idx);
+Attempt Builder::attempt(u32 rest, u16 op_idx, const Op& op) {
     subject_.load(rest);
     nr_choices_.clear();
     at_ = g_.rests[rest];
@@ -260,8 +262,15 @@ u64 Builder::run(u32 rest, u16 op_idx) {
     op_idx_ = op_idx;
     event_idx_ = 0;
     if (options_.view) seen_.begin(subject_.settle().machine());
+    return subject_.run(op, this);
+}
+
+// Runs the script once; if what it breaks is known and left the machine sound, once more, past that. Returns
+// how many allocations the operation tried.
+u64 Builder::run(u32 rest, u16 op_idx) {
+    const Op op = op_of(op_idx);
     ++g_.nr_runs;
-    Attempt a = subject_.run(op, this);
+    Attempt a = attempt(rest, op_idx, op);
     if (a.ran.outcome.disabled && a.violations.empty()) return 0;
     g_.nr_events += event_idx_;
     if (a.violations.empty()) {
@@ -269,8 +278,17 @@ u64 Builder::run(u32 rest, u16 op_idx) {
         finish_run(rest, op, a.ran);
         return a.ran.nr_allocs;
     }
-    for (spec::Violation& v : a.violations) note_broken(rest, op, std::move(v));
-    return nr_choices_.size();
+    const u64 nr_allocs = nr_choices_.size();
+    const bool is_known = a.is_known(), is_sound = a.sound;
+    note_broken(rest, op, std::move(a));
+    g_.nr_known += is_known;
+    if (!is_known || !is_sound) return nr_allocs;
+    ++g_.nr_known_passed;
+    goes_past_ = true;
+    a = attempt(rest, op_idx, op);
+    goes_past_ = false;
+    finish_run(rest, op, a.ran);
+    return a.ran.nr_allocs;
 }
 
 // The operation is over: from its last event to the node at rest that the world is now.
@@ -340,12 +358,24 @@ void Builder::expand(u32 rest) {
     subject_.drop(rest);
 }
 
-void Builder::note_broken(u32 rest, const Op& op, spec::Violation v) {
-    const auto known = std::ranges::find(g_.broken, v.inv, [](const Broken& b) { return b.violation.inv; });
-    if (known != g_.broken.end()) return void(++known->seen);
-    std::vector<Op> ops = path_to(space_, g_, rest);
-    ops.push_back(op);
-    g_.broken.push_back({.violation = std::move(v), .ops = std::move(ops)});
+void Builder::note_broken(u32 rest, const Op& op, Attempt a) {
+    for (std::size_t i = 0; i < a.violations.size(); ++i) {
+        spec::Violation& v = a.violations[i];
+        const auto known = a.known_as(i);
+        const auto before = std::ranges::find_if(
+            g_.broken, [&](const Broken& b) { return b.violation.inv == v.inv && b.known == known; });
+        if (before != g_.broken.end()) {
+            ++before->seen;
+            continue;
+        }
+        std::vector<Op> ops = path_to(space_, g_, rest);
+        ops.push_back(op);
+        g_.broken.push_back({.violation = std::move(v), .ops = std::move(ops), .known = known});
+    }
+}
+
+bool Builder::has_new_broken() const {
+    return std::ranges::any_of(g_.broken, [](const Broken& b) { return !b.known; });
 }
 
 void Builder::flatten() {
@@ -369,8 +399,9 @@ Graph Builder::build() {
         if (a.violations.empty() && (a.ran.outcome.disabled || a.ran.outcome.err != Errno::ok))
             throw std::logic_error(space_.name +
                                    ": its boot does not succeed: " + std::string(name(op.kind)));
-        for (spec::Violation& v : a.violations)
-            g_.broken.push_back({.violation = std::move(v), .ops = space_.boot});
+        for (std::size_t i = 0; i < a.violations.size(); ++i)
+            g_.broken.push_back(
+                {.violation = std::move(a.violations[i]), .ops = space_.boot, .known = a.known_as(i)});
         if (!g_.broken.empty()) return std::move(g_);
     }
     rest_of(0, {});
@@ -378,7 +409,7 @@ Graph Builder::build() {
     for (; next < g_.rests.size() && g_.cut_by.empty(); ++next) {
         expand(next);
         if (g_.nodes.size() >= limits_.nodes) g_.cut_by = "nodes";
-        if (options_.stop_at_first && !g_.broken.empty()) g_.cut_by = "violation";
+        if (options_.stop_at_first && has_new_broken()) g_.cut_by = "violation";
         if (limits_.stop && limits_.stop()) g_.cut_by = "time";
     }
     g_.complete = next == g_.rests.size() && g_.cut_by.empty();

@@ -79,11 +79,13 @@ struct Origin {
     Op op{};
 };
 
-// An invariant that some operation broke, and the shortest way there.
+// An invariant that some operation broke, and the shortest way there. What is known is apart: each finding of
+// the subject's own list.
 struct Broken {
     spec::Violation violation{};
     std::vector<Op> ops{}; // of the space's boot, then of its alphabet
     u64 seen{1};
+    std::optional<u32> known{}; // which finding it is
 };
 
 // A world at rest that the inductive invariant of spec/symbolic does not hold in.
@@ -107,10 +109,12 @@ struct Graph {
     std::vector<NotInductive> not_inductive{}; // one for each conjunct
     u64 nr_runs{}, nr_events{};                // operations run, and their events
     u64 nr_faulted{};                          // operations in which an allocation failed
-    std::vector<u64> classes{};                // by the same order: a hash of the key with Symmetry::frames
-    std::vector<u64> worlds{}; // ... and of the world's alone, which another subject may have as well
-    u64 nr_worlds{};           // Symmetry::pool: how many the nodes at rest stand for without symmetry
-    u32 depth{};               // operations from boot to the node at rest that is farthest
+    u64 nr_known{};        // operations that broke nothing but what is known; of them those that left ...
+    u64 nr_known_passed{}; // ... the machine sound, after which the graph goes on
+    std::vector<u64> classes{}; // by the same order: a hash of the key with Symmetry::frames
+    std::vector<u64> worlds{};  // ... and of the world's alone, which another subject may have as well
+    u64 nr_worlds{};            // Symmetry::pool: how many the nodes at rest stand for without symmetry
+    u32 depth{};                // operations from boot to the node at rest that is farthest
     bool complete{};
     std::string cut_by{}; // not complete: "nodes", "time" or "violation"
     u64 bytes{};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "spec/explore/subject.hpp"
 
+#include <algorithm>
+
 #include "spec/judge/monitor.hpp"
 #include "spec/sabotage/advance.hpp"
 
@@ -30,6 +32,11 @@ struct Observed : Judged {
 };
 
 } // namespace
+
+bool Attempt::is_known() const {
+    return !violations.empty() && known.size() == violations.size() &&
+           std::ranges::all_of(known, [](const auto& k) { return k.has_value(); });
+}
 
 Attempt ModelSubject::run(const Op& op, Observer* observer) {
     Attempt out;

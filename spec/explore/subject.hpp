@@ -22,6 +22,8 @@ class Observer {
 public:
     virtual void after(const Machine& m, const Event& e) = 0;
     virtual std::optional<Pfn> pick_frame(const Machine& m) = 0;
+    // Whether it sees what comes after a violation, too.
+    [[nodiscard]] virtual bool goes_past() const { return false; }
 
 protected:
     ~Observer() = default;
@@ -32,6 +34,13 @@ protected:
 struct Attempt {
     Ran ran{};
     std::vector<spec::Violation> violations{}; // in order
+    std::vector<std::optional<u32>> known{};   // by the same order: which of the subject's known findings it
+                                               // is; empty: it knows none
+    bool sound{};                              // it came to its end, and the machine is as it should be
+    [[nodiscard]] std::optional<u32> known_as(std::size_t i) const {
+        return i < known.size() ? known[i] : std::nullopt;
+    }
+    [[nodiscard]] bool is_known() const;
 };
 
 // Stands in one state at a time, first as booted; states at rest that are kept have numbers from 0 on.

@@ -8,6 +8,8 @@
 
 #include "fuzz/campaign/findings.hpp"
 #include "props/spec/linux/broken_tree.hpp"
+#include "props/spec/linux/compiled.hpp"
+#include "spec/linux/host/tree_graph.hpp"
 
 using namespace mmodel;
 using spec::Inv;
@@ -22,6 +24,7 @@ struct Mistake {
     TextEdit edit;
     Inv inv;
     OpKind op;
+    const char* space; // that shows it, too
 };
 
 const Mistake mistakes[] = {
@@ -29,25 +32,30 @@ const Mistake mistakes[] = {
      {R"(folio, VMEMMAP_SYNCHRONIZE_RCU\);\n\}\n\n/\*\*\n \* hugetlb_vmemmap_restore_folios)",
       "folio, 0);\n}\n\n/**\n * hugetlb_vmemmap_restore_folios"},
      Inv::no_remap_without_a_grace_period,
-     OpKind::restore},
+     OpKind::restore,
+     "hvo-walker-list"},
     {"no flush before the second try of a list's folio",
      {R"((!list_empty\(&vmemmap_pages\)\) \{\n\t\t\t)flush_tlb_all\(\);)", "$1"},
      Inv::no_frame_is_freed_while_a_tlb_may_hold_it,
-     OpKind::optimise_list},
+     OpKind::optimise_list,
+     "hvo-pressure"},
     {"a wrong count of restored folios",
      {R"(restored\+\+;)", "restored += 2;"},
      Inv::outcome_is_what_the_operation_promises,
-     OpKind::restore_list},
+     OpKind::restore_list,
+     "hvo-walker-list"},
     {"a page lost when a list is restored",
      {R"(restored\+\+;)", "restored++; (void)alloc_pages_node(0, GFP_KERNEL, 0);"},
      Inv::no_page_is_leaked,
-     OpKind::restore_list},
+     OpKind::restore_list,
+     "hvo-walker-list"},
     {"a restore that fails gives back too little",
      {R"(\nout:\n\tlist_for_each_entry_safe\(page, next, list, lru\))",
       "\nout:\n\tif (!list_empty(list)) list_del(list->next);\n\tlist_for_each_entry_safe(page, next, list, "
       "lru)"},
      Inv::no_page_is_leaked,
-     OpKind::restore},
+     OpKind::restore,
+     "hvo-gigantic"},
 };
 
 struct Found {
@@ -75,7 +83,79 @@ Found found_in(const fs::path& dir, const bench::Options& how) {
     return out;
 }
 
+// A copy of the tree, with what is recorded of Debian's as known.
+bench::Unit known_unit(const fs::path& dir) {
+    const auto records = cli::read_findings(MMODEL_FINDINGS_DIR);
+    REQUIRE(records.has_value());
+    bench::Unit unit = compiled(dir);
+    unit.known = cli::identities_known(*records, unit.tree);
+    return unit;
+}
+
+// What the walker does is an operation, too: the rule that wants a grace period sees it.
+explore::Space with_a_walker(explore::Space s) {
+    const explore::WalkerAt at = s.walkers.front();
+    s.alphabet.push_back({.kind = OpKind::walker_enter, .folio = at.folio, .page = at.page});
+    s.alphabet.push_back({.kind = OpKind::walker_leave});
+    s.alphabet.push_back({.kind = OpKind::restore, .folio = at.folio});
+    return s;
+}
+
+explore::Explored explored(const bench::Unit& unit, std::string_view space) {
+    explore::Space s = tiny_space(space);
+    if (space == "hvo-walker-list") s = with_a_walker(std::move(s));
+    const auto r = bench::explore_file(unit, s, {}, {.jobs = 2});
+    REQUIRE(r.has_value());
+    CHECK(r->unconfirmed.empty());
+    CHECK(r->explored.complete);
+    return r->explored;
+}
+
+// What is new of one invariant is one finding there.
+const explore::Finding* new_one(const explore::Explored& e, Inv inv) {
+    const auto f = std::ranges::find_if(e.found, [&](const explore::Finding& one) {
+        const spec::Violation* v = one.steps.empty() ? &one.violation : one.alone ? &*one.alone : nullptr;
+        return !one.known && v && v->inv == inv;
+    });
+    return f == e.found.end() ? nullptr : &*f;
+}
+
 } // namespace
+
+TEST_CASE("each mistake in a file of which much is known is new in a closed space") {
+    if (there_is_nothing_to_break()) return;
+    for (const Mistake& m : mistakes) {
+        INFO(m.name);
+        CHECK(new_one(explored(known_unit(edited_copy(file, {m.edit})), m.space), m.inv));
+    }
+}
+
+TEST_CASE("a closed space goes on past what is known, and shows what is wrong only behind it") {
+    if (there_is_nothing_to_break()) return;
+    const bench::Unit debian = known_unit(real_tree);
+    bench::Unit stops = debian;
+    stops.known.clear();
+    const explore::Explored past = explored(debian, "hvo-walker"), until = explored(stops, "hvo-walker");
+    CHECK(std::ranges::all_of(past.found, [](const explore::Finding& f) { return f.known.has_value(); }));
+    CHECK(past.known_passed > 0);
+    CHECK(past.known_passed == past.known);
+    CHECK(past.rests > until.rests);
+
+    const fs::path dir = edited_copy(
+        file, {{R"((\nstatic int __hugetlb_vmemmap_restore_folio))", "\nstatic bool restored_once;\n$1"},
+               {R"((static_branch_dec\(&hugetlb_optimize_vmemmap_key\);\n\t\}\n\n)(\treturn ret;))",
+                "$1\tif (!ret)\n\t\trestored_once = true;\n$2"},
+               {R"((\nstatic int __hugetlb_vmemmap_optimize_folio(?:.|\n)*?)(static_branch_inc))",
+                "$1if (restored_once) flags &= ~VMEMMAP_SYNCHRONIZE_RCU;\n\t$2"}});
+    const Inv inv = Inv::no_remap_without_a_grace_period;
+    const explore::Explored e = explored(known_unit(dir), "hvo-walker");
+    const explore::Finding* const f = new_one(e, inv);
+    REQUIRE(f);
+    CHECK(std::ranges::count(f->ops, OpKind::optimise, &Op::kind) == 2);
+    stops = known_unit(dir);
+    stops.known.clear();
+    CHECK_FALSE(new_one(explored(stops, "hvo-walker"), inv));
+}
 
 TEST_CASE("each mistake in a file of which much is known is told from what is known") {
     if (there_is_nothing_to_break()) return;

@@ -16,6 +16,7 @@
 #include "spec/judge/check.hpp"
 #include "spec/linux/host/coverage.hpp"
 #include "spec/linux/host/deviation.hpp"
+#include "spec/linux/host/identity.hpp"
 #include "spec/linux/host/offers.hpp"
 #include "spec/linux/host/stale.hpp"
 
@@ -88,6 +89,10 @@ struct Unit {
     StaleWay stale{}; // see RealDriver::answer_stale(); needs the software MMU
     std::shared_ptr<const Edges> edges{}; // of the tree's own text, which are noted when they run; nullptr:
     std::string no_coverage{};            // ... why not
+    // Findings that are expected of it. Who explores it goes on past those that leave the machine sound.
+    std::vector<Identity> known{};
+    // Which of them that is.
+    [[nodiscard]] std::optional<u32> known_as(const spec::Violation& v, OpKind op) const;
 };
 
 inline constexpr Backend default_backend = Backend::mmu;

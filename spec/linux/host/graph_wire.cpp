@@ -22,6 +22,7 @@ void demand(bool holds, const char* what) {
 }
 
 constexpr u64 max_texts = 1 << 20, max_list = 1 << 16;
+constexpr u32 not_known = ~u32{0};
 
 // One of the two passes over a graph: numbers and texts go out, or come in.
 class Sender {
@@ -121,6 +122,9 @@ template <class IO>
 void pass(IO& io, const Space& space, Broken& b) {
     small(io, b.violation.inv, spec::nr_invariants - 1);
     numbers(io, b.violation.event_idx, b.seen);
+    u32 known = b.known.value_or(not_known);
+    io.number(known);
+    b.known = known == not_known ? std::nullopt : std::optional(known);
     io.text(b.violation.where), io.text(b.violation.event), io.text(b.violation.detail);
     std::vector<Op> ops;
     if constexpr (!IO::receives)
@@ -140,8 +144,7 @@ void pass(IO& io, const Space& space, u64 max_nodes, Graph& g) {
     });
     list(io, g.edges, 16 * max_nodes, [&](Edge& e) {
         numbers(io, e.to, e.first_remap, e.label, e.nr_remaps);
-        small(io, e.waits, 1), small(io, e.ends, 1),
-            small(io, e.kind, static_cast<u8>(EventKind::memset_zero));
+        small(io, e.waits, 1), small(io, e.ends, 1), small(io, e.kind, nr_event_kinds - 1);
     });
     list(io, g.remaps, 16 * max_nodes, [&](Remap& r) { numbers(io, r.page, r.to); });
     list(io, g.may, max_nodes, [&](u64& m) { io.number(m); });
@@ -153,10 +156,11 @@ void pass(IO& io, const Space& space, u64 max_nodes, Graph& g) {
         io.number(o.from);
         if (!std::exchange(first, false)) pass(io, space, o.op);
     });
-    list(io, g.broken, spec::nr_invariants, [&](Broken& b) { pass(io, space, b); });
+    list(io, g.broken, max_list, [&](Broken& b) { pass(io, space, b); });
     list(io, g.classes, max_nodes, [&](u64& c) { io.number(c); });
     list(io, g.worlds, max_nodes, [&](u64& w) { io.number(w); });
-    numbers(io, g.nr_runs, g.nr_events, g.nr_faulted, g.nr_worlds, g.depth, g.bytes);
+    numbers(io, g.nr_runs, g.nr_events, g.nr_faulted, g.nr_known, g.nr_known_passed, g.nr_worlds, g.depth,
+            g.bytes);
     small(io, g.complete, 1);
     io.text(g.cut_by);
 }

@@ -5,6 +5,8 @@
 #include <array>
 #include <cctype>
 
+#include "spec/linux/host/bench.hpp"
+
 namespace mmodel::bench {
 namespace {
 
@@ -150,6 +152,14 @@ bool is_same(const Identity& known, const Identity& found, const HasFunction& ha
     return known.inv == found.inv && known.op == found.op && same_event(known.event, found.event) &&
            known.way == found.way && known.excess == found.excess && extents &&
            known.condition == found.condition && (known.function == found.function || renamed);
+}
+
+std::optional<u32> Unit::known_as(const spec::Violation& v, OpKind op) const {
+    const Identity id = identity_of(v, op);
+    const auto one = std::ranges::find_if(known, [&](const Identity& k) {
+        return is_same(k, id, [&](std::string_view f) { return tree.has_function(f); });
+    });
+    return one == known.end() ? std::nullopt : std::optional(static_cast<u32>(one - known.begin()));
 }
 
 std::string print_identity(const Identity& i) {

@@ -36,7 +36,7 @@ struct RealWatch {
     }
     void after(const Machine& m, const Event& e) {
         monitor.after(m, e);
-        if (observer && monitor.violations().empty()) observer->after(m, e);
+        if (observer && (monitor.violations().empty() || observer->goes_past())) observer->after(m, e);
     }
     [[nodiscard]] bool picks() const { return observer != nullptr; }
     [[nodiscard]] std::optional<Pfn> pick_frame(const Machine& m) {
@@ -63,7 +63,8 @@ struct Progress {
 inline constexpr u64 max_events = 4'000'000;
 
 // What an operation with a violation leaves. Sound: what was wrong was wrong at the time, and the machine at
-// rest is as it should be. Unsound: it is not. Cut off: the call did not come to its end.
+// rest is as it should be, or was mended (HvoDriver::mend()). Unsound: it is not. Cut off: the call did not
+// come to its end.
 enum class Left : u8 { sound, unsound, cut_off };
 
 struct RealStep {

@@ -25,9 +25,10 @@ bool is_on_the_stack(u64 word) {
 
 } // namespace
 
-RealSubject::RealSubject(RealDriver& driver, const explore::Space& space)
-    : driver_(driver), arena_(driver.memory()), in_vmemmap_(driver.mem_map() == arena_.vmemmap()),
-      statics_(driver.statics()), nr_of_the_file_(statics_.size()), is_in_pool_(arena_.nr_frames()) {
+RealSubject::RealSubject(RealDriver& driver, const explore::Space& space, KnownAs known_as)
+    : driver_(driver), arena_(driver.memory()), known_as_(std::move(known_as)),
+      in_vmemmap_(driver.mem_map() == arena_.vmemmap()), statics_(driver.statics()),
+      nr_of_the_file_(statics_.size()), is_in_pool_(arena_.nr_frames()) {
     driver.begin_exploring();
     arena_.share_no_more();
     if (!in_vmemmap_) add_struct_pages();
@@ -67,12 +68,14 @@ explore::Attempt RealSubject::run(const Op& op, explore::Observer* observer) {
         RealStep step = driver_.run(op);
         nr_compared_ += step.compared;
         add(deviations_, step.shown);
-        out = {step.ran, std::move(step.violations)};
+        out = {.ran = step.ran, .violations = std::move(step.violations), .sound = step.left == Left::sound};
         if (driver_.doubts()) doubt(out);
     } catch (const spec::Violated& v) {
         out.violations.push_back(v.violation);
     }
     driver_.observe(nullptr);
+    for (std::size_t i = 0; known_as_ && i < out.violations.size(); ++i)
+        out.known.push_back(known_as_(out.violations[i], op.kind));
     return out;
 }
 

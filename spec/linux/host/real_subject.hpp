@@ -10,6 +10,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 
@@ -22,7 +23,9 @@ class RealSubject final : public explore::Subject, private explore::Beside {
 public:
     // Needs: the driver stands in what is to be the first state, on the software MMU, and is nobody else's
     // from now on.
-    RealSubject(RealDriver& driver, const explore::Space& space);
+    // `known_as`: which finding a violation of an operation is, if it is known; may be none.
+    using KnownAs = std::function<std::optional<u32>(const spec::Violation&, OpKind)>;
+    RealSubject(RealDriver& driver, const explore::Space& space, KnownAs known_as = {});
 
     [[nodiscard]] explore::Attempt run(const Op& op, explore::Observer* observer) override;
     [[nodiscard]] const State& now() override { return driver_.world().own(); }
@@ -87,6 +90,7 @@ private:
 
     RealDriver& driver_;
     Arena& arena_;
+    const KnownAs known_as_;
     const bool in_vmemmap_; // struct pages are: frames hold them
     std::vector<std::span<std::byte>>
         statics_; // pieces; the file's, struct pages that no frame holds, the arena's, whose last lends

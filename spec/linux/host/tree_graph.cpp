@@ -52,9 +52,10 @@ struct Crash {
 // In the child: says where it is, and does not run what ended another child: that is where the graph ends.
 class Watched final : public Subject {
 public:
-    Watched(RealDriver& driver, const Space& space, Place& told, Progress& progress,
+    Watched(RealDriver& driver, const Unit& unit, const Space& space, Place& told, Progress& progress,
             const std::optional<Crash>& crash)
-        : real_(driver, space), space_(space), place_(told), progress_(progress), crash_(crash) {}
+        : real_(driver, space, [&unit](const spec::Violation& v, OpKind op) { return unit.known_as(v, op); }),
+          space_(space), place_(told), progress_(progress), crash_(crash) {}
 
     Attempt run(const Op& op, Observer* observer) override {
         if (!observer) return real_.run(op, observer); // boot
@@ -65,7 +66,7 @@ public:
             place_.nr_ops = nr_before_ + 1;
         }
         if (!is_at_its_end()) return real_.run(op, observer);
-        return {{}, {crash_->violation}};
+        return {.ran = {}, .violations = {crash_->violation}};
     }
     const State& now() override { return real_.now(); }
     const World& settle() override { return real_.settle(); }
@@ -124,6 +125,7 @@ private:
     [[nodiscard]] bool hangs();
     [[nodiscard]] std::expected<void, Problem> note_crash();
     [[nodiscard]] std::vector<Op> where_it_was() const;
+    [[nodiscard]] std::optional<spec::Violation> shown_again(const RealResult& r, const Broken& b) const;
     [[nodiscard]] std::expected<TreeGraph, Problem> confirmed(Graph g);
 
     const Unit& unit_;
@@ -148,7 +150,7 @@ TreeBuilder::~TreeBuilder() {
 }
 
 void TreeBuilder::work(RealDriver& driver, int out) {
-    Watched subject(driver, space_, *place_, reply_->progress, crash_);
+    Watched subject(driver, unit_, space_, *place_, reply_->progress, crash_);
     const GraphLimits limits{.nodes = limits_.nodes,
                              .stop = [this, &subject] { return asked_->stop || subject.is_at_its_end(); },
                              .progress =
@@ -235,7 +237,7 @@ std::vector<Op> TreeBuilder::where_it_was() const {
 // finding.
 std::expected<void, Problem> TreeBuilder::note_crash() {
     const std::vector<Op> ops = where_it_was();
-    auto r = run_one(unit_, space_.config, ops);
+    auto r = run_one(unit_, space_.config, ops, {}, !unit_.known.empty());
     if (!r) return std::unexpected(r.error());
     if (r->violations.empty()) {
         const std::string host = reply_->host_error.get();
@@ -247,18 +249,30 @@ std::expected<void, Problem> TreeBuilder::note_crash() {
     return {};
 }
 
+// What a fresh child showed that ran the operations of it, if it is the same.
+std::optional<spec::Violation> TreeBuilder::shown_again(const RealResult& r, const Broken& b) const {
+    const auto is_it = [&](const spec::Violation& v, u64 op_idx) {
+        const OpKind op = b.ops[std::min<u64>(op_idx, b.ops.size() - 1)].kind;
+        return v.inv == b.violation.inv && unit_.known_as(v, op) == b.known;
+    };
+    for (const Passed& p : r.passed)
+        if (is_it(p.violation, p.op_idx)) return p.violation;
+    for (const spec::Violation& v : r.violations)
+        if (is_it(v, r.op_idx)) return v;
+    return std::nullopt;
+}
+
 std::expected<TreeGraph, Problem> TreeBuilder::confirmed(Graph g) {
     TreeGraph out;
     for (Broken& b : std::exchange(g.broken, {})) {
-        auto r = run_one(unit_, space_.config, b.ops);
+        auto r = run_one(unit_, space_.config, b.ops, {}, !unit_.known.empty());
         if (!r) return std::unexpected(r.error());
-        const auto same = std::ranges::find(r->violations, b.violation.inv, &spec::Violation::inv);
-        if (same == r->violations.end()) {
+        if (auto same = shown_again(*r, b)) {
+            b.violation = std::move(*same);
+            g.broken.push_back(std::move(b));
+        } else {
             out.unconfirmed.push_back(std::move(b));
-            continue;
         }
-        b.violation = std::move(*same);
-        g.broken.push_back(std::move(b));
     }
     if (!out.unconfirmed.empty() && g.complete) g.complete = false, g.cut_by = "unconfirmed";
     if (crash_) g.complete = false, g.cut_by = "crash";
@@ -359,8 +373,9 @@ void set_beside_the_model(const Space& space, const GraphOptions& options, const
 
 bool is_known(const explore::Explored& e, const Broken& b) {
     const std::string_view name = spec::fact(b.violation.inv).name;
-    return std::ranges::any_of(e.found,
-                               [&](const explore::Finding& f) { return f.steps.empty() && f.name == name; });
+    return std::ranges::any_of(e.found, [&](const explore::Finding& f) {
+        return f.steps.empty() && f.name == name && f.known == b.known;
+    });
 }
 
 // The graph once more, on a CPU that uses old translations.
@@ -397,6 +412,38 @@ std::optional<Problem> add_stale(const Unit& unit, const Space& space, const Gra
 
 } // namespace
 
+namespace {
+
+// What the last operation of a finding of the hardware's part shows without it: best the same invariant, or a
+// remap that a walker is not waited for where he writes in vain; then it may be known.
+void set_alone(const Unit& unit, const Space& space, explore::Finding& f) {
+    const auto inv = spec::invariant_named(f.name);
+    const bool is_walkers = inv == spec::Inv::no_write_through_a_read_only_pte;
+    const auto look = [&](const std::vector<Op>& ops, u64 first, bool any) {
+        auto r = run_one(unit, space.config, ops, {}, !unit.known.empty());
+        if (!r || f.alone) return;
+        for (spec::Violation& v : r->violations) r->passed.push_back({r->op_idx, std::move(v)});
+        for (Passed& p : r->passed) {
+            const bool same = p.violation.inv == inv ||
+                              (is_walkers && p.violation.inv == spec::Inv::no_remap_without_a_grace_period);
+            if (f.alone || p.op_idx < first || p.op_idx >= ops.size() || !(same || any)) continue;
+            if (same) f.known = unit.known_as(p.violation, ops[p.op_idx].kind);
+            f.ops.assign(ops.begin(), ops.begin() + static_cast<long>(p.op_idx + 1));
+            f.alone = std::move(p.violation);
+        }
+    };
+    const std::vector<Op> plain = f.ops;
+    look(plain, plain.size() - 1, false);
+    if (is_walkers) { // he writes in the middle of the operation; operations alone let him do it after that
+        std::vector<Op> ops = plain;
+        ops.push_back({.kind = OpKind::walker_try_get});
+        look(ops, plain.size(), false);
+    }
+    look(plain, unit.known.empty() ? 0 : plain.size() - 1, true);
+}
+
+} // namespace
+
 std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space& space,
                                                   const explore::Options& options,
                                                   const explore::Limits& limits) {
@@ -417,9 +464,7 @@ std::expected<ExploredFile, Problem> explore_file(const Unit& unit, const Space&
     out.explored = explore::explore(space, build, options.cpu_symmetry, limits);
     if (problem) return std::unexpected(*problem);
     for (explore::Finding& f : out.explored.found) {
-        if (f.steps.empty()) continue;
-        if (auto r = run_one(unit, space.config, f.ops); r && !r->violations.empty())
-            f.alone = std::move(r->violations.front());
+        if (!f.steps.empty()) set_alone(unit, space, f);
     }
     if (options.stale)
         if (auto why = add_stale(unit, space, options.graph, limits, out)) return std::unexpected(*why);

@@ -32,6 +32,9 @@ private:
     friend struct RealHvoCalls;
 
     void compare(RealStep& step);
+    // The struct pages of the operation's folios that are not optimised are written as they should be, where
+    // nothing else is wrong with the machine. Whether nothing is wrong any more.
+    [[nodiscard]] bool mend(const Op& op, spec::Scope scope);
     [[nodiscard]] Contents describe(const void* page, Pfn head, u8 order) const;
     [[nodiscard]] Contents describe_tails(const SharedTail& t) const;
     // What was found in a frame, as a page of that folio at v; and whether readers were asked there, with the
