@@ -23,6 +23,16 @@ std::string_view sentence(OpKind k) {
     return "?";
 }
 
+namespace {
+
+Faults in_order(Faults f) {
+    std::ranges::sort(f.nth);
+    if (f.nth[0] == f.nth[1]) f.nth[1] = no_fault;
+    return f;
+}
+
+} // namespace
+
 Op canonical(Op op) {
     const u32 f = fields_of(op.kind);
     Op out{.kind = op.kind};
@@ -37,11 +47,8 @@ Op canonical(Op op) {
     if (f & (f_to | f_dyn)) out.to = op.to;
     if (f & (f_bytes | f_static)) out.bytes = op.bytes;
     if (f & (f_align | f_atom)) out.align = op.align;
-    if (f & f_fail) {
-        std::ranges::sort(op.fail.nth);
-        if (op.fail.nth[0] == op.fail.nth[1]) op.fail.nth[1] = no_fault;
-        out.fail = op.fail;
-    }
+    if (f & f_fail) out.fail = in_order(op.fail);
+    if (f & f_update_fail) out.update_fail = in_order(op.update_fail);
     return out;
 }
 

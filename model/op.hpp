@@ -43,7 +43,8 @@ enum Field : u32 {
     f_reserved = 1 << 18, // pcpu_boot: bytes reserved for modules; held in `page`
     f_dyn = 1 << 19,      // pcpu_boot: bytes for dynamic areas in the first chunk; held in `to`
     f_atom = 1 << 20,     // pcpu_boot: atom size, bytes; held in `align`
-    f_paged = 1 << 21     // pcpu_boot: pcpu_page_first_chunk() instead of the embedding one; held in `on`
+    f_paged = 1 << 21,    // pcpu_boot: pcpu_page_first_chunk() instead of the embedding one; held in `on`
+    f_update_fail = 1 << 22
 };
 
 // The list is ops.inc.
@@ -114,6 +115,7 @@ struct Op {
     u32 bytes{};  // pcpu_alloc, module_load
     u32 align{};  // ... bytes
     Faults fail{};
+    Faults update_fail{}; // of the updates of PTEs and PMDs, where a design's may fail
 
     auto operator<=>(const Op&) const = default;
 

@@ -26,6 +26,7 @@ struct Ran {
     u64 nr_events{};
     u32 nr_allocs{}; // allocations the operation tried: faults 0 .. nr_allocs - 1 can fire
     u32 nr_failed_allocs{};
+    u32 nr_updates{}; // of PTEs and PMDs that could have failed: update faults 0 .. nr_updates - 1 can fire
 };
 
 } // namespace mmodel

@@ -121,7 +121,7 @@ private:
         Unit unit;
         Plan plan;
         OnGeometry on{};
-        std::optional<std::deque<Faults>> faults{}; // of the scenario that is swept, those that are left
+        std::optional<std::deque<Failing>> faults{}; // of the scenario that is swept, those that are left
         u64 drawn{};
         std::size_t known_tried{};
         std::array<Tried, 256> tried{}; // by OpKind
@@ -254,11 +254,13 @@ private:
             const auto clean = try_every_way(c, s.ops);
             if (!clean) return false;
             const bool ran = clean->ran.size() == s.ops.size();
-            faults = faults_of(c.geometry, s, ran ? clean->ran.back().nr_allocs : 12);
+            faults = faults_of(c.geometry, s, ran ? clean->ran.back().nr_allocs : 12,
+                               ran ? clean->ran.back().nr_updates : 0);
         }
         for (; !faults->empty() && goes_on(); faults->pop_front()) {
             std::vector<Op> ops = s.ops;
-            ops.back().fail = faults->front();
+            ops.back().fail = faults->front().allocs;
+            ops.back().update_fail = faults->front().updates;
             ops.back() = canonical(ops.back());
             (void)try_every_way(c, ops);
         }

@@ -6,7 +6,8 @@
 namespace mmodel::bench {
 namespace {
 
-constexpr u32 max_swept_whole = 64; // allocations of an operation
+constexpr u32 max_swept_whole = 64; // allocations, or updates, of an operation
+constexpr u32 max_rolled_back = 10; // updates after one that fails, of a small folio
 
 // Every position of few. Of a gigantic folio, whose every operation is long, the new head, the first PMD
 // splits, some later, and the last. Of many percpu pages the first and the last (objects come first, page
@@ -29,6 +30,38 @@ Op add_block(bool self_hosted) { return {.kind = OpKind::hot_add, .on = self_hos
 std::string two_nodes(const Config& c) {
     const std::string half = print_bytes(c.frames_per_node / 2 * c.geometry.page_bytes);
     return std::string(c.geometry.arch) + " nodes=2 memory=" + half;
+}
+
+// Where updates may fail: a folio of which one PTE could not be remapped, and another not be restored.
+std::vector<std::vector<Op>> partial_scenarios(const Geometry& g) {
+    using enum OpKind;
+    u8 size = 0;
+    while (g.vmemmap_pages(g.folio_order[size]) < 8) ++size;
+    const Op half{.kind = optimise, .update_fail = {{5, 6}}};
+    return {{alloc(0, size), half, on(restore, 0)},
+            {alloc(0, size), half, on(optimise, 0)},
+            {alloc(0, size), half, list(restore_list, 1)},
+            {alloc(0, size), alloc(1, size), half, list(optimise_list, 3)}};
+}
+
+// Before the page allocator is up: one folio; two, of which one is populated normally; one that spans two
+// zones.
+std::vector<std::vector<Op>> boot_scenarios() {
+    using enum OpKind;
+    const auto early = [](u8 folio) { return Op{.kind = boot_folio, .folio = folio}; };
+    const Op plain{.kind = boot_folio, .fail = {{1, no_fault}}};
+    const Op late_plain{.kind = boot_late, .fail = {{0, no_fault}}};
+    const Op late{.kind = boot_late}, up = list(boot_up, 1), both = list(boot_up, 3);
+    return {{early(0)},
+            {early(0), late},
+            {early(0), late, up},
+            {early(0), late, up, on(restore, 0)},
+            {early(0), late, up, on(free_folio, 0)},
+            {early(0), late, up, on(restore, 0), on(optimise, 0)},
+            {early(0), early(1), list(boot_late, 1), list(boot_up, 2)},
+            {plain, early(1), late, both},
+            {early(0), early(1), late_plain, both},
+            {early(0), late, up, list(restore_list, 1)}};
 }
 
 // Every call, the smallest size that HVO does something for and the largest, the uses around them. What the
@@ -86,6 +119,8 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
     add({alloc(0, large), {.kind = take_pages, .page = 4}, on(optimise, 0)});
     add({alloc(0, small), on(optimise, 0), {.kind = take_pages, .page = 3}, on(restore, 0)});
     out.push_back({plain + " boot=1", {alloc(0, large, From::boot), on(optimise, 0), on(free_folio, 0)}});
+    for (auto& ops : partial_scenarios(g)) add(std::move(ops));
+    for (auto& ops : boot_scenarios()) out.push_back({plain + " boot=2", std::move(ops)});
     out.push_back({two_nodes(c),
                    {{.kind = alloc_folio, .size = small, .nid = 1},
                     {.kind = take_pages, .nid = 1, .page = 0},
@@ -93,7 +128,7 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
                     on(restore, 0)}});
     const auto is_quick = [&](const Scenario& s) {
         return std::ranges::none_of(s.ops, [&](const Op& op) {
-            return op.kind == alloc_folio && op.size == large && large != small;
+            return op.kind == boot_folio || (op.kind == alloc_folio && op.size == large && large != small);
         });
     };
     std::vector<Scenario> in_order;
@@ -107,14 +142,23 @@ std::vector<Scenario> hvo_scenarios(const Config& c) {
 
 bool is_large(const Geometry& g, u8 size) { return g.vmemmap_pages(g.folio_order[size]) > max_swept_whole; }
 
-std::deque<Faults> faults_of(const Geometry& g, const Scenario& s, u32 nr_allocs) {
+std::deque<Failing> faults_of(const Geometry& g, const Scenario& s, u32 nr_allocs, u32 nr_updates) {
     const Op& first = s.ops.front();
-    const bool gigantic = first.kind == OpKind::alloc_folio && is_large(g, first.size);
-    const bool pairs = !gigantic && nr_allocs <= max_swept_whole;
-    std::deque<Faults> out;
-    for (u32 a = 0; a < nr_allocs; a = next_position(a, nr_allocs, gigantic))
-        for (u32 b = a; b < std::min(nr_allocs, pairs ? a + 3 : a + 1); ++b)
-            out.push_back({.nth = {static_cast<u16>(a), b == a ? no_fault : static_cast<u16>(b)}});
+    const bool boots = first.kind == OpKind::boot_folio;
+    const bool gigantic = (boots || first.kind == OpKind::alloc_folio) &&
+                          is_large(g, boots ? static_cast<u8>(g.nr_hstates() - 1) : first.size);
+    std::deque<Failing> out;
+    const auto sweep = [&](u32 nr, u32 window, Faults Failing::* of) {
+        const bool pairs = !gigantic && nr <= max_swept_whole;
+        for (u32 a = 0; a < nr; a = next_position(a, nr, gigantic))
+            for (u32 b = a; b < (pairs ? a + window : a + 1); ++b) {
+                Failing f;
+                (f.*of).nth = {static_cast<u16>(a), b == a ? no_fault : static_cast<u16>(b)};
+                if (b < nr || of == &Failing::updates) out.push_back(f);
+            }
+    };
+    sweep(nr_allocs, 3, &Failing::allocs);
+    sweep(nr_updates, max_rolled_back, &Failing::updates); // one on the way, one on the way back
     return out;
 }
 

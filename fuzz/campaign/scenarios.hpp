@@ -22,7 +22,11 @@ struct Scenario {
 // A folio whose every operation takes long.
 [[nodiscard]] bool is_large(const Geometry& g, u8 size);
 // The allocations to fail in a scenario's last operation, which made so many of them when none failed.
-[[nodiscard]] std::deque<Faults> faults_of(const Geometry& g, const Scenario& s, u32 nr_allocs);
+struct Failing {
+    Faults allocs{}, updates{};
+};
+[[nodiscard]] std::deque<Failing> faults_of(const Geometry& g, const Scenario& s, u32 nr_allocs,
+                                            u32 nr_updates);
 
 struct Plan {
     std::vector<Scenario> scenarios;

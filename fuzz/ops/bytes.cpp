@@ -64,11 +64,13 @@ void put32(Record& r, std::size_t at, u32 v) {
 // one.
 u64 fold_low(u64 v, u64 range) { return v < range ? v : v % std::min<u64>(range, 32); }
 
+constexpr u8 last_of_version_1 = 28;
+
 // An opcode stands for itself, any other byte for one of those that the format began with.
-OpKind decode_kind(u8 byte) {
+OpKind decode_kind(u8 byte, u8 version) {
     constexpr u8 nr_first_kinds = 15;
     for (const OpKind k : all_op_kinds)
-        if (static_cast<u8>(k) == byte) return k;
+        if (static_cast<u8>(k) == byte && (version > 1 || byte <= last_of_version_1)) return k;
     return static_cast<OpKind>(1 + byte % nr_first_kinds);
 }
 
@@ -193,12 +195,19 @@ void mark_sabotage(std::span<u8> bytes, std::string_view name) {
 }
 
 u16 sabotage_mark_in(std::span<const u8> bytes) {
-    if (version_of(bytes) != bytes_version) return 0;
+    if (const auto v = version_of(bytes); !v || !*v || *v > bytes_version) return 0;
     return static_cast<u16>(bytes[mark_at] | bytes[mark_at + 1] << 8);
 }
 
-std::array<u8, header_bytes> encode_header(u8 row) {
-    return {magic[0], magic[1], magic[2], magic[3], bytes_version, row, 0, 0};
+u8 version_for(std::span<const Op> ops) {
+    const auto is_new = [](const Op& op) {
+        return static_cast<u8>(op.kind) > last_of_version_1 || op.update_fail.any();
+    };
+    return std::ranges::any_of(ops, is_new) ? 2 : 1;
+}
+
+std::array<u8, header_bytes> encode_header(u8 row, u8 version) {
+    return {magic[0], magic[1], magic[2], magic[3], version, row, 0, 0};
 }
 
 Record encode_op(const Op& op) {
@@ -211,11 +220,16 @@ Record encode_op(const Op& op) {
     r[5] = op.walker;
     put16(r, 6, op.folios);
     put32(r, 8, op.page);
+    if (fields_of(op.kind) & f_update_fail) {
+        put16(r, 8, encode_fault(op.update_fail.nth[0]));
+        put16(r, 10, encode_fault(op.update_fail.nth[1]));
+    }
     return r;
 }
 
-Op decode_op(const Config& c, const Record& r) {
-    Op op{.kind = decode_kind(r[0]), .fail = {{decode_fault(get16(r, 12)), decode_fault(get16(r, 14))}}};
+Op decode_op(const Config& c, const Record& r, u8 version) {
+    Op op{.kind = decode_kind(r[0], version),
+          .fail = {{decode_fault(get16(r, 12)), decode_fault(get16(r, 14))}}};
     if (is_percpu(op.kind)) return decode_percpu(c, r, op), canonical(op);
     set_field(op, f_folio, r[1] % nr_values(c, f_folio));
     set_field(op, f_size, r[2] % nr_values(c, f_size));
@@ -225,13 +239,15 @@ Op decode_op(const Config& c, const Record& r) {
     set_field(op, f_walker, r[5] % nr_values(c, f_walker));
     set_field(op, f_folios, get16(r, 6));
     set_field(op, f_page, decode_page(c, op.kind, get32(r, 8)));
+    if (version > 1) op.update_fail = {{decode_fault(get16(r, 8)), decode_fault(get16(r, 10))}};
     return canonical(op);
 }
 
 Trace decode(std::span<const u8> bytes) {
     Trace out;
-    u8 row = 0;
-    if (version_of(bytes)) {
+    u8 row = 0, version = 1;
+    if (const auto v = version_of(bytes)) {
+        version = *v;
         row = bytes[geometry_at];
         bytes = bytes.subspan(header_bytes);
     }
@@ -241,7 +257,7 @@ Trace decode(std::span<const u8> bytes) {
     for (std::size_t i = 0; i < nr; ++i) {
         Record r;
         std::ranges::copy(bytes.subspan(i * record_bytes, record_bytes), r.begin());
-        out.ops.push_back(decode_op(out.config, r));
+        out.ops.push_back(decode_op(out.config, r, version));
     }
     return out;
 }
@@ -257,7 +273,7 @@ std::expected<std::vector<u8>, std::string> encode(const Trace& trace) {
     if (trace.ops.size() > max_decoded_ops)
         return std::unexpected("trace of " + std::to_string(trace.ops.size()) +
                                " operations; fuzz bytes hold " + std::to_string(max_decoded_ops));
-    const auto header = encode_header(*row);
+    const auto header = encode_header(*row, version_for(trace.ops));
     std::vector<u8> out(header.begin(), header.end());
     for (const Op& op : trace.ops) {
         const Record r = encode_op(op);

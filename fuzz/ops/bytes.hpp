@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // A trace as a fuzzer sees it. Any byte string decodes, every record to an operation that is valid for its
 // machine; what encode() wrote decodes to what it was. A contract: opcodes, offsets and table rows are never
-// renumbered.
+// renumbered. Version 2 has more kinds and fields than version 1, which is read for ever as it was.
 //
-//   header, 8 bytes    0..3 "MMOD"   4 version (1)   5 geometry, a row of fuzz_configs()
+//   header, 8 bytes    0..3 "MMOD"   4 version (1, 2)   5 geometry, a row of fuzz_configs()
 //                      6..7 zero, or the mark of a sabotage: how the model was broken when this was found
 //   record, 16 bytes   0 kind   1 folio   2 size   3 from (low 4 bits), on (bit 4)   4 nid   5 walker
 //                      6..7 folios   8..11 page   12..13, 14..15 faults (n + 1; 0: none); little-endian
+//                      version 2, of what HVO does to folios: 8..9, 10..11 updates that fail, as faults
 //   ... of percpu        0 kind   1 area or chunk   2 align or atom   3 on, atomic, again, paged (bit 4)
 //                        12..13, 14..15 faults as above; and by kind
 //                      pcpu_alloc, module_load      4..7 bytes
@@ -31,7 +32,7 @@
 
 namespace mmodel {
 
-inline constexpr u8 bytes_version = 1;
+inline constexpr u8 bytes_version = 2;
 inline constexpr std::size_t header_bytes = 8;
 inline constexpr std::size_t record_bytes = 16;
 inline constexpr std::size_t max_decoded_ops = 512; // records past these are ignored
@@ -47,8 +48,8 @@ using Record = std::array<u8, record_bytes>;
 // Whether these are fuzz bytes with their magic, rather than a text trace.
 [[nodiscard]] bool looks_like_bytes(std::span<const u8> bytes);
 
-// The version in the header; nullopt without one. decode() reads every version as 1: a tool that shows people
-// what they gave it must refuse a newer one first.
+// The version in the header; nullopt without one, which is read as 1. decode() reads what is newer as 2: a
+// tool that shows people what they gave it must refuse a newer one first.
 [[nodiscard]] std::optional<u8> version_of(std::span<const u8> bytes);
 
 // Total. Out-of-range values fold into their field's range, faults, sizes and counts of pages into its low
@@ -66,12 +67,14 @@ using Record = std::array<u8, record_bytes>;
 [[nodiscard]] u16 sabotage_mark(std::string_view name);
 // Puts it into the header. Needs: bytes that encode() made.
 void mark_sabotage(std::span<u8> bytes, std::string_view name);
-// The mark in the header; 0: none, or no header of version 1.
+// The mark in the header; 0: none, or no header of a known version.
 [[nodiscard]] u16 sabotage_mark_in(std::span<const u8> bytes);
 
 // encode() for whom a folded value will do: the parts, unchecked.
-[[nodiscard]] std::array<u8, header_bytes> encode_header(u8 row);
+[[nodiscard]] std::array<u8, header_bytes> encode_header(u8 row, u8 version = 1);
+// The first version that has such operations.
+[[nodiscard]] u8 version_for(std::span<const Op> ops);
 [[nodiscard]] Record encode_op(const Op& op);
-[[nodiscard]] Op decode_op(const Config& c, const Record& r);
+[[nodiscard]] Op decode_op(const Config& c, const Record& r, u8 version = bytes_version);
 
 } // namespace mmodel

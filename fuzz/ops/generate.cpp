@@ -37,10 +37,15 @@ constexpr std::array percpu_weights{
     Weight{OpKind::give_pages, 2},  Weight{OpKind::pcpu_boot, 1},
 };
 
+// Drawn as what a sequence begins with, random_boot_folios(), and now and then where they make no sense.
+constexpr bool is_boot(OpKind k) {
+    return k == OpKind::boot_folio || k == OpKind::boot_late || k == OpKind::boot_up;
+}
+
 // An operation that is never drawn is a mistake.
 constexpr bool is_drawn(OpKind k) {
     const auto is_k = [&](const Weight& w) { return w.kind == k; };
-    return k == OpKind::pcpu_free || std::ranges::any_of(weights, is_k) ||
+    return k == OpKind::pcpu_free || is_boot(k) || std::ranges::any_of(weights, is_k) ||
            std::ranges::any_of(percpu_weights, is_k);
 }
 static_assert(std::ranges::all_of(all_op_kinds, is_drawn));
@@ -110,6 +115,8 @@ Op random_percpu_op(const Config& c, const Mix& mix, Rng& rng) {
 Op random_hvo_op(const Config& c, const Mix& mix, Rng& rng) {
     const u8 sizes = c.geometry.nr_hstates();
     Op op{.kind = random_kind(weights, rng)};
+    if (c.boot_gigantic && chance(rng, 3))
+        op.kind = std::array{OpKind::boot_folio, OpKind::boot_late, OpKind::boot_up}[below(rng, 3)];
     op.folio = static_cast<u8>(below(rng, mix.nr_folios));
     op.size = chance(rng, mix.gigantic_percent) ? static_cast<u8>(sizes - 1)
                                                 : static_cast<u8>(below(rng, std::max(1, sizes - 1)));
@@ -124,6 +131,22 @@ Op random_hvo_op(const Config& c, const Mix& mix, Rng& rng) {
                                    : below(rng, u64{1} << c.geometry.folio_order[op.size]));
     op.fail = random_faults(mix, rng);
     return canonical(op);
+}
+
+// One or two folios, of which one may span two zones.
+std::vector<Op> random_boot_folios(const Config& c, const Mix& mix, Rng& rng) {
+    std::vector<Op> ops;
+    const u64 nr = 1 + below(rng, std::min<u64>(2, c.boot_gigantic));
+    const auto add = [&](Op op) {
+        op.fail = random_faults(mix, rng);
+        ops.push_back(canonical(op));
+    };
+    for (u8 i = 0; i < nr; ++i)
+        add({.kind = OpKind::boot_folio, .folio = i, .nid = static_cast<u8>(below(rng, c.nr_nodes))});
+    const auto gone = static_cast<u16>(chance(rng, 25) ? 1 + below(rng, nr) : 0);
+    add({.kind = OpKind::boot_late, .folios = gone});
+    add({.kind = OpKind::boot_up, .folios = static_cast<u16>(((1u << nr) - 1) & ~gone)});
+    return ops;
 }
 
 } // namespace
@@ -161,6 +184,8 @@ std::vector<Op> random_ops(const Config& c, const Mix& mix, Rng& rng, std::size_
     std::vector<Op> ops;
     ops.reserve(n);
     if (mix.subsystem != Subsystem::hvo && n) ops.push_back(random_boot(c, mix, rng));
+    if (mix.subsystem == Subsystem::hvo && c.boot_gigantic && n > 8 && chance(rng, 50))
+        ops = random_boot_folios(c, mix, rng);
     Mix now = mix;
     for (u64 left = 0; ops.size() < n; --left) {
         if (left == 0 && mix.subsystem != Subsystem::hvo) {

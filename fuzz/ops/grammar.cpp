@@ -44,6 +44,17 @@ OpWords words_of(OpKind k) {
     case OpKind::take_pages:
         return {"Memory pressure: takes all order-0 frames of a node but some.", "take_pages nid=1 page=6"};
     case OpKind::give_pages: return {"Gives back what take_pages took.", "give_pages nid=1"};
+    case OpKind::boot_folio:
+        return {"Before the page allocator is up: sets aside a gigantic folio (boot= of the geometry) whose "
+                "vmemmap is not there yet, calls hugetlb_vmemmap_init_early(), and populates what that left.",
+                "boot_folio folio=0 nid=1 fail=1"};
+    case OpKind::boot_late:
+        return {"Zones are known: hugetlb_vmemmap_init_late(). Of those that span two zones the memory is "
+                "given back.",
+                "boot_late folios=1 fail=0"};
+    case OpKind::boot_up:
+        return {"The page allocator is up: hugetlb_vmemmap_optimize_bootmem_folios().",
+                "boot_up folios=0,1 fail=2"};
     case OpKind::pcpu_boot:
         return {"Sets up the first percpu chunk. Before it, the other percpu operations are disabled.",
                 "pcpu_boot static=184K reserved=8K dyn=28K atom=2M paged=0 fail=0"};
@@ -95,6 +106,9 @@ FieldWords words_of(Field f) {
         return {"N[,N]",
                 "Which of the operation's allocations fail, in the order in which it makes them, the "
                 "first is 0; one or two."};
+    case f_update_fail:
+        return {"N[,N]", "Which of its updates of PTEs and PMDs fail, where a design's may (later than 7.3); "
+                         "one or two."};
     case f_area: return {"N", "Area slot, 0 to 63: what later operations know the area by."};
     case f_chunk: return {"N", "Chunk slot, 0 to 7: what later operations know the chunk by."};
     case f_cpu: return {"N", "Number of a CPU, from 0."};

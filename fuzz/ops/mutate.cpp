@@ -157,7 +157,8 @@ void change_kind(Trace& t, Subsystem s, Random& rng) {
 
 void change_fault(Trace& t, Subsystem, Random& rng) {
     Op& op = pick_op(t.ops, rng);
-    u16& nth = op.fail.nth[rng.one_in(3) ? 1 : 0];
+    const bool of_updates = fields_of(op.kind) & f_update_fail && rng.one_in(4);
+    u16& nth = (of_updates ? op.update_fail : op.fail).nth[rng.one_in(3) ? 1 : 0];
     const bool is_set = nth != no_fault;
     if (is_set && rng.one_in(3))
         nth = no_fault;
@@ -165,6 +166,7 @@ void change_fault(Trace& t, Subsystem, Random& rng) {
         nth = static_cast<u16>(rng.one_in(2) || nth == 0 ? nth + 1 : nth - 1);
     else
         nth = static_cast<u16>(small_number(rng));
+    if (nth != no_fault) nth = std::min(nth, max_byte_fault); // a record would fold it onto another one
     op = canonical(op);
 }
 
@@ -191,7 +193,7 @@ std::size_t room(std::size_t max_size) {
 
 // Needs: the trace's configuration is a row of fuzz_configs() and its operations fit.
 std::size_t write(const Trace& t, u8* out) {
-    const auto header = encode_header(fuzz_config_row(t.config).value_or(0));
+    const auto header = encode_header(fuzz_config_row(t.config).value_or(0), version_for(t.ops));
     u8* end = std::ranges::copy(header, out).out;
     for (const Op& op : t.ops) end = std::ranges::copy(encode_op(op), end).out;
     return static_cast<std::size_t>(end - out);
@@ -199,7 +201,7 @@ std::size_t write(const Trace& t, u8* out) {
 
 Trace mutated(const Trace& before, Subsystem subsystem, Random& rng, std::size_t max_ops) {
     Trace t = before;
-    for (int tries = 0; tries < 8 && t == before; ++tries) {
+    for (int tries = 0; tries < 16 && t == before; ++tries) {
         for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n) mutate_once(t, subsystem, rng);
         if (t.ops.size() > max_ops) t.ops.resize(max_ops);
     }

@@ -109,7 +109,7 @@ private:
     void lower_op(std::size_t i);
     void lower_number(std::size_t i, Field f);
     void lower_list(std::size_t i);
-    void lower_faults(std::size_t i);
+    void lower_faults(std::size_t i, Faults Op::* faults);
     void renumber(Field f);
     void plainer_machine();
 
@@ -212,7 +212,8 @@ void Shrinker::lower_together() {
 }
 
 void Shrinker::lower_op(std::size_t i) {
-    lower_faults(i);
+    lower_faults(i, &Op::fail);
+    lower_faults(i, &Op::update_fail);
     lower_list(i);
     for (const Field f : number_fields)
         if (!(f & (f_folio | f_area | f_chunk | f_folios))) lower_number(i, f);
@@ -236,25 +237,26 @@ void Shrinker::lower_list(std::size_t i) {
         take_op(i, op);
     }
     const Op& list = best_.ops[i];
-    if (std::popcount(list.folios) != 1) return;
+    const bool has_single = list.kind == OpKind::optimise_list || list.kind == OpKind::restore_list;
+    if (!has_single || std::popcount(list.folios) != 1) return;
     Op one = list;
     one.kind = list.kind == OpKind::optimise_list ? OpKind::optimise : OpKind::restore;
     one.folio = static_cast<u8>(std::countr_zero(list.folios));
     take_op(i, one);
 }
 
-void Shrinker::lower_faults(std::size_t i) {
+void Shrinker::lower_faults(std::size_t i, Faults Op::* faults) {
     for (std::size_t n = max_faults; n-- > 0;) {
         Op op = best_.ops[i];
-        op.fail.nth[n] = no_fault;
+        (op.*faults).nth[n] = no_fault;
         take_op(i, op);
     }
-    for (std::size_t n = 0; n < max_faults && best_.ops[i].fail.nth[n] != no_fault; ++n) {
+    for (std::size_t n = 0; n < max_faults && (best_.ops[i].*faults).nth[n] != no_fault; ++n) {
         // Faults ascend, so the n-th goes down to just above the one before it.
-        const u64 floor = n == 0 ? 0 : u64{best_.ops[i].fail.nth[n - 1]} + 1;
-        walk_down(best_.ops[i].fail.nth[n] - floor, [&](u64 v) {
+        const u64 floor = n == 0 ? 0 : u64{(best_.ops[i].*faults).nth[n - 1]} + 1;
+        walk_down((best_.ops[i].*faults).nth[n] - floor, [&](u64 v) {
             Op op = best_.ops[i];
-            op.fail.nth[n] = static_cast<u16>(floor + v);
+            (op.*faults).nth[n] = static_cast<u16>(v + floor);
             return take_op(i, op);
         });
     }

@@ -53,7 +53,7 @@ std::string wanted(const Config& c, Field f) {
         return "a huge page size of " + std::string(c.geometry.arch) + ":" + known_sizes(c.geometry);
     if (f == f_from) return "buddy, boot or hot";
     if (f == f_folios) return "folio slots, 0 to " + std::to_string(max_folios - 1) + ", as in 0,3,5";
-    if (f == f_fail) return "one or two numbers, " + range + ", as in 2,5";
+    if (f == f_fail || f == f_update_fail) return "one or two numbers, " + range + ", as in 2,5";
     if (is_size(f)) return "bytes, such as 64 or 8K, " + range;
     return "a whole number, " + range;
 }
@@ -118,7 +118,7 @@ private:
     Status read_op(OpKind kind, Words words);
     Status read_field(Op& op, u32& seen, Word word) const;
     Status read_value(Op& op, Field f, Word value) const;
-    Status read_faults(Op& op, Word value) const;
+    Status read_faults(Faults& faults, Field f, Word value) const;
     Status read_folios(Op& op, Word value) const;
     std::expected<u64, TraceError> read_number(Field f, Word value, u64 limit) const;
     std::expected<u64, TraceError> read_size(Word value) const;
@@ -313,7 +313,8 @@ Status Reader::read_field(Op& op, u32& seen, Word word) const {
 }
 
 Status Reader::read_value(Op& op, Field f, Word value) const {
-    if (f == f_fail) return read_faults(op, value);
+    if (f == f_fail) return read_faults(op.fail, f, value);
+    if (f == f_update_fail) return read_faults(op.update_fail, f, value);
     if (f == f_folios) return read_folios(op, value);
     const auto n = f == f_size   ? read_size(value)
                    : f == f_from ? read_from(value)
@@ -375,20 +376,21 @@ Word next_item(Word& list) {
     return item;
 }
 
-Status Reader::read_faults(Op& op, Word value) const {
+Status Reader::read_faults(Faults& faults, Field f, Word value) const {
+    const std::string key(name_of(f));
     if (value.text.ends_with(','))
         return stop(value.column + value.text.size(),
-                    "fail: the list ends in a comma; wanted " + wanted(out_.config, f_fail));
+                    key + ": the list ends in a comma; wanted " + wanted(out_.config, f));
     std::size_t n = 0;
     while (!value.text.empty()) {
         const Word item = next_item(value);
-        const auto nth = read_number(f_fail, item, nr_values(out_.config, f_fail));
+        const auto nth = read_number(f, item, nr_values(out_.config, f));
         if (!nth) return std::unexpected(nth.error());
         if (n == max_faults)
-            return stop(item.column, "fail: " + quoted(item.text) + " is one too many; wanted at most " +
+            return stop(item.column, key + ": " + quoted(item.text) + " is one too many; wanted at most " +
                                          std::to_string(max_faults));
-        if (op.fail.has(*nth)) return stop(item.column, "fail: " + quoted(item.text) + " is listed twice");
-        op.fail.nth[n++] = static_cast<u16>(*nth);
+        if (faults.has(*nth)) return stop(item.column, key + ": " + quoted(item.text) + " is listed twice");
+        faults.nth[n++] = static_cast<u16>(*nth);
     }
     return {};
 }

@@ -31,6 +31,12 @@ void print_field(std::string& out, const Geometry& g, const Op& op, Field f) {
     }
 }
 
+void print_faults(std::string& out, Field f, const Faults& faults) {
+    if (!faults.any()) return;
+    out += " " + std::string(name_of(f)) + "=" + std::to_string(faults.nth[0]);
+    if (faults.nth[1] != no_fault) out += "," + std::to_string(faults.nth[1]);
+}
+
 } // namespace
 
 u64 field_value(const Op& op, Field f) {
@@ -56,7 +62,8 @@ u64 field_value(const Op& op, Field f) {
     case f_atom: return op.align;
     case f_to:
     case f_dyn: return op.to;
-    case f_fail: break;
+    case f_fail:
+    case f_update_fail: break;
     }
     return 0;
 }
@@ -84,7 +91,8 @@ void set_field(Op& op, Field f, u64 value) {
     case f_atom: op.align = static_cast<u32>(value); return;
     case f_to:
     case f_dyn: op.to = static_cast<u32>(value); return;
-    case f_fail: return;
+    case f_fail:
+    case f_update_fail: return;
     }
 }
 
@@ -111,7 +119,8 @@ u64 nr_values(const Config& c, Field f) {
     case f_atomic:
     case f_again:
     case f_paged: return 2;
-    case f_fail: return u64{max_fault} + 1;
+    case f_fail:
+    case f_update_fail: return u64{max_fault} + 1;
     }
     return 1;
 }
@@ -128,9 +137,8 @@ std::string print_op(const Geometry& g, const Op& op) {
     std::string out(name(c.kind));
     for (const Field f : number_fields)
         if (fields_of(c.kind) & f) print_field(out, g, c, f);
-    if (!c.fail.any()) return out;
-    out += " fail=" + std::to_string(c.fail.nth[0]);
-    if (c.fail.nth[1] != no_fault) out += "," + std::to_string(c.fail.nth[1]);
+    print_faults(out, f_fail, c.fail);
+    print_faults(out, f_update_fail, c.update_fail);
     return out;
 }
 

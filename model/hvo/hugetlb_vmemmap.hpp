@@ -105,16 +105,14 @@ Errno hugetlb_vmemmap_split_folio(K& k, Folio f, bool enabled) {
     return vmemmap_remap_split(k, vmemmap_start(k, f), vmemmap_end(k, f));
 }
 
-// hugetlb_vmemmap_optimize_folios(): a folio that fails is simply not flagged. -ENOMEM with pages to free
-// frees them and tries that folio once more.
+// hugetlb_vmemmap_optimize_folios(), once leaves are split: a folio that fails is simply not flagged. -ENOMEM
+// with pages to free frees them and tries that folio once more.
 // Departs from the kernel in one point: a folio that is passed over, for it is optimised already, does not
 // count as one for which a grace period was waited (see spec/linux/findings).
 template <class K>
-void hugetlb_vmemmap_optimize_folios(K& k, std::span<const Folio> folios, bool enabled) {
+void hugetlb_vmemmap_optimize_split_folios(K& k, std::span<const Folio> folios, bool enabled) {
     PageList list;
     u8 flags = remap_no_tlb_flush | synchronize_rcu;
-    for (const Folio& f : folios)
-        if (hugetlb_vmemmap_split_folio(k, f, enabled) == Errno::nomem) break;
     k.flush_tlb_all(Fn::hugetlb_vmemmap_optimize_folios);
     for (const Folio& f : folios) {
         const bool waits = vmemmap_should_optimize_folio(k, f, enabled);
@@ -128,6 +126,14 @@ void hugetlb_vmemmap_optimize_folios(K& k, std::span<const Folio> folios, bool e
     }
     k.flush_tlb_all(Fn::hugetlb_vmemmap_optimize_folios);
     free_vmemmap_page_list(k, list);
+}
+
+// hugetlb_vmemmap_optimize_folios()
+template <class K>
+void hugetlb_vmemmap_optimize_folios(K& k, std::span<const Folio> folios, bool enabled) {
+    for (const Folio& f : folios)
+        if (hugetlb_vmemmap_split_folio(k, f, enabled) == Errno::nomem) break;
+    hugetlb_vmemmap_optimize_split_folios(k, folios, enabled);
 }
 
 } // namespace mmodel::hvo

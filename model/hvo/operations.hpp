@@ -4,8 +4,7 @@
 // operation.
 #pragma once
 
-#include "model/hvo/hugetlb_vmemmap.hpp"
-#include "model/hvo/pool.hpp"
+#include "model/hvo/boot_operations.hpp"
 #include "model/outcome.hpp"
 
 namespace mmodel::hvo {
@@ -13,16 +12,29 @@ namespace mmodel::hvo {
 // The calls under test, and what mm/hugetlb.c does around them. The model has them below; the driver of
 // spec/linux calls the real file.
 template <class C>
-concept CallsLike = requires(C& c, Folio f, std::span<const Folio> folios, Pfn p, bool on) {
-    c.prep(f);
-    c.dissolve(f);
-    c.use_as_lru(f, on);
-    c.hot_added(p, p, p, on);
-    { c.optimise(f, on) } -> std::same_as<Errno>;
-    { c.restore(f) } -> std::same_as<Errno>;
-    c.optimise_list(folios, on);
-    { c.restore_list(folios) } -> std::same_as<RestoreFolios>;
-};
+concept CallsLike =
+    requires(C& c, Folio f, std::span<const Folio> folios, Pfn p, bool on, const Pool& pool, u16 mask) {
+        c.prep(f);
+        c.dissolve(f);
+        c.use_as_lru(f, on);
+        c.hot_added(p, p, p, on);
+        { c.optimise(f, on) } -> std::same_as<Errno>;
+        { c.restore(f) } -> std::same_as<Errno>;
+        c.optimise_list(folios, on);
+        { c.restore_list(folios) } -> std::same_as<RestoreFolios>;
+        // Before the page allocator is up; whether there is such a thing.
+        { c.has_boot() } -> std::same_as<bool>;
+        {
+            c.boot_early(f, on)
+        } -> std::same_as<bool>; // whether it has populated the folio's vmemmap, or will
+        {
+            c.boot_late(pool, mask, mask)
+        } -> std::same_as<u16>; // of the early slots, those that span two zones: those given back
+        c.prep_boot(f, on);
+        c.boot_up(folios, on);
+        c.show_vmemmap(f); // its page tables have changed
+        c.is_freed(p);     // memblock's frame is the page allocator's
+    };
 
 template <KernelLike K>
 struct ModelCalls {
@@ -38,6 +50,18 @@ struct ModelCalls {
         hugetlb_vmemmap_optimize_folios(k, f, enabled);
     }
     RestoreFolios restore_list(std::span<const Folio> f) { return hugetlb_vmemmap_restore_folios(k, f); }
+    static bool has_boot() { return true; }
+    bool boot_early(Folio f, bool enabled) { return hugetlb_vmemmap_init_early(k, f, enabled); }
+    u16 boot_late(const Pool& pool, u16, u16 spanning) {
+        for (const Folio& f : folios_of(pool, k.geometry(), spanning)) hugetlb_vmemmap_init_late(k, f);
+        return spanning;
+    }
+    void prep_boot(Folio, bool) {}
+    void boot_up(std::span<const Folio> f, bool enabled) {
+        hugetlb_vmemmap_optimize_bootmem_folios(k, f, enabled);
+    }
+    void show_vmemmap(Folio) {}
+    void is_freed(Pfn) {}
 };
 
 // The folios of a list operation in ascending slot order; empty unless all are hugetlb and of one size.
@@ -224,6 +248,8 @@ Outcome run_list(Pool& pool, K& k, Calls& calls, const Op& op) {
 template <KernelLike K, CallsLike Calls>
 Outcome run(Pool& pool, K& k, Calls& calls, const Op& op) {
     const bool hugetlb = pool.slots[op.folio].state == SlotState::hugetlb;
+    if (!is_boot_op(op.kind) && (slots_in(pool, SlotState::early) | slots_in(pool, SlotState::late)))
+        return Outcome::disable();
     switch (hvo_op(op.kind)) {
     case HvoOp::alloc_folio: return alloc_folio(pool, k, calls, op);
     case HvoOp::free_folio: return free_folio(pool, k, calls, op);
@@ -244,6 +270,9 @@ Outcome run(Pool& pool, K& k, Calls& calls, const Op& op) {
     case HvoOp::hot_add: return hot_add(k, calls, op);
     case HvoOp::take_pages: return take_pages(k, op);
     case HvoOp::give_pages: return give_pages(k, op);
+    case HvoOp::boot_folio: return boot_folio(pool, k, calls, op);
+    case HvoOp::boot_late: return boot_late(pool, k, calls, op);
+    case HvoOp::boot_up: return boot_up(pool, k, calls, op);
     }
     return Outcome::disable();
 }

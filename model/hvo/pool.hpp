@@ -13,7 +13,8 @@ namespace mmodel::hvo {
 // Operations name slots and walkers of the machine.
 static_assert(max_folios == max_compounds && max_walkers == nr_walkers);
 
-enum class SlotState : u8 { none, lru, hugetlb };
+// early, late: of boot memory, not handed to hugetlb yet; late: zones are known.
+enum class SlotState : u8 { none, lru, hugetlb, early, late };
 
 // One folio slot of the world; operations name folios by slot.
 struct FolioSlot {
@@ -37,7 +38,7 @@ struct Pool {
         u64 h = enabled;
         for (const FolioSlot& s : slots)
             h = hash_combine(h, s.head.value << 8 | u64{s.size} << 4 | static_cast<u64>(s.from) << 2 |
-                                    static_cast<u64>(s.state));
+                                    (static_cast<u64>(s.state) & 3) | static_cast<u64>(s.state) >> 2 << 7);
         for (u8 n : boot_taken) h = hash_combine(h, n);
         return h;
     }

@@ -41,6 +41,9 @@ std::string_view name(EventKind k) {
     case EventKind::kfree: return "kfree";
     case EventKind::set_page_tag: return "set_page_tag";
     case EventKind::memset_zero: return "memset";
+    case EventKind::memblock_alloc: return "memblock_alloc";
+    case EventKind::memblock_phys_free: return "memblock_phys_free";
+    case EventKind::update_fails: return "update";
     }
     return "?";
 }
@@ -73,6 +76,7 @@ std::string print_event(const Event& e) {
     std::string args;
     switch (e.kind) {
     case EventKind::alloc_pages_node:
+    case EventKind::memblock_alloc:
         args = "nid " + num(e.nid.value) + (e.this_node ? ", this node only" : "") +
                (e.ok ? ") = pfn " + num(e.pfn.value) : ") = NULL");
         return std::string(name(e.kind)) + "(" + args;
@@ -80,13 +84,17 @@ std::string print_event(const Event& e) {
         return std::string(name(e.kind)) + (e.ok ? "() = table in pfn " + num(e.pfn.value) : "() = NULL");
     case EventKind::free_page:
     case EventKind::free_bootmem_page:
+    case EventKind::memblock_phys_free:
     case EventKind::pte_free_kernel: args = "pfn " + num(e.pfn.value); break;
     case EventKind::split_page: args = "pfn " + num(e.pfn.value) + ", order " + num(e.order().value); break;
     case EventKind::set_pte_at:
         args =
             !e.is_live() ? "private table, entry " + num(e.ref.idx) : "vmemmap page " + num(e.vpage->value);
-        args += " -> pfn " + num(e.pte.pfn().value) + (e.pte.writable() ? " rw" : " ro");
+        args += !e.pte.present() ? ", none"
+                                 : " -> pfn " + num(e.pte.pfn().value) + (e.pte.writable() ? " rw" : " ro");
         break;
+    case EventKind::update_fails:
+        return std::string(name(e.kind)) + "(vmemmap page " + num(e.vpage->value) + ") = -EAGAIN";
     case EventKind::pmd_populate_kernel:
         args = "PMD " + num(e.pmd_idx()) + ", table in pfn " + num(e.pfn.value);
         break;

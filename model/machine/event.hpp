@@ -53,8 +53,12 @@ enum class EventKind : u8 {
     // Shared tail pages. spec/promela/link numbers the events before these: new ones go last.
     init_compound_tail, // pfn: a struct page in it becomes a tail of any folio of `order`
     cmpxchg_tail,       // zone->vmemmap_tails[order] = pfn if it was NULL (ok); zone; a full barrier
+    // Before the page allocator is up.
+    memblock_alloc,     // pfn if ok; nid
+    memblock_phys_free, // pfn
+    update_fails, // a PTE (vpage) or PMD that is to change in place, and somebody else was there: -EAGAIN
 };
-inline constexpr std::size_t nr_event_kinds = static_cast<std::size_t>(EventKind::cmpxchg_tail) + 1;
+inline constexpr std::size_t nr_event_kinds = static_cast<std::size_t>(EventKind::update_fails) + 1;
 
 template <std::same_as<EventKind>... Kinds>
 constexpr bool is_one_of(EventKind k, Kinds... kinds) {

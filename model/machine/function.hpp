@@ -12,6 +12,7 @@ namespace mmodel {
 // In the order of their bytes: fn_named() searches by halves.
 #define MMODEL_KERNEL_FUNCTIONS(X)                                                                           \
     X(__hugetlb_vmemmap_optimize_folio)                                                                      \
+    X(__hugetlb_vmemmap_optimize_folios)                                                                     \
     X(__hugetlb_vmemmap_restore_folio)                                                                       \
     X(__pcpu_map_pages)                                                                                      \
     X(__pcpu_unmap_pages)                                                                                    \
@@ -19,6 +20,8 @@ namespace mmodel {
     X(alloc_vmemmap_page_list)                                                                               \
     X(free_percpu)                                                                                           \
     X(free_vmemmap_page)                                                                                     \
+    X(hugetlb_vmemmap_init_early)                                                                            \
+    X(hugetlb_vmemmap_init_late)                                                                             \
     X(hugetlb_vmemmap_optimize_folios)                                                                       \
     X(hugetlb_vmemmap_restore_folios)                                                                        \
     X(page_ref_add_unless)                                                                                   \
@@ -47,11 +50,15 @@ namespace mmodel {
     X(pcpu_unmap_pages)                                                                                      \
     X(reset_struct_pages)                                                                                    \
     X(vmemmap_pmd_entry)                                                                                     \
+    X(vmemmap_pmd_populate)                                                                                  \
+    X(vmemmap_pte_populate)                                                                                  \
     X(vmemmap_remap_free)                                                                                    \
     X(vmemmap_remap_pte)                                                                                     \
     X(vmemmap_remap_range)                                                                                   \
     X(vmemmap_restore_pte)                                                                                   \
-    X(vmemmap_split_pmd)
+    X(vmemmap_split_pmd)                                                                                     \
+    X(vmemmap_undo_hvo)                                                                                      \
+    X(vmemmap_wrprotect_hvo)
 
 // none: no function's doing. other: a function of a kernel tree that nothing here asks for by name.
 enum class Fn : u8 {

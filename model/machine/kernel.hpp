@@ -77,6 +77,33 @@ public:
     bool next_allocation_fails() { return faults_.has(nr_allocs_++); }
     void note_failed_allocation() { ++nr_failed_; }
 
+    // mm/memblock.c, of one frame of a node.
+    std::optional<Pfn> memblock_alloc(Caller where, Nid nid) {
+        const auto p = next_allocation_fails() ? std::nullopt : m_.alloc_memblock(nid);
+        if (!p) ++nr_failed_;
+        emit({.kind = EventKind::memblock_alloc,
+              .ok = p.has_value(),
+              .nid = nid,
+              .pfn = p.value_or(no_pfn),
+              .where = where},
+             [] {});
+        return p;
+    }
+    void memblock_phys_free(Caller where, Pfn p) {
+        emit({.kind = EventKind::memblock_phys_free, .pfn = p, .where = where}, [&] { m_.free_memblock(p); });
+    }
+    // An update in place that may fail: whether it does, for somebody else was there.
+    bool update_fails(Caller where, Vpage v) {
+        if (!failing_updates_.has(nr_updates_++)) return false;
+        emit({.kind = EventKind::update_fails, .vpage = v, .where = where}, [] {});
+        return true;
+    }
+    // The same of an exchange whose loser goes on with what the winner left: no event, for nothing is tried
+    // again.
+    bool loses_race() { return failing_updates_.has(nr_updates_++); }
+    void let_updates_fail(const Faults& which) { failing_updates_ = which; }
+    [[nodiscard]] u32 nr_updates() const { return nr_updates_; }
+
     void free_page(Caller where, Pfn p) {
         emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
     }
@@ -292,6 +319,9 @@ public:
     }
 
 private:
+    Faults failing_updates_{};
+    u32 nr_updates_{};
+
     // A watch may say which frame it is that the page allocator has to give (nothing: there is none).
     std::optional<Pfn> take_page(Nid nid, bool this_node, bool highmem) {
         if constexpr (PicksFrames<Watch, M>)

@@ -11,6 +11,7 @@ Machine::Machine(const Config& c)
       pmds_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
       stale_(c.geometry.vpage_of(Pfn{c.nr_frames()}).value + 1),
       stale_leaf_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
+      absent_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1),
       split_((c.geometry.vpage_of(Pfn{c.nr_frames()}).value >> pmd_shift_) + 1), buddy_(c),
       vmalloc_(c.vmalloc_pages, pmd_shift_), tags_(c.nr_frames()), online_(u64{1} << c.boot_cpu()) {
     const u64 boot = u64{c.boot_gigantic} << c.geometry.folio_order[c.geometry.nr_hstates() - 1];
@@ -97,6 +98,7 @@ std::optional<Vpage> Machine::boot_vpage(Pfn p) const {
 
 // The first frame that the boot (or hot-plug) leaf of this PMD maps, whether or not the leaf is still there.
 std::optional<Pfn> Machine::leaf_head(u64 idx) const {
+    if (absent_[idx].set) return std::nullopt;
     const Vpage v{idx << pmd_shift_};
     const Geometry& g = geometry();
     if (v < g.vpage_of(config_.hot_start())) {
@@ -131,7 +133,7 @@ Pte Machine::translate(Vpage v) const {
 bool Machine::is_mapped(Pfn p) const {
     if (frame(p).nr_ptes) return true;
     const auto v = boot_vpage(p);
-    return v && !pmds_[pmd_idx(*v)].present();
+    return v && !pmds_[pmd_idx(*v)].present() && !absent_[pmd_idx(*v)].set;
 }
 
 bool Machine::may_be_cached(Pfn p) const {
@@ -224,7 +226,7 @@ u64 Machine::hash() const {
     for (Pfn p : unordered_) h = hash_combine(h, p.value);
     for (const SharedTail& t : shared_tails_)
         h = hash_combine(h, t.pfn.value << 16 | u64{t.zone} << 8 | t.order);
-    return h;
+    return absent_.hash() ? hash_combine(h, absent_.hash()) : h;
 }
 
 } // namespace mmodel

@@ -61,6 +61,7 @@ struct Tally {
     i64 private_tables{}; // ... installed nowhere
     i64 vmalloc{};        // frames mapped in the vmalloc range
     i64 shared_tails{};   // pages of tails that a zone's folios share
+    i64 memblock{};       // free frames that the page allocator does not have yet
     i64 objects{};        // what kmalloc() gave and kfree() has not got back
     bool operator==(const Tally&) const = default;
 };
@@ -205,6 +206,26 @@ public:
     // Adds hot block `b` to a node. Its vmemmap comes from `vmemmap` on (whole PMD leaves); the rest goes to
     // the buddy.
     void add_block(u8 b, Nid nid, Pfn vmemmap, bool self_hosted);
+    // Before the page allocator is up. The vmemmap under a PMD is not populated yet: the frames that boot had
+    // behind it are memblock's. Needs: all of it is as at boot.
+    void unpopulate(u64 pmd_idx);
+    [[nodiscard]] bool is_as_at_boot(u64 pmd_idx) const;
+    // The lowest frame that memblock has on a node, detached; or nothing.
+    [[nodiscard]] std::optional<Pfn> alloc_memblock(Nid nid);
+    void free_memblock(Pfn p); // a detached one
+    // vmemmap_populate() with memblock's pages: what is mapped stays. Needs: there is memory.
+    void populate(Vpage start, Vpage end);
+    // The page allocator gets what memblock has. Calls f(p) for each frame.
+    template <class F>
+    void end_memblock(F&& f) {
+        std::vector<Pfn> free;
+        frames_.for_each(0, config_.nr_frames(), [&](u64 i, const Frame& x) {
+            if (x.owner == Owner::memblock) free.push_back(Pfn{i});
+        });
+        for (const Pfn p : free) release(p), f(p);
+    }
+    // Somebody initialises the struct pages of vmemmap page v, for who has the memory that they describe.
+    void init_struct_pages(Vpage v);
     [[nodiscard]] const HotBlock& hot_block(u8 b) const { return hot_[b]; }
     // Memory pressure: this many pages of the node's free memory are not to be had.
     void set_pressure(Nid nid, u64 nr) { pressure_[nid.value] = nr; }
@@ -269,6 +290,7 @@ private:
     RadixArray<Pte> pmds_;        // by PMD: the installed table; not present: as boot or hot-plug left it
     RadixArray<StaleSet> stale_;  // by vmemmap page
     RadixArray<Mark> stale_leaf_; // by PMD: some CPU may still use the leaf that was there
+    RadixArray<Mark> absent_;     // by PMD: not populated when the others were
     RadixArray<Mark> split_;      // by PMD: split_page() was called for the block that its leaf mapped
     Buddy buddy_;
     std::array<Compound, max_compounds> compounds_{};

@@ -116,6 +116,7 @@ void Machine::set_owner(Pfn p, Frame& f, Owner owner) {
         if (o == Owner::page_table) tally.tables += n, tally.private_tables += n;
         if (o == Owner::vmalloc) tally.vmalloc += n;
         if (o == Owner::shared_tail) tally.shared_tails += n;
+        if (o == Owner::memblock) tally.memblock += n;
         if (o == Owner::vmemmap) (is_boot_memory(p) ? tally.vmemmap_boot : tally.vmemmap_buddy) += n;
     };
     count(f.owner, -1);
@@ -191,7 +192,7 @@ void Machine::set_pte(PteRef r, Pte pte) {
     const bool stale = old.present() && add_stale(*v, old);
     if (pte.present()) count_pte(pte.pfn(), 1, false);
     if (old.present()) count_pte(old.pfn(), -1, stale);
-    settle(pte.pfn(), *v);
+    if (pte.present()) settle(pte.pfn(), *v);
 }
 
 void Machine::publish_tail(const SharedTail& t) {
@@ -200,7 +201,7 @@ void Machine::publish_tail(const SharedTail& t) {
 }
 
 void Machine::install_table(u64 idx, Pfn table) {
-    stale_leaf_.set(idx, Mark{1});
+    if (!absent_[idx].set) stale_leaf_.set(idx, Mark{1});
     pmds_.set(idx, Pte::map(table, true));
     frames_.modify(table.value, [&](Frame& f) {
         f.installed = idx + 1;
@@ -294,6 +295,64 @@ void Machine::add_block(u8 b, Nid nid, Pfn vmemmap, bool self_hosted) {
                          start + config_.hot_block_frames);
     tally.vmemmap_buddy += static_cast<i64>(n);
     counters.memmap += static_cast<i64>(n);
+}
+
+// ---- before the page allocator is up
+
+bool Machine::is_as_at_boot(u64 idx) const {
+    const auto head = pmd(idx).kind == Pmd::Kind::leaf ? leaf_head(idx) : std::nullopt;
+    return head && is_boot_memory(*head) && !stale_leaf_[idx].set;
+}
+
+void Machine::unpopulate(u64 idx) {
+    const Pfn head = *leaf_head(idx);
+    absent_.set(idx, Mark{1});
+    for (u64 i = 0; i < u64{1} << pmd_shift_; ++i)
+        frames_.modify((head + i).value, [&](Frame& f) { set_owner(head + i, f, Owner::memblock); });
+    tally.vmemmap_boot -= i64{1} << pmd_shift_;
+}
+
+std::optional<Pfn> Machine::alloc_memblock(Nid nid) {
+    const u64 start = config_.node_start(nid.value).value;
+    std::optional<Pfn> found;
+    frames_.for_each(start, start + config_.vmemmap_frames(config_.frames_per_node),
+                     [&](u64 i, const Frame& f) {
+                         if (!found && f.owner == Owner::memblock) found = Pfn{i};
+                     });
+    return detach(found);
+}
+
+void Machine::free_memblock(Pfn p) {
+    frames_.modify(p.value, [&](Frame& f) { set_owner(p, f, Owner::memblock); });
+}
+
+// A leaf, where nothing is under the PMD and memblock has all that boot had there; else base pages.
+void Machine::populate(Vpage start, Vpage end) {
+    const u64 ptrs = u64{1} << pmd_shift_;
+    for (u64 idx = pmd_idx(start); idx <= pmd_idx(end - 1); ++idx) {
+        if (!absent_[idx].set || pmds_[idx].present()) continue;
+        absent_.set(idx, Mark{});
+        const Pfn head = *leaf_head(idx);
+        u64 nr_free = 0;
+        for (u64 i = 0; i < ptrs; ++i) nr_free += frame(head + i).owner == Owner::memblock;
+        absent_.set(idx, Mark{nr_free != ptrs});
+        for (u64 i = 0; i < ptrs && nr_free == ptrs; ++i)
+            frames_.modify((head + i).value, [&](Frame& f) { set_owner(head + i, f, Owner::other); });
+        if (nr_free == ptrs) tally.vmemmap_boot += static_cast<i64>(ptrs);
+    }
+    for (Vpage v = start; v < end; ++v) {
+        const Nid nid = nid_of(Pfn{v.value * geometry().struct_pages_per_page()});
+        if (pmd(pmd_idx(v)).kind == Pmd::Kind::none)
+            if (const auto table = alloc_table(nid)) install_table(pmd_idx(v), *table);
+        if (translate(v).present()) continue;
+        if (const auto page = alloc_memblock(nid)) set_pte(pte_ref(v), Pte::map(*page, true));
+    }
+}
+
+void Machine::init_struct_pages(Vpage v) {
+    const Pfn p = translate(v).pfn();
+    const bool as_booted = !frame(p).released && boot_vpage(p) == v;
+    contents_.set(p.value, as_booted ? Contents{} : Contents::fresh(v));
 }
 
 } // namespace mmodel

@@ -36,7 +36,8 @@ struct PteRef {
 
 // Who has a frame. `other` covers what needs no bookkeeping: free memory (the buddy knows), folios and their
 // users.
-enum class Owner : u8 { other, vmemmap, page_table, detached, vmalloc, shared_tail };
+// memblock: free, and the page allocator does not have it yet.
+enum class Owner : u8 { other, vmemmap, page_table, detached, vmalloc, shared_tail, memblock };
 
 struct Frame {
     Owner owner{Owner::other};

@@ -47,12 +47,13 @@ enum class Lock : u8 { page_table, mmap_read, spin, mutex };
 inline constexpr Pfn no_pfn{~u64{0} >> 8};
 
 // What a kernel function returns beside the state. Values are the kernel's.
-enum class Errno : int { ok = 0, nomem = 12, busy = 16, inval = 22, notsupp = 524 };
+enum class Errno : int { ok = 0, again = 11, nomem = 12, busy = 16, inval = 22, notsupp = 524 };
 
 // Returned by value from the one place that names errnos: "0", "-ENOMEM", ...
 constexpr const char* name(Errno e) {
     switch (e) {
     case Errno::ok: return "0";
+    case Errno::again: return "-EAGAIN";
     case Errno::nomem: return "-ENOMEM";
     case Errno::busy: return "-EBUSY";
     case Errno::inval: return "-EINVAL";

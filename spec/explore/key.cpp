@@ -55,8 +55,8 @@ void put_vmalloc(KeyWriter& w, const Machine& m) {
     }
 }
 
-void put_pool(KeyWriter& w, const hvo::Pool& pool) {
-    w.put(pool.enabled);
+void put_pool(KeyWriter& w, const hvo::Pool& pool, const Machine& m) {
+    w.put(u64{pool.enabled} | static_cast<u64>(m.tally.memblock) << 1);
     for (const hvo::FolioSlot& s : pool.slots) {
         w.put(static_cast<u64>(s.state));
         if (s.state == hvo::SlotState::none) continue;
@@ -163,7 +163,7 @@ void put_free(KeyWriter& w, const Machine& m, const Space& space, Symmetry symme
 
 void write(KeyWriter& out, const World& w, const Space& space, Symmetry symmetry) {
     const Machine& m = w.machine();
-    put_pool(out, w.pool());
+    put_pool(out, w.pool(), m);
     put_vmemmap(out, m);
     const bool vmalloc = w.pcpu().booted || !is_unused(m.vmalloc());
     out.put(vmalloc);

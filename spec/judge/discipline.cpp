@@ -41,7 +41,8 @@ public:
     static constexpr bool has_vmemmap = true, has_vmalloc = true;
     using Frame = Pfn;
 
-    View(const Machine& m, const Monitor& by) : m_(m), subjects_(by.subjects_), scope_(by.scope_) {}
+    View(const Machine& m, const Monitor& by)
+        : m_(m), op_(by.op_.kind), subjects_(by.subjects_), scope_(by.scope_) {}
 
     [[nodiscard]] static bool truth(bool b) { return b; }
     [[nodiscard]] static bool is_never(bool b) { return !b; }
@@ -51,6 +52,14 @@ public:
         for (const Subject& s : subjects_)
             if (v >= s.start && v < s.end) return OwnVmemmap{s.start, s.end};
         return std::nullopt;
+    }
+    // The operation populates the vmemmap of folios that nobody knows of yet.
+    [[nodiscard]] bool populates() const { return op_ == OpKind::boot_folio || op_ == OpKind::boot_late; }
+    // It hands over a folio whose vmemmap was populated optimised.
+    [[nodiscard]] bool was_populated_optimised(const OwnVmemmap& own) const {
+        if (op_ != OpKind::boot_up) return false;
+        const auto s = std::ranges::find(subjects_, own.start, &Subject::start);
+        return s != subjects_.end() && s->was_optimised;
     }
     [[nodiscard]] auto say_to(Monitor& out, const Event& e) const {
         return [this, &out, &e](Inv inv, bool holds, const auto& why) {
@@ -122,6 +131,7 @@ public:
 
 private:
     const Machine& m_;
+    OpKind op_;
     const std::vector<Subject>& subjects_;
     const Scope& scope_;
 };
@@ -137,6 +147,7 @@ void Monitor::after(const Machine& m, const Event& e) {
     const View view(m, *this);
     judge_after<bool>(view, e, view.say_to(*this, e));
     end_change(e);
+    nr_failed_updates_ += e.kind == EventKind::update_fails;
     if (e.ok && (e.kind == EventKind::alloc_pages_node || e.kind == EventKind::pte_alloc_one_kernel)) {
         if (!nr_pages_taken_++) first_taken_ = e.pfn;
     }

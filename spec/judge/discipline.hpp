@@ -119,6 +119,7 @@ void judge_free(const View& m, const Event& e, Say&& say) {
 
 template <class B, class View, class Say>
 void judge_install(const View& m, const Event& e, Say&& say) {
+    if (m.populates()) return; // nothing is there yet
     const u64 pmd = e.pmd_idx();
     const B leaf = m.is_leaf(pmd);
     say(Inv::pmd_changes_under_the_page_table_lock, m.truth(m.is_locked(Lock::page_table)),
@@ -166,6 +167,20 @@ void judge_publish(const View& m, const Event& e, Say&& say) {
         [](const auto&) { return "not all of its struct pages are tails of that order"; });
 }
 
+// Of a folio whose vmemmap boot populated optimised the tails become read-only, and nothing else changes.
+// Nobody knows of the folio yet.
+template <class B, class View, class Say>
+void judge_boot_pte(const View& m, const Event& e, const OwnVmemmap& own, Say&& say) {
+    const Wrong change{.is_change = true};
+    say(Inv::tail_vmemmap_is_read_only, m.truth(*e.vpage == own.start || !e.pte.writable()),
+        [=](const auto&) { return Found("mapped read-write", change); });
+    say(Inv::own_vmemmap_is_writable, m.truth(*e.vpage != own.start || e.pte.writable()),
+        [=](const auto&) { return Found("mapped read-only", change); });
+    say(Inv::optimised_folio_keeps_one_page, m.maps(*e.vpage, e.pte.pfn()), [=](const auto& now) {
+        return Found("it maps " + say_frame(now.translate(*e.vpage).pfn()) + " until now", change);
+    });
+}
+
 template <class B, class View, class Say>
 void judge_set_pte(const View& m, const Event& e, Say&& say) {
     if (!e.is_live()) return;
@@ -175,6 +190,8 @@ void judge_set_pte(const View& m, const Event& e, Say&& say) {
         return say(Inv::only_the_folios_own_vmemmap_changes, m.truth(false),
                    [v](const auto&) { return say_page(v) + " belongs to no folio of the operation"; });
     const Wrong change{.is_change = true};
+    if (m.populates()) return;
+    if (m.was_populated_optimised(*own)) return judge_boot_pte<B>(m, e, *own, say);
     say(Inv::walk_holds_the_mmap_lock, m.truth(m.is_locked(Lock::mmap_read)),
         [=](const auto&) { return Found("the lock is not held", change); });
     say(Inv::self_hosted_vmemmap_is_never_optimised, !m.is_self_hosted(v),
@@ -246,7 +263,7 @@ void judge_compound_heads(const View& m, Say&& say) {
 template <class B, class View, class Say>
 void judge_vmemmap_after(const View& m, const Event& e, Say&& say) {
     if (e.kind == EventKind::set_pte_at && e.is_live())
-        if (const auto own = m.subject_of(*e.vpage)) {
+        if (const auto own = m.subject_of(*e.vpage); own && !m.was_populated_optimised(*own)) {
             judge_reader(m, *e.vpage, m.frame(e.pte.pfn()), Inv::compound_head_of_every_tail_is_its_head,
                          m.truth(true), say);
             if (*e.vpage == own->start) judge_optimised_flag<B>(m, own->start, say);
@@ -327,6 +344,7 @@ constexpr JudgedBy judged_by(EventKind k) {
     case EventKind::flush_tlb_vmalloc:
     case EventKind::pcpu_free_vm_areas:
     case EventKind::kzalloc: return JudgedBy::sleep;
+    case EventKind::memblock_alloc: return JudgedBy::nothing;
     case EventKind::split_page:
     case EventKind::pte_free_kernel:
     case EventKind::smp_wmb:
@@ -342,7 +360,9 @@ constexpr JudgedBy judged_by(EventKind k) {
     case EventKind::flush_cache_vunmap:
     case EventKind::kfree:
     case EventKind::memset_zero:
-    case EventKind::set_page_tag: return JudgedBy::nothing;
+    case EventKind::set_page_tag:
+    case EventKind::memblock_phys_free:
+    case EventKind::update_fails: return JudgedBy::nothing;
     }
     return JudgedBy::nothing;
 }

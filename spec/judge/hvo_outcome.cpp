@@ -26,8 +26,9 @@ void Monitor::judge_optimise(const World& w, const Ran& ran) {
     i64 saved = 0;
     for (const Subject& s : subjects_) {
         const bool is = hvo::is_optimised(m, s.folio.head);
-        judge_optimised_folio(s.was_optimised, is, s.eligible, ran.nr_failed_allocs > 0, say_of(s));
-        if (is && !s.was_optimised) saved += static_cast<i64>(s.end - s.start) - 1;
+        judge_optimised_folio(s.was_optimised, is, s.eligible, ran.nr_failed_allocs + nr_failed_updates_ > 0,
+                              say_of(s));
+        if (is && !s.was_optimised) saved += nr_saved(m, s);
     }
     const i64 before = tally_before_.vmemmap_buddy + tally_before_.vmemmap_boot;
     const i64 now = m.tally.vmemmap_buddy + m.tally.vmemmap_boot;
@@ -39,14 +40,14 @@ void Monitor::judge_optimise(const World& w, const Ran& ran) {
 
 void Monitor::judge_restore(const World& w, const Ran& ran) {
     const Errno err = ran.outcome.err;
-    if (err != Errno::ok && ran.nr_failed_allocs == 0)
+    if (err != Errno::ok && ran.nr_failed_allocs + nr_failed_updates_ == 0)
         fail(Inv::outcome_is_what_the_operation_promises, nullptr,
              std::string(name(err)) + " although no allocation failed",
              {.way = Way::failed_without_a_failure});
     for (const Subject& s : subjects_) {
         const bool freed = op_.kind == OpKind::free_folio && err == Errno::ok;
         const bool is = !freed && hvo::is_optimised(w.machine(), s.folio.head);
-        judge_restored_folio(s.was_optimised, is, !nr_live_pte_changes_, err, say_of(s));
+        judge_restored_folio(s.was_optimised, is, !nr_live_pte_changes_ || may_be_partial(s), err, say_of(s));
     }
 }
 
@@ -62,7 +63,8 @@ void Monitor::judge_restore_list(const World& w, const Ran& ran) {
                            say_of(s));
         restored += s.was_optimised && i < o.moved;
     }
-    if (failed ? ran.nr_failed_allocs == 0 || o.moved == subjects_.size() : o.moved != subjects_.size())
+    if (failed ? ran.nr_failed_allocs + nr_failed_updates_ == 0 || o.moved == subjects_.size()
+               : o.moved != subjects_.size())
         fail(Inv::outcome_is_what_the_operation_promises, nullptr,
              std::string(name(o.err)) + " with " + num(static_cast<i64>(o.moved)) + " folios moved",
              {.way = Way::nr_moved});

@@ -18,7 +18,8 @@ enum class Promise : u8 { none, optimise, restore, restore_list };
 constexpr Promise promise_of(HvoOp op) {
     switch (op) {
     case HvoOp::optimise:
-    case HvoOp::optimise_list: return Promise::optimise;
+    case HvoOp::optimise_list:
+    case HvoOp::boot_up: return Promise::optimise;
     case HvoOp::restore:
     case HvoOp::free_folio: return Promise::restore;
     case HvoOp::restore_list: return Promise::restore_list;
@@ -31,7 +32,9 @@ constexpr Promise promise_of(HvoOp op) {
     case HvoOp::walker_leave:
     case HvoOp::hot_add:
     case HvoOp::take_pages:
-    case HvoOp::give_pages: return Promise::none;
+    case HvoOp::give_pages:
+    case HvoOp::boot_folio:
+    case HvoOp::boot_late: return Promise::none;
     }
     return Promise::none;
 }

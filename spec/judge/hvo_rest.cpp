@@ -82,7 +82,8 @@ void Monitor::judge_conservation(const World& w) {
     const Machine& m = w.machine();
     const Config& c = m.config();
     i64 memory = 0, held = m.tally.vmemmap_buddy + m.tally.vmemmap_boot + m.tally.tables + m.tally.detached;
-    held += m.tally.shared_tails + m.tally.vmalloc + static_cast<i64>(w.pcpu().nr_embedded_frames);
+    held += m.tally.shared_tails + m.tally.memblock + m.tally.vmalloc +
+            static_cast<i64>(w.pcpu().nr_embedded_frames);
     for (u8 n = 0; n < c.nr_nodes; ++n) {
         memory += static_cast<i64>(c.frames_per_node);
         held += static_cast<i64>(m.nr_free_or_held_pages(Nid{n}));

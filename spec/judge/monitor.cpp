@@ -16,20 +16,46 @@ std::vector<u8> slots_of(const Op& op) {
     return out;
 }
 
+// ... that hugetlb has, or that a boot operation is about.
+std::vector<u8> Monitor::slots_of(const World& w, const Op& op) {
+    using hvo::SlotState;
+    std::vector<u8> out = op.kind == OpKind::boot_late ? std::vector<u8>{} : spec::slots_of(op);
+    for (u8 i = 0; op.kind == OpKind::boot_late && i < max_folios; ++i) out.push_back(i);
+    const SlotState wanted = op.kind == OpKind::boot_late ? SlotState::early
+                             : op.kind == OpKind::boot_up ? SlotState::late
+                                                          : SlotState::hugetlb;
+    std::erase_if(out, [&](u8 i) { return w.pool().slots[i].state != wanted; });
+    return out;
+}
+
 Monitor::Monitor(const World& before, const Op& op, Scope scope, OnViolation on_violation)
     : op_(op), scope_(scope), on_violation_(on_violation), percpu_(before, op),
       tally_before_(before.machine().tally) {
-    const Machine& m = before.machine();
-    for (u8 i : slots_of(op)) {
-        if (before.pool().slots[i].state != hvo::SlotState::hugetlb) continue;
-        const hvo::Folio f = before.pool().folio(m.geometry(), i);
-        const Vpage start = m.geometry().vpage_of(f.head);
-        const bool optimised = hvo::is_optimised(m, f.head);
-        const bool can =
-            m.geometry().optimizable_pages(f.order) > 0 && !m.is_self_hosted(m.translate(start).pfn());
-        subjects_.push_back(
-            {f, start, start + m.geometry().vmemmap_pages(f.order), optimised, before.pool().enabled && can});
+    const hvo::Pool& pool = before.pool();
+    if (op.kind == OpKind::boot_folio) {
+        if (hvo::has_boot_folio(before.config(), pool, op.nid))
+            add_subject(before, hvo::next_boot_folio(before.config(), pool, op.nid), false);
+        return;
     }
+    for (u8 i : slots_of(before, op)) {
+        const hvo::Folio f = pool.folio(before.machine().geometry(), i);
+        const bool is_up = pool.slots[i].state == hvo::SlotState::hugetlb;
+        add_subject(before, f,
+                    is_up ? hvo::is_optimised(before.machine(), f.head)
+                          : hvo::is_populated_optimised(before.machine(), f));
+    }
+}
+
+void Monitor::add_subject(const World& w, const hvo::Folio& f, bool optimised) {
+    const Machine& m = w.machine();
+    const Vpage start = m.geometry().vpage_of(f.head);
+    const bool can =
+        m.geometry().optimizable_pages(f.order) > 0 && !m.is_self_hosted(m.translate(start).pfn());
+    subjects_.push_back(
+        {f, start, start + m.geometry().vmemmap_pages(f.order), optimised, false, w.pool().enabled && can});
+    Subject& s = subjects_.back();
+    s.was_partial =
+        scope_.updates_may_fail && optimised && nr_saved(m, s) != static_cast<i64>(s.end - start) - 1;
 }
 
 void Monitor::fail(Inv inv, const Event* e, std::string detail, const Wrong& wrong) {
@@ -114,8 +140,15 @@ void Monitor::end_change(const Event& e) {
 void Monitor::finish(const World& after, const Ran& ran) {
     judge_rest(after);
     // What was freed is gone: its struct pages are the next owner's.
-    if (op_.kind != OpKind::free_folio || ran.outcome.err != Errno::ok)
+    const bool on_its_way = op_.kind == OpKind::boot_folio || op_.kind == OpKind::boot_late ||
+                            (op_.kind == OpKind::boot_up && ran.outcome.disabled);
+    if (!on_its_way && (op_.kind != OpKind::free_folio || ran.outcome.err != Errno::ok))
         for (const Subject& s : subjects_) judge_subject(after.machine(), s);
+    if (op_.kind == OpKind::boot_late && !ran.outcome.disabled)
+        for (const Subject& s : subjects_) // what was given back is ordinary memory
+            if (std::ranges::find(after.pool().slots, s.folio.head, &hvo::FolioSlot::head) ==
+                after.pool().slots.end())
+                judge_plain(after.machine(), s);
     percpu_.judge_rest(*this, after);
     judge_outcome(after, ran);
 }

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "model/hvo/boot_operations.hpp"
 #include "model/outcome.hpp"
 #include "model/world.hpp"
 #include "spec/judge/invariant.hpp"
@@ -19,6 +20,9 @@ struct Scope {
     // heads, so there is no key to count; that no walker writes where it may not is asked of the walker, not
     // of a grace period.
     bool shared_tail{};
+    // Updates of PTEs and PMDs may fail (later than 7.3): who cannot roll back leaves some PTEs of a folio
+    // on the page of tails and others not, with the flag set.
+    bool updates_may_fail{};
     // What is promised of TLBs, so that no CPU comes to use an old translation. Not asked where one does use
     // it, and what comes of that is judged instead.
     bool promises_to_tlbs{true};
@@ -73,11 +77,14 @@ private:
         hvo::Folio folio;
         Vpage start, end; // its vmemmap
         bool was_optimised;
+        bool was_partial;                // ... but for some of its pages
         bool eligible;                   // may be optimised: enabled, a size that can be, not self-hosted
         u64 nr_changes{}, nr_in_a_row{}; // live PTEs that changed: all; the latest ones, by one function
         const char* by{};                // ... whose name is this
     };
 
+    [[nodiscard]] static std::vector<u8> slots_of(const World& w, const Op& op);
+    void add_subject(const World& w, const hvo::Folio& f, bool optimised);
     // What the rules of discipline.hpp see: the machine, and the operation's folios.
     class View;
     void add(Violation v, const Wrong& wrong);
@@ -100,6 +107,9 @@ private:
     // ... where tails are shared by a zone.
     void judge_shared_tails(const Machine& m);
     void judge_shared(const Machine& m, const Subject& s);
+    void judge_partial(const Machine& m, const Subject& s);
+    [[nodiscard]] bool may_be_partial(const Subject& s) const;
+    [[nodiscard]] i64 nr_saved(const Machine& m, const Subject& s) const;
 
     // Refinement.
     [[nodiscard]] auto say_of(const Subject& s);
@@ -118,6 +128,7 @@ private:
     Tally tally_before_;
     u64 nr_events_{};
     u64 nr_live_pte_changes_{};
+    u64 nr_failed_updates_{};
     u64 nr_pages_taken_{};           // of the page allocator, tables among them
     std::optional<Pfn> first_taken_; // of these
     bool broke_a_promise_{};

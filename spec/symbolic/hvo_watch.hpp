@@ -82,6 +82,8 @@ struct HvoFormulas {
 
     // The model's design shares none.
     [[nodiscard]] bool shares_tails() const { return false; }
+    [[nodiscard]] static bool populates() { return false; }
+    [[nodiscard]] static bool was_populated_optimised(const spec::OwnVmemmap&) { return false; }
     [[nodiscard]] Term is_shared_tail(Pfn) const { return truth(false); }
     [[nodiscard]] Term is_tail_of(Vpage, Pfn) const { return truth(false); }
     [[nodiscard]] Term reads_as_tails(Pfn, Order) const { return truth(false); }

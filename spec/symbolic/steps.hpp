@@ -33,7 +33,10 @@ Outcome run_on_folios(HvoMachine& m, hvo::Pool& pool, K& k, const Op& op) {
     case HvoOp::sysctl:
     case HvoOp::take_pages:
     case HvoOp::give_pages:
-    case HvoOp::hot_add: break;
+    case HvoOp::hot_add:
+    case HvoOp::boot_folio:
+    case HvoOp::boot_late:
+    case HvoOp::boot_up: break;
     }
     return Outcome::disable();
 }

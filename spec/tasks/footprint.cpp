@@ -123,6 +123,7 @@ void add_effect(Footprint& out, const Machine& m, const Subject& s, const Event&
         a.write(Kind::buddy);
         a.own_pmds(false);
         return a.own_tlbs();
+    case EventKind::memblock_phys_free:
     case EventKind::pte_free_kernel: return a.write(Kind::buddy);
     case EventKind::split_page: return a.own_pmds(true);
     case EventKind::pmd_populate_kernel:
@@ -147,6 +148,8 @@ void add_effect(Footprint& out, const Machine& m, const Subject& s, const Event&
     case EventKind::pcpu_free_vm_areas:
     case EventKind::set_page_tag: return a.write(Kind::vmalloc);
     case EventKind::memset_zero: return a.read(Kind::vmalloc);
+    case EventKind::memblock_alloc:
+    case EventKind::update_fails: return;
     // Taken before the event; of who runs alone; or sums that nobody reads before all is at rest.
     case EventKind::alloc_pages_node:
     case EventKind::pte_alloc_one_kernel:
@@ -199,6 +202,9 @@ void add_edge(Footprint& out, const Machine& m, const Subject& s) {
         slots(true);
         a.write(Kind::buddy);
         break;
+    case HvoOp::boot_folio:
+    case HvoOp::boot_late:
+    case HvoOp::boot_up: slots(true); [[fallthrough]];
     case HvoOp::hot_add:
     case HvoOp::take_pages:
     case HvoOp::give_pages: a.write(Kind::buddy); break;

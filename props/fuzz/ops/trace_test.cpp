@@ -244,11 +244,13 @@ TEST_CASE("every error says where it is, what was seen and what was wanted") {
             "line 3, column 1: unknown operation 'optimize'; known: alloc_folio free_folio optimise restore "
             "optimise_list restore_list sysctl alloc_lru free_lru walker_enter walker_try_get walker_leave "
             "hot_add "
-            "take_pages give_pages pcpu_boot pcpu_alloc pcpu_free pcpu_balance module_load module_unload "
+            "take_pages give_pages boot_folio boot_late boot_up pcpu_boot pcpu_alloc pcpu_free pcpu_balance "
+            "module_load module_unload "
             "cpu_online pcpu_lookup vm_create vm_populate vm_depopulate vm_destroy vm_should_reclaim");
         expect(tiny + "optimise folio=1 nid=0\n",
-               "line 3, column 18: optimise has no 'nid'; it takes: folio fail");
-        expect(tiny + "optimise fol\n", "line 3, column 10: optimise has no 'fol'; it takes: folio fail");
+               "line 3, column 18: optimise has no 'nid'; it takes: folio fail update_fail");
+        expect(tiny + "optimise fol\n",
+               "line 3, column 10: optimise has no 'fol'; it takes: folio fail update_fail");
         expect(tiny + "optimise folio=1 folio=1\n",
                "line 3, column 18: 'folio' is given twice; wanted it once");
         expect(tiny + "optimise folio=",

@@ -61,6 +61,9 @@ private:
         case EventKind::reset_struct_pages:
         case EventKind::init_compound_tail:
         case EventKind::cmpxchg_tail:
+        case EventKind::memblock_alloc:
+        case EventKind::memblock_phys_free:
+        case EventKind::update_fails:
         case EventKind::store:
         case EventKind::flush_tlb_kernel_range:
         case EventKind::flush_tlb_all:

@@ -57,7 +57,8 @@ HvoState::Place HvoMirror::place(const Machine& m, Pfn p) const {
     case Owner::page_table: return HvoState::table;
     case Owner::detached: return HvoState::detached;
     case Owner::vmalloc:
-    case Owner::shared_tail: return HvoState::other;
+    case Owner::shared_tail:
+    case Owner::memblock: return HvoState::other;
     case Owner::other: break;
     }
     if (m.boot_vpage(p) && !f.released) return HvoState::vmemmap;

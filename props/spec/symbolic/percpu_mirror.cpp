@@ -16,7 +16,8 @@ PercpuState::Place place(const Machine& m, Pfn p) {
     case Owner::page_table: return PercpuState::table;
     case Owner::detached: return PercpuState::detached;
     case Owner::vmemmap:
-    case Owner::shared_tail: return PercpuState::other;
+    case Owner::shared_tail:
+    case Owner::memblock: return PercpuState::other;
     case Owner::other: break;
     }
     return m.is_free(p) ? PercpuState::free : PercpuState::other;

@@ -19,7 +19,7 @@ bool has_name(std::string_view text, std::string_view word) {
 }
 
 std::string generation_of(const HvoOffers& o, std::string_view own) {
-    if (has_name(own, "try_update_vmemmap_pte")) return "updates that may fail (later than 7.3)";
+    if (o.updates_fail) return "updates that may fail (later than 7.3)";
     if (o.shared_tail) return "tails shared by zone (7.1 to 7.3)";
     if (o.shape == "page") return "page calls (6.1 to 6.7)";
     if (has_name(own, "vmemmap_head")) return "a new page for head and tails (6.12.115 and later 6.12)";
@@ -50,7 +50,13 @@ HvoOffers hvo_offers(std::string_view own) {
     if (has_name(own, "hugetlb_vmemmap_optimize_folio")) o.shape = "folio";
     o.lists = has_name(own, "hugetlb_vmemmap_optimize_folios");
     o.memmap_counters = has_name(own, "memmap_pages_add");
-    o.shared_tail = has_name(own, "vmemmap_tails");
+    o.boot = has_name(own, "hugetlb_vmemmap_init_early") &&
+             (has_name(own, "mmodel_populate_hvo") || has_name(own, "mmodel_populate_shared"));
+    o.boot_panics = o.boot && own.find("\"panic: \"") != own.npos;
+    o.boot_late = o.boot && has_name(own, "hugetlb_vmemmap_init_late");
+    o.boot_order = has_name(own, "hugetlb_vmemmap_optimize_bootmem_page");
+    o.updates_fail = has_name(own, "mmodel_try_update_pte");
+    o.shared_tail = has_name(own, "vmemmap_tails") || has_name(own, "vmemmap_shared_tail_page");
     if (const auto key = between(own, "struct static_key_false ", ";"); key && leading_word(*key) == *key)
         o.key = *key;
     o.generation = generation_of(o, own);
@@ -60,6 +66,11 @@ HvoOffers hvo_offers(std::string_view own) {
 std::vector<std::string> HvoOffers::defines() const {
     std::vector<std::string> out{shape == "folio" ? "-DMMODEL_SHAPE_FOLIO" : "-DMMODEL_SHAPE_PAGE"};
     if (shared_tail) out.emplace_back("-DMMODEL_SHARED_TAIL");
+    if (boot) out.emplace_back("-DMMODEL_HAS_BOOT");
+    if (boot_order) out.emplace_back("-DMMODEL_HAS_BOOT_ORDER");
+    if (updates_fail) out.emplace_back("-DMMODEL_UPDATES_FAIL");
+    if (boot_late) out.emplace_back("-DMMODEL_HAS_BOOT_LATE");
+    if (boot_panics) out.emplace_back("-DMMODEL_BOOT_PANICS");
     if (lists) out.emplace_back("-DMMODEL_HAS_LISTS");
     if (memmap_counters) out.emplace_back("-DMMODEL_HAS_MEMMAP_COUNTERS");
     if (!key.empty()) out.push_back("-DMMODEL_KEY_IS=" + key);

@@ -19,9 +19,13 @@ struct HvoOffers {
     std::string shape; // "page": struct page calls; "folio": folio calls; empty: neither
     bool lists{};      // calls for a list of folios
     bool memmap_counters{};
-    bool shared_tail{};     // zones share pages of tails
-    std::string key;        // the static key that counts optimised folios; empty: there is none
-    std::string generation; // the nearest one that is understood, with the versions that have it
+    bool boot{}, boot_late{}; // folios are optimised before the page allocator is up; zones are found late
+    bool boot_order{};        // sections get an order instead (linux-mm)
+    bool updates_fail{};      // updates of PTEs and PMDs may fail
+    bool boot_panics{};       // ... and where there is no memory the file panics
+    bool shared_tail{};       // zones share pages of tails
+    std::string key;          // the static key that counts optimised folios; empty: there is none
+    std::string generation;   // the nearest one that is understood, with the versions that have it
 
     // How the shims are told.
     [[nodiscard]] std::vector<std::string> defines() const;

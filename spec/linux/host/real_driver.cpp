@@ -104,6 +104,7 @@ RealDriver::Running::Running(RealDriver& d, const Op& op, spec::Scope scope)
     : driver(d), monitor(d.world_, op, scope.asking_tlbs(d.stale_ == not_stale), spec::OnViolation::collect),
       watch{monitor, d.observer_}, state(d.world_.own()), kernel(state.machine, watch, op.fail),
       tlb(state.machine, d.stale_) {
+    kernel.let_updates_fail(op.update_fail);
     d.monitor_ = &monitor;
     d.kernel_ = &kernel;
     d.tlb_ = d.stale_ == not_stale ? nullptr : &tlb;
@@ -123,6 +124,7 @@ void RealDriver::Running::count(Ran& ran) const {
     ran.nr_events = kernel.nr_events();
     ran.nr_allocs = kernel.nr_allocs();
     ran.nr_failed_allocs = kernel.nr_failed_allocs();
+    ran.nr_updates = kernel.nr_updates();
 }
 
 } // namespace mmodel::bench

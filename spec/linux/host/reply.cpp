@@ -7,7 +7,7 @@
 namespace mmodel::bench {
 namespace {
 
-constexpr std::array errnos{Errno::ok, Errno::nomem, Errno::busy, Errno::inval, Errno::notsupp};
+constexpr std::array errnos{Errno::ok, Errno::again, Errno::nomem, Errno::busy, Errno::inval, Errno::notsupp};
 // Not every event of an operation is one of the file under test.
 constexpr u64 most_events = 2 * max_events;
 
@@ -16,7 +16,7 @@ std::optional<Ran> read_ran(const Reply::WireRan& shared) {
     const auto* err =
         std::ranges::find(errnos, r.err, [](Errno e) { return static_cast<u64>(static_cast<int>(e)); });
     if (err == errnos.end() || r.disabled > 1 || r.nr_events > most_events || r.nr_allocs > most_events ||
-        r.nr_failed_allocs > r.nr_allocs)
+        r.nr_failed_allocs > r.nr_allocs || r.nr_updates > most_events)
         return std::nullopt;
     return Ran{.outcome = {.disabled = r.disabled != 0,
                            .err = *err,
@@ -25,7 +25,8 @@ std::optional<Ran> read_ran(const Reply::WireRan& shared) {
                            .value = r.value},
                .nr_events = r.nr_events,
                .nr_allocs = static_cast<u32>(r.nr_allocs),
-               .nr_failed_allocs = static_cast<u32>(r.nr_failed_allocs)};
+               .nr_failed_allocs = static_cast<u32>(r.nr_failed_allocs),
+               .nr_updates = static_cast<u32>(r.nr_updates)};
 }
 
 std::optional<spec::Violation> read_violation(const Reply::WireViolation& shared) {
@@ -75,7 +76,8 @@ void Reply::add(const RealStep& step, u64 op_idx, bool passed_by) {
     ran[ops_done++] = {r.outcome.disabled, static_cast<u64>(static_cast<int>(r.outcome.err)),
                        r.outcome.restored, r.outcome.moved,
                        r.outcome.value,    r.nr_events,
-                       r.nr_allocs,        r.nr_failed_allocs};
+                       r.nr_allocs,        r.nr_failed_allocs,
+                       r.nr_updates};
     ops_enabled += !r.outcome.disabled;
     nr_compared += step.compared;
     bench::add(deviations, step.shown);

@@ -41,7 +41,7 @@ struct Reply {
     static constexpr u64 max_passed = 48; // ... of those before it
 
     struct WireRan {
-        u64 disabled, err, restored, moved, value, nr_events, nr_allocs, nr_failed_allocs;
+        u64 disabled, err, restored, moved, value, nr_events, nr_allocs, nr_failed_allocs, nr_updates;
     };
     struct WireViolation {
         u64 op_idx, inv, event_idx, kind, way, nr, of,

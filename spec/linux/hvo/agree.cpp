@@ -11,13 +11,20 @@ namespace mmodel::bench {
 namespace {
 
 // Whether the operation calls the file under test.
-bool calls_the_file(const Op& op) { return spec::promise_of(hvo_op(op.kind)) != spec::Promise::none; }
+bool calls_the_file(const Op& op) {
+    return spec::promise_of(hvo_op(op.kind)) != spec::Promise::none || hvo::is_boot_op(op.kind);
+}
 
 // Whether the list's first folio is passed over, for it is optimised already.
 bool begins_with_an_optimised_folio(const World& w, const Op& op) {
-    if (op.kind != OpKind::optimise_list || !op.folios) return false;
-    const hvo::FolioSlot& first = w.pool().slots[static_cast<std::size_t>(std::countr_zero(op.folios))];
-    return first.state == hvo::SlotState::hugetlb && hvo::is_optimised(w.machine(), first.head);
+    if (!op.folios) return false;
+    const auto slot = static_cast<u8>(std::countr_zero(op.folios));
+    const hvo::FolioSlot& first = w.pool().slots[slot];
+    if (op.kind == OpKind::boot_up)
+        return first.state == hvo::SlotState::late &&
+               hvo::is_populated_optimised(w.machine(), w.pool().folio(w.config().geometry, slot));
+    return op.kind == OpKind::optimise_list && first.state == hvo::SlotState::hugetlb &&
+           hvo::is_optimised(w.machine(), first.head);
 }
 
 // The shims announce each store to a struct page that they can see; what it changes is an event of its own.

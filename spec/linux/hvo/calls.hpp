@@ -12,7 +12,7 @@
 namespace mmodel::bench {
 
 inline Errno errno_of(long ret) {
-    for (const Errno e : {Errno::ok, Errno::nomem, Errno::busy, Errno::notsupp})
+    for (const Errno e : {Errno::ok, Errno::again, Errno::nomem, Errno::busy, Errno::notsupp})
         if (ret == -static_cast<long>(e)) return e;
     return Errno::inval;
 }
@@ -61,11 +61,65 @@ struct RealHvoCalls {
         const HvoDriver::Reading reading(d, folios);
         d.unit_->optimise_list(folios.front().order, pfns.data(), static_cast<unsigned>(folios.size()));
     }
+    bool has_boot() const { return d.unit_->boot_early != nullptr; }
+    // At first nothing is mapped there, and of the struct pages that boot made nothing is left.
+    void show_vmemmap(hvo::Folio f) {
+        const Machine& m = d.world_.machine();
+        const Vpage start = m.geometry().vpage_of(f.head), end = start + m.geometry().vmemmap_pages(f.order);
+        for (Vpage v = start; v < end && !m.translate(v).present(); ++v) {
+            d.scribbled_.push_back(v);
+            const Pfn was = Pfn{d.boot_.machine().translate(v).pfn()};
+            if (m.frame(was).owner == Owner::memblock) d.arena_.take_back(was, 1);
+        }
+        d.show_vmemmap(start, end);
+    }
+    bool boot_early(hvo::Folio f, bool enabled) {
+        d.unit_->set_enabled(enabled);
+        d.arena_.lend(f.head, 1);
+        return d.unit_->boot_early(d.world_.machine().nid_of(f.head).value, f.order, f.head.value);
+    }
+    u16 boot_late(const hvo::Pool& pool, u16 early, u16 spanning) {
+        if (!d.unit_->boot_late) return 0;
+        d.spanning_.clear();
+        for (const hvo::Folio& f : hvo::folios_of(pool, d.config_.geometry, spanning))
+            d.spanning_.push_back(f.head);
+        d.unit_->set_enabled(pool.enabled);
+        for (u8 n = 0; n < d.config_.nr_nodes; ++n) boot_late_on(n, pool, early);
+        return spanning;
+    }
+    void prep_boot(hvo::Folio f, bool optimised) {
+        optimised ? d.unit_->prep_boot(f.order, f.head.value) : prep(f);
+    }
+    void boot_up(std::span<const hvo::Folio> folios, bool enabled) {
+        const auto pfns = heads(folios);
+        d.unit_->set_enabled(enabled);
+        d.unit_->boot_up(folios.front().order, pfns.data(), static_cast<unsigned>(folios.size()));
+    }
+    void is_freed(Pfn p) {
+        d.unreserved_.push_back(p);
+        d.take_back(p);
+    }
     hvo::RestoreFolios restore_list(std::span<const hvo::Folio> folios) {
         return d.unit_->restore_list ? restore_as_list(folios) : restore_singly(folios);
     }
 
 private:
+    void boot_late_on(u8 nid, const hvo::Pool& pool, u16 early) {
+        std::vector<hvo::Folio> folios = hvo::folios_of(pool, d.config_.geometry, early);
+        std::erase_if(folios, [&](const auto& f) { return d.world_.machine().nid_of(f.head).value != nid; });
+        if (folios.empty()) return;
+        const auto pfns = heads(folios);
+        std::array<int, max_folios> on_list{};
+        d.unit_->boot_late(nid, pfns.data(), static_cast<unsigned>(folios.size()), on_list.data());
+        for (std::size_t i = 0; i < folios.size(); ++i)
+            if (on_list[i] < 2 &&
+                on_list[i] == (std::ranges::find(d.spanning_, folios[i].head) != d.spanning_.end()))
+                d.monitor_->fail(
+                    spec::Inv::outcome_is_what_the_operation_promises, nullptr,
+                    "a boot folio is on the list although it spans two zones, or not although it does "
+                    "not",
+                    {.way = spec::Way::on_no_list});
+    }
     static std::array<unsigned long, max_folios> heads(std::span<const hvo::Folio> folios) {
         std::array<unsigned long, max_folios> out{};
         std::ranges::transform(folios, out.begin(), [](const hvo::Folio& f) { return f.head.value; });

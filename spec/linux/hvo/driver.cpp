@@ -75,11 +75,15 @@ void HvoDriver::moved(std::span<const u64>) {
     pending_.reset();
 }
 
-RealStep HvoDriver::run(const Op& op) {
+RealStep HvoDriver::run(const Op& asked) {
+    Op op = asked;
+    // Who panics is not asked whether he would.
+    if (op.kind == OpKind::boot_folio && unit_->boot_panics && !op.fail.has(0)) op.fail = {};
     const bool compared = agreement_ && agreement_->begin(world_, op, observer_ != nullptr);
-    Running running(
-        *this, op,
-        {.memmap_counters = unit_->has_memmap_counters != 0, .shared_tail = unit_->has_shared_tail != 0});
+    Running running(*this, op,
+                    {.memmap_counters = unit_->has_memmap_counters != 0,
+                     .shared_tail = unit_->has_shared_tail != 0,
+                     .updates_may_fail = unit_->updates_may_fail != 0});
     if (compared) running.watch.listener = &*agreement_;
     RealHvoCalls calls{*this};
     RealStep out;
@@ -165,6 +169,12 @@ void HvoDriver::hand_out(Pfn p, int byte) {
     if (const auto v = boot_.machine().boot_vpage(p)) scribbled_.push_back(*v);
 }
 
+// Boot memory says so of itself.
+void HvoDriver::hand_out_reserved(Pfn p) {
+    hand_out(p, 0);
+    unit_->init_plain(p.value, p.value + 1, 1, 0);
+}
+
 void HvoDriver::take_back(Pfn p) {
     arena_.take_back(p, 1);
     clear_struct_page(p);
@@ -177,6 +187,31 @@ void HvoDriver::clear_struct_page(Pfn p) {
     if (!at) return;
     arena_.stored({at, plain_page_.size()});
     std::memcpy(at, plain_page_.data(), plain_page_.size());
+}
+
+// What the machine says of the page tables there is in memory from now on.
+void HvoDriver::show_vmemmap(Vpage start, Vpage end) {
+    const Machine& m = world_.machine();
+    for (u64 i = m.pmd_idx(start); i <= m.pmd_idx(end - 1); ++i) {
+        const Pmd pmd = m.pmd(i);
+        if (pmd.kind != Pmd::Kind::table) {
+            arena_.map_leaf(m, i);
+            continue;
+        }
+        if (!arena_.is_lent(pmd.pfn)) hand_out(pmd.pfn, 0);
+        arena_.install_table(i, pmd.pfn);
+        auto* entries = reinterpret_cast<unsigned long*>(arena_.frame(pmd.pfn));
+        const u64 ptrs = m.geometry().ptrs_per_pte;
+        for (u32 e = 0; e < ptrs; ++e) {
+            const Pte pte = m.pte({pmd.pfn, e});
+            entries[e] = pte.present() ? pte.pfn().value << m.geometry().page_shift() | MMODEL_PRESENT |
+                                             (pte.writable() ? MMODEL_RW : 0)
+                                       : 0;
+            if (pte.present() && !arena_.is_lent(pte.pfn())) hand_out_reserved(pte.pfn());
+            arena_.map_page(Vpage{i * ptrs + e}, pte);
+        }
+        arena_.stored(pmd.pfn);
+    }
 }
 
 // A frame about to be mapped at v contains what its memory contains, whatever the events so far let expect.

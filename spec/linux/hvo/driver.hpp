@@ -55,8 +55,10 @@ private:
     Contents look(Pfn p, Vpage v, const hvo::Folio& f, const void* at);
     void init_as_booted(Pfn start, Pfn end);
     void hand_out(Pfn p, int byte);
+    void hand_out_reserved(Pfn p);
     void take_back(Pfn p);
     void clear_struct_page(Pfn p);
+    void show_vmemmap(Vpage start, Vpage end);
     void sync_frame(Pfn p, Vpage v);
     void sync_pending();
     void sync_folios(const Op& op);
@@ -91,6 +93,7 @@ private:
     Reserved found_; // by frame; holds as long as the frame is clean
     std::array<Described, 64> described_{}; // shared pages that were described lately
     std::vector<Pfn> unreserved_;           // boot frames whose struct page lost its reserved mark
+    std::vector<Pfn> spanning_;             // folios on their way that lie in two zones
     std::vector<Vpage> scribbled_; // vmemmap pages whose boot frame was freed and has been handed out since
 };
 

@@ -71,6 +71,52 @@ struct HvoHost {
         if (k.cmpxchg_tail(in_tree(where), t) != (first != 0)) self->bug(where, "a zone's tails are gone");
     }
 
+    static int update_fails(const char* where, unsigned long addr) {
+        RealKernel& k = enter(where);
+        const auto v = self->arena_.vpage_at(addr);
+        if (!v) self->bug(where, "an address outside the vmemmap is updated");
+        return k.update_fails(in_tree(where), *v);
+    }
+    // Another CPU was first. It has its page from where the file has its own, and no event of the file's is
+    // its.
+    static long is_overtaken(unsigned zone, unsigned order) {
+        RealKernel& k = enter("cmpxchg");
+        Machine& m = k.machine();
+        if (!k.loses_race()) return -1;
+        const auto p = m.alloc_page(Nid{static_cast<u8>(zone / 2)}, false);
+        if (!p) return -1;
+        self->hand_out(*p, 0);
+        self->unit_->make_tails(self->arena_.frame(*p), order, zone);
+        const SharedTail t{static_cast<u8>(zone), static_cast<u8>(order), *p};
+        m.write(*p, self->describe_tails(t));
+        m.publish_tail(t);
+        return static_cast<long>(p->value);
+    }
+    static long memblock_alloc(const char* where, int nid) {
+        RealKernel& k = enter(where);
+        const auto p = k.memblock_alloc(in_tree(where), Nid{static_cast<u8>(nid)});
+        if (!p) return -1;
+        self->hand_out_reserved(*p);
+        return static_cast<long>(p->value);
+    }
+    // More than one page: a folio that is nobody's any more, which the pool sees to.
+    static void memblock_phys_free(const char* where, unsigned long pfn, unsigned long nr) {
+        RealKernel& k = enter(where);
+        if (nr > 1) return;
+        k.memblock_phys_free(in_tree(where), self->checked(where, pfn));
+        self->arena_.take_back(Pfn{pfn}, 1);
+    }
+    static void vmemmap_populate(unsigned long start, unsigned long end) {
+        Machine& m = enter("vmemmap_populate").machine();
+        const auto first = self->arena_.vpage_at(start), last = self->arena_.vpage_at(end - 1);
+        if (!first || !last) self->bug("vmemmap_populate", "an address outside the vmemmap is populated");
+        m.populate(*first, *last + 1);
+        self->show_vmemmap(*first, *last + 1);
+    }
+    static int spans_zones(unsigned long pfn) {
+        return std::ranges::find(self->spanning_, Pfn{pfn}) != self->spanning_.end();
+    }
+
     static long pte_alloc_one_kernel(const char* where) {
         const auto p = enter(where).pte_alloc_one_kernel(in_tree(where));
         if (!p) return -1;
@@ -178,6 +224,12 @@ mmodel_hvo_host make_hvo_host(HvoDriver& driver) {
             .page_to_zone = HvoHost::page_to_zone,
             .init_compound_tail = HvoHost::init_compound_tail,
             .cmpxchg_tail = HvoHost::cmpxchg_tail,
+            .memblock_alloc = HvoHost::memblock_alloc,
+            .memblock_phys_free = HvoHost::memblock_phys_free,
+            .vmemmap_populate = HvoHost::vmemmap_populate,
+            .spans_zones = HvoHost::spans_zones,
+            .update_fails = HvoHost::update_fails,
+            .is_overtaken = HvoHost::is_overtaken,
             .pte_alloc_one_kernel = HvoHost::pte_alloc_one_kernel,
             .pte_free_kernel = HvoHost::pte_free_kernel,
             .set_pte_at = HvoHost::set_pte_at,

@@ -14,6 +14,7 @@ const char* name(Owner o) {
     case Owner::detached: return "nobody's";
     case Owner::vmalloc: return "the vmalloc range's";
     case Owner::shared_tail: return "a zone's";
+    case Owner::memblock: return "memblock's";
     }
     return "";
 }

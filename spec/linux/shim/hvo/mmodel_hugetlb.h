@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
-/* The sizes of hugetlb folios, and what of boot-time HVO the file refers to. */
+/* The sizes of hugetlb folios. */
 #ifndef MMODEL_HUGETLB_H
 #define MMODEL_HUGETLB_H
 
-#include "mmodel_walk.h"
+#include "mmodel_boot.h"
 
 struct hstate {
 	unsigned int order;
@@ -30,11 +30,5 @@ static inline unsigned long huge_page_size(const struct hstate *h)
 {
 	return PAGE_SIZE << h->order;
 }
-
-/* No folio is optimised before the page allocator is up (6.15): CONFIG_SPARSEMEM_VMEMMAP_PREINIT is off. */
-#define SECTION_ORDER 15
-#define pfn_to_section_nr(pfn) ((unsigned long)(pfn) >> SECTION_ORDER)
-#define vmemmap_wrprotect_hvo(start, end, nid, headsize)   BUG()
-#define register_page_bootmem_memmap(section, map, nr)     BUG()
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "../common/mmodel_mmu.h"
 
-#define MMODEL_HVO_ABI_VERSION 4
+#define MMODEL_HVO_ABI_VERSION 5
 
 /* gfp bits of the shim; the driver sees them in alloc_pages_node. */
 #define MMODEL_GFP_KERNEL        0x001u
@@ -56,6 +56,18 @@ struct mmodel_hvo_host {
 	void (*init_compound_tail)(const char *where, void *page, unsigned int order);
 	/* The zone's tails of that order have become those in the frame, if it had none; it is said whether it had none. */
 	void (*cmpxchg_tail)(const char *where, unsigned int zone, unsigned int order, unsigned long pfn, int first);
+
+	/* Before the page allocator is up. A frame of a node's boot memory, or -1. */
+	long (*memblock_alloc)(const char *where, int nid);
+	void (*memblock_phys_free)(const char *where, unsigned long pfn, unsigned long nr);
+	/* What is not mapped in [start, end) gets pages of its own. */
+	void (*vmemmap_populate)(unsigned long start, unsigned long end);
+	int (*spans_zones)(unsigned long pfn); /* of the folio headed by it */
+
+	/* Where an update of the translation of `addr` may fail: whether it does. */
+	int (*update_fails)(const char *where, unsigned long addr);
+	/* Somebody else has made that zone's tails of that order meanwhile: the frame, or -1. */
+	long (*is_overtaken)(unsigned int zone, unsigned int order);
 
 	/* A table of empty entries (its frame is zeroed by the driver), or -1. */
 	long (*pte_alloc_one_kernel)(const char *where);
@@ -99,6 +111,7 @@ struct mmodel_hvo_unit {
 	int abi_version;
 	const char *shape;           /* "page" (struct page calls, 6.1), "folio" (folio calls) */
 	int has_shared_tail;         /* a zone shares its tails, see MMODEL_SHARED_TAIL in unit.c */
+	int updates_may_fail;        /* try_update_vmemmap_pte(), try_populate_vmemmap_pmd() */
 	int has_memmap_counters;     /* the tree keeps nr_memmap_pages and nr_memmap_boot_pages */
 	int nr_used_subpage;         /* struct pages 0..n-1 of a folio carry metadata */
 	int nr_reset_struct_page;    /* how many of a page that is given back are reset; 0: the tree does not say */
@@ -111,10 +124,19 @@ struct mmodel_hvo_unit {
 	/* As above. done[i] = 1 where folio i was moved to non_hvo_folios, 0 where it stayed on folio_list, 2 where on neither. */
 	long (*restore_list)(unsigned int order, const unsigned long *pfns, unsigned int n, int *done);
 	void (*set_enabled)(int on); /* vmemmap_optimize_enabled */
+	/* Before the page allocator is up (6.15); null where a tree has no such thing. Of one folio: whether its vmemmap is
+	 * populated by the file, now or late. */
+	int (*boot_early)(int nid, unsigned int order, unsigned long pfn);
+	/* Of all folios of a node; null (7.3): zones are known early. on_list[i]: 1, folio i is still to be hugetlb's; 0, not;
+	 * from 2 on: its vmemmap is not the file's. */
+	void (*boot_late)(int nid, const unsigned long *pfns, unsigned int n, int *on_list);
+	void (*boot_up)(unsigned int order, const unsigned long *pfns, unsigned int n);
+	int boot_panics; /* what finds no memory early does not go on */
 
 	/* Struct pages, written through the vmemmap. */
 	void (*init_plain)(unsigned long start_pfn, unsigned long end_pfn, int reserved, int self_hosted);
 	void (*prep_hugetlb)(unsigned int order, unsigned long pfn);      /* compound, frozen (refcount 0), marked hugetlb */
+	void (*prep_boot)(unsigned int order, unsigned long pfn);         /* likewise, its first vmemmap page; and optimised */
 	void (*dissolve)(unsigned int order, unsigned long pfn);          /* back to plain, free (refcount 0) pages */
 	void (*set_refcount)(unsigned long start_pfn, unsigned long end_pfn, int count);
 	int (*page_ref_add_unless_zero)(unsigned long pfn);               /* the tree's own rule, its RCU section included */
@@ -126,6 +148,7 @@ struct mmodel_hvo_unit {
 	 * slots[0..PAGE_SIZE / 64) get an enum mmodel_slot each; *optimised the flag of slot 0 if it is a head. */
 	void (*describe)(const void *page, unsigned int order, unsigned long pfn, unsigned char *slots, int *optimised);
 	/* Whether all of the vmemmap page of bytes at `page` are tails of any folio of that order in that zone. */
+	void (*make_tails)(void *page, unsigned int order, unsigned int zone);
 	int (*are_tails)(const void *page, unsigned int order, unsigned int zone);
 	int (*key_count)(void);
 };

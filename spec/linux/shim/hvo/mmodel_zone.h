@@ -20,10 +20,20 @@ struct zone {
 
 extern struct zone mmodel_zones[MMODEL_NR_ZONES];
 
+enum zone_type { MMODEL_BOOT_ZONE, MMODEL_HOT_ZONE };
+
+struct pglist_data {
+	struct zone node_zones[MMODEL_ZONES_PER_NODE];
+};
+
 #define mmodel_zone_nr(z)   ((unsigned int)((z) - mmodel_zones))
+#define for_each_zone(z)    for ((z) = mmodel_zones; (z) < mmodel_zones + MMODEL_NR_ZONES; (z)++)
 #define page_zone(p)        (&mmodel_zones[mmodel_flags_zone((p)->flags)])
 #define folio_zone(f)       page_zone(&(f)->page)
 #define zone_to_nid(z)      ((int)(mmodel_zone_nr(z) / MMODEL_ZONES_PER_NODE))
+#define MAX_NR_ZONES        MMODEL_ZONES_PER_NODE
+#define NODE_DATA(nid)      ((struct pglist_data *)&mmodel_zones[(nid) * MMODEL_ZONES_PER_NODE])
+#define zone_spans_pfn(z, pfn) (mmodel_host->page_to_zone(pfn) == mmodel_zone_nr(z))
 #define zone_idx(z)         (mmodel_zone_nr(z) % MMODEL_ZONES_PER_NODE)
 
 /* mm/internal.h: the fields that it sets, the others stay as they are. A null head: of any folio of that order. */
@@ -51,8 +61,13 @@ static inline struct page *mmodel_cmpxchg(const char *where, struct page **at, s
 
 	if (idx >= MMODEL_NR_ZONES * NR_VMEMMAP_TAILS || old)
 		mmodel_host->bug(where, __FILE__, __LINE__, "cmpxchg() of something else than a zone's missing tails");
-	if (!found)
-		WRITE_ONCE(*at, page);
+	if (!found) {
+		long others = mmodel_host->is_overtaken(idx / NR_VMEMMAP_TAILS,
+							idx % NR_VMEMMAP_TAILS + VMEMMAP_TAIL_MIN_ORDER);
+
+		found = others < 0 ? NULL : pfn_to_page(others);
+		WRITE_ONCE(*at, found ? found : page);
+	}
 	mmodel_host->cmpxchg_tail(where, idx / NR_VMEMMAP_TAILS, idx % NR_VMEMMAP_TAILS + VMEMMAP_TAIL_MIN_ORDER,
 				  page_to_pfn(page), !found);
 	return found;

@@ -11,6 +11,11 @@
  *   MMODEL_HAS_MEMMAP_COUNTERS  it calls memmap_pages_add() and memmap_boot_pages_add()
  *   MMODEL_KEY_IS=name          the static key that counts optimised folios; not given where a tree has none
  *   MMODEL_SHARED_TAIL          tails are a page that a zone shares among folios (zone->vmemmap_tails), not the head page
+ *   MMODEL_HAS_BOOT             hugetlb_vmemmap_init_early(nid)
+ *   MMODEL_HAS_BOOT_ORDER       hugetlb_vmemmap_optimize_bootmem_page(pfn, order)
+ *   MMODEL_UPDATES_FAIL         it calls try_update_vmemmap_pte(), which may fail
+ *   MMODEL_HAS_BOOT_LATE        hugetlb_vmemmap_init_late(nid)
+ *   MMODEL_BOOT_PANICS          ... panics where it finds no memory
  *   MMODEL_WALKER_RCU           the tree's page_ref_add_unless() is an RCU reader and skips fake heads
  * Exactly one SHAPE must be given. The other macros are optional. WALKER_RCU is read off rcu_read_lock in
  * include/linux/page_ref.h; of the others the compiler is asked (host/offers.hpp).
@@ -30,6 +35,9 @@ const struct mmodel_hvo_host *mmodel_host;
 struct mm_struct init_mm;
 pgd_t mmodel_pgd;
 struct zone mmodel_zones[MMODEL_NR_ZONES];
+struct list_head huge_boot_pages[MAX_NUMNODES];
+unsigned long mmodel_nr_preinit;
+unsigned int mmodel_section_order;
 
 #include MMODEL_TREE_FILE
 
@@ -150,18 +158,29 @@ mmodel_unseen static void init_plain(unsigned long start_pfn, unsigned long end_
 	put_all(start_pfn, end_pfn, &page);
 }
 
-mmodel_unseen static void prep_hugetlb(unsigned int order, unsigned long pfn)
+mmodel_unseen static void prep_pages(unsigned int order, unsigned long pfn, unsigned long nr)
 {
 	struct subject s = subject_of(order, pfn);
 	struct page head = fresh_head(&s), tail = fresh_tail(&s), meta;
 	unsigned long i;
 
-	put_all(pfn, pfn + (1ul << order), &tail);
+	put_all(pfn, pfn + nr, &tail);
 	put_all(pfn, pfn + 1, &head);
 	for (i = 1; i < __NR_USED_SUBPAGE; i++) {
 		meta = fresh_meta(&s, i);
 		put_all(pfn + i, pfn + i + 1, &meta);
 	}
+}
+
+static void prep_hugetlb(unsigned int order, unsigned long pfn)
+{
+	prep_pages(order, pfn, 1ul << order);
+}
+
+mmodel_unseen static void prep_boot(unsigned int order, unsigned long pfn)
+{
+	prep_pages(order, pfn, PAGE_SIZE / sizeof(struct page));
+	place_of(pfn, NULL)->private |= BIT(HPG_vmemmap_optimized);
 }
 
 static void dissolve(unsigned int order, unsigned long pfn)
@@ -246,6 +265,16 @@ mmodel_unseen static void describe(const void *at, unsigned int order, unsigned 
 	for (slot = 0; slot < STRUCT_PAGES_PER_PAGE; slot++)
 		slots[slot] = describe_slot(&page[slot], slot, &s);
 	*optimised = slots[0] == MMODEL_SLOT_HEAD && page->private & BIT(HPG_vmemmap_optimized);
+}
+
+mmodel_unseen static void make_tails(void *at, unsigned int order, unsigned int zone)
+{
+	const struct subject s = { NULL, order, mmodel_zone_flags(zone) };
+	struct page *page = at;
+	unsigned int slot;
+
+	for (slot = 0; slot < PAGE_SIZE / sizeof(*page); slot++)
+		page[slot] = fresh_tail(&s);
 }
 
 mmodel_unseen static int are_tails(const void *at, unsigned int order, unsigned int zone)
@@ -354,6 +383,84 @@ static long restore_list(unsigned int order, const unsigned long *pfns, unsigned
 }
 #endif
 
+/* ---- before the page allocator is up ---- */
+
+#ifdef MMODEL_HAS_BOOT_ORDER
+#define MMODEL_HAS_BOOT
+/* What mm/sparse-vmemmap.c does with sections that have an order. */
+static int boot_early(int nid, unsigned int order, unsigned long pfn)
+{
+	unsigned long start = (unsigned long)pfn_to_page(pfn), end = start + (sizeof(struct page) << order);
+
+	mmodel_section_order = 0;
+	hugetlb_vmemmap_optimize_bootmem_page(pfn, order);
+	if (mmodel_section_order != order)
+		return 0;
+	if (mmodel_populate_shared(start, end, order, &mmodel_zones[mmodel_host->page_to_zone(pfn)], PAGE_SIZE)) {
+		mmodel_undo_part(start, end);
+		return 0;
+	}
+	memmap_boot_pages_add(1);
+	return 1;
+}
+#elif defined(MMODEL_HAS_BOOT)
+static struct huge_bootmem_page *bootmem_page(unsigned long pfn)
+{
+	return phys_to_virt(PFN_PHYS(pfn));
+}
+
+static int boot_early(int nid, unsigned int order, unsigned long pfn)
+{
+	struct huge_bootmem_page *m = bootmem_page(pfn);
+
+	m->hstate = hstate_of(order);
+	m->flags = 0;
+	INIT_LIST_HEAD(&huge_boot_pages[nid]);
+	list_add(&m->list, &huge_boot_pages[nid]);
+	mmodel_nr_preinit = 0;
+	hugetlb_vmemmap_init_early(nid);
+	INIT_LIST_HEAD(&huge_boot_pages[nid]);
+	if (mmodel_nr_preinit != (m->flags & HUGE_BOOTMEM_HVO ? 1ul << order >> SECTION_ORDER : 0))
+		mmodel_host->bug("hugetlb_vmemmap_init_early", __FILE__, __LINE__, "sections are not as the folio is");
+	return (m->flags & HUGE_BOOTMEM_HVO) != 0;
+}
+
+#endif
+
+#ifdef MMODEL_HAS_BOOT_LATE
+static void boot_late(int nid, const unsigned long *pfns, unsigned int n, int *on_list)
+{
+	struct huge_bootmem_page *m;
+	unsigned int i, seen = 0;
+
+	INIT_LIST_HEAD(&huge_boot_pages[nid]);
+	for (i = 0; i < n; i++) {
+		m = bootmem_page(pfns[i]);
+		list_add_tail(&m->list, &huge_boot_pages[nid]);
+		on_list[i] = m->flags & HUGE_BOOTMEM_HVO ? 0 : 2;
+	}
+	hugetlb_vmemmap_init_late(nid);
+	list_for_each_entry(m, &huge_boot_pages[nid], list) {
+		if (seen++ == n)
+			break;
+		for (i = 0; i < n; i++)
+			on_list[i] |= m == bootmem_page(pfns[i]);
+	}
+	INIT_LIST_HEAD(&huge_boot_pages[nid]);
+}
+#endif
+
+#ifdef MMODEL_HAS_BOOT
+static void boot_up(unsigned int order, const unsigned long *pfns, unsigned int n)
+{
+	LIST_HEAD(folios);
+
+	link_folios(&folios, pfns, n);
+	hugetlb_vmemmap_optimize_bootmem_folios(hstate_of(order), &folios);
+	forget_lists(pfns, n);
+}
+#endif
+
 /* ---- static state ---- */
 
 static void set_enabled(int on)
@@ -380,6 +487,9 @@ static struct mmodel_hvo_unit mmodel_this_unit = {
 #ifdef MMODEL_SHARED_TAIL
 	.has_shared_tail = 1,
 #endif
+#ifdef MMODEL_UPDATES_FAIL
+	.updates_may_fail = 1,
+#endif
 #ifdef MMODEL_HAS_MEMMAP_COUNTERS
 	.has_memmap_counters = 1,
 #endif
@@ -394,14 +504,26 @@ static struct mmodel_hvo_unit mmodel_this_unit = {
 	.restore_list = restore_list,
 #endif
 	.set_enabled = set_enabled,
+#ifdef MMODEL_HAS_BOOT
+	.boot_early = boot_early,
+	.boot_up = boot_up,
+#endif
+#ifdef MMODEL_HAS_BOOT_LATE
+	.boot_late = boot_late,
+#endif
+#ifdef MMODEL_BOOT_PANICS
+	.boot_panics = 1,
+#endif
 	.init_plain = init_plain,
 	.prep_hugetlb = prep_hugetlb,
+	.prep_boot = prep_boot,
 	.dissolve = dissolve,
 	.set_refcount = set_refcount,
 	.page_ref_add_unless_zero = page_ref_add_unless_zero,
 	.compound_head = read_compound_head,
 	.test_optimised = test_optimised,
 	.describe = describe,
+	.make_tails = make_tails,
 	.are_tails = are_tails,
 	.key_count = key_count,
 };
