@@ -19,6 +19,7 @@
 #include "fuzz/cli/trees.hpp"
 #include "fuzz/cli/wrap.hpp"
 #include "spec/linux/host/assumed.hpp"
+#include "spec/linux/host/drift.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -97,6 +98,8 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
         print("shape", fmt::format("{} calls; list calls: {}; nr_memmap_pages: {}; as in {}",
                                    r.tree.hvo.shape, r.tree.hvo.lists ? "yes" : "no",
                                    r.tree.hvo.memmap_counters ? "yes" : "no", r.tree.hvo.generation));
+    const WorkDir work;
+    for (const std::string& w : bench::find_drift(r.tree, work.path(), {})) print("warning", w);
     if (!r.tree.defines.empty()) print("shims", fmt::format("{}", fmt::join(r.tree.defines, " ")));
     print("memory", memory_words(r.backend) + (r.no_mmu.empty() ? "" : ", x86-64 only: " + r.no_mmu));
     print("ran", fmt::format("{}, {} ({}), {} ({}) in {:.1f} s", plural(r.sequences, "sequence"),

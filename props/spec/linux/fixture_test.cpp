@@ -12,6 +12,7 @@
 
 #include "fuzz/campaign/campaign.hpp"
 #include "props/spec/linux/work_dir.hpp"
+#include "spec/linux/host/drift.hpp"
 
 using namespace mmodel;
 using spec::Inv;
@@ -70,6 +71,13 @@ void check_that_each_break_is_found(const std::string& geometry) {
         {"EARLY_FREE", Inv::no_frame_is_freed_while_a_tlb_may_hold_it},
         {"WRITE_TAIL", Inv::no_write_through_a_read_only_pte},
         {"NO_FLAG", Inv::optimised_flag_reads_the_same_through_every_translation},
+        {"BOOT_COUNT", Inv::memmap_counters_equal_the_truth},
+        {"BOOT_RW", Inv::optimised_folio_keeps_one_page},
+        {"BOOT_KEY", Inv::static_key_counts_optimised_folios},
+        {"BOOT_NO_FLUSH", Inv::tlb_agrees_with_the_page_table_at_rest},
+        {"BOOT_ENDS", Inv::optimised_folio_keeps_one_page},
+        {"BOOT_KEEPS", Inv::outcome_is_what_the_operation_promises},
+        {"BOOT_NO_UNDO", Inv::plain_folio_has_pages_of_its_own},
         {"WILD", Inv::kernel_code_touches_only_what_is_mapped},
         {"BUG", Inv::no_bug},
         {"HANG", Inv::every_operation_ends},
@@ -115,9 +123,39 @@ TEST_CASE("each deliberate break of the design that shares tails by zone is foun
         {"ANY_ZONE", Inv::optimised_folio_shares_its_zones_tails},
         {"STORE_TAILS", Inv::own_vmemmap_is_writable},
         {"COUNT_TAILS", Inv::memmap_counters_equal_the_truth},
+        {"LOSER_LEAKS", Inv::no_page_is_leaked},
+        {"LOSER_GOES_ON", Inv::own_vmemmap_is_writable},
     }));
     INFO(name);
     CHECK(contains(found_with({name}, "tiny512", inv, fixtures / "shared_tail"), inv));
+}
+
+TEST_CASE("of the design whose updates may fail, the stand-in tree violates what the design does") {
+    const std::string geometry = GENERATE("x86-64", "tiny512", "arm64-16k");
+    INFO(geometry);
+    CHECK(found_with({}, geometry, {}, fixtures / "update_fails") ==
+          std::vector{Inv::no_write_through_a_read_only_pte});
+}
+
+TEST_CASE("each deliberate break of the design whose updates may fail is found, and named") {
+    const auto [name, inv] = GENERATE(table<const char*, Inv>({
+        {"NO_FLUSH", Inv::tlb_agrees_with_the_page_table_at_rest},
+        {"LIST_EARLY", Inv::no_frame_is_freed_while_mapped},
+        {"HEAD_EARLY", Inv::no_page_is_leaked},
+        {"LOSE_TABLE", Inv::no_page_is_leaked},
+        {"CLEAR_PARTIAL", Inv::plain_folio_has_pages_of_its_own},
+        {"KEEP_FLAG", Inv::optimised_folio_shares_its_zones_tails},
+        {"NO_ROLLBACK", Inv::plain_folio_has_pages_of_its_own},
+        {"TAKES_ALL", Inv::no_page_is_leaked},
+        {"LEAK_UNUSED", Inv::no_page_is_leaked},
+        {"LOSE_PAGE", Inv::no_page_is_leaked},
+        {"FLAG_STAYS", Inv::optimised_folio_shares_its_zones_tails},
+        {"NO_LAST_FLUSH", Inv::tlb_agrees_with_the_page_table_at_rest},
+        {"BOOT_RW", Inv::optimised_folio_shares_its_zones_tails},
+        {"BOOT_ENDS", Inv::optimised_folio_shares_its_zones_tails},
+    }));
+    INFO(name);
+    CHECK(contains(found_with({name}, "tiny512", inv, fixtures / "update_fails"), inv));
 }
 
 TEST_CASE("a write to shared tails is found without a walker") {
@@ -194,6 +232,55 @@ TEST_CASE("comments, other configurations, line ends and spaces do not change wh
     CHECK(got->tree.version == "6.8.0");
     CHECK(got->tree.defines == want.value().tree.defines);
     CHECK(got->tree.hvo.generation == "folio calls and a page that is reused (6.8 to 7.0)");
+}
+
+TEST_CASE("a version that lies changes nothing but what a tree is called") {
+    const auto want = bench::compile(bench::open_tree(stand_in).value(), test_work_dir());
+    const auto got = bench::compile(changed_tree([](std::string& text) {
+                                        if (text.starts_with("# SPDX"))
+                                            replace_all(text, "VERSION = 6\nPATCHLEVEL = 8",
+                                                        "VERSION = 2\nPATCHLEVEL = 4");
+                                    }),
+                                    test_work_dir());
+    INFO((got ? "" : got.error().what));
+    REQUIRE(got.has_value());
+    CHECK(got->tree.version == "2.4.0");
+    CHECK(got->tree.defines == want.value().tree.defines);
+    CHECK(got->tree.hvo.generation == want->tree.hvo.generation);
+}
+
+TEST_CASE("a file beside the header of another generation is refused by what does not fit, and the file's "
+          "own is named") {
+    const auto unit = bench::compile(changed_tree([](std::string& text) {
+                                         const bool header = text.find("#ifndef") < 400;
+                                         if (header && !text.starts_with("# SPDX"))
+                                             replace_all(text, "const struct hstate *h, struct folio *folio)",
+                                                         "const struct hstate *h, struct page *head)");
+                                     }),
+                                     test_work_dir());
+    REQUIRE_FALSE(unit.has_value());
+    const std::string what = unit.error().what;
+    INFO(what);
+    CHECK(what.find("conflicting types for") != what.npos);
+    CHECK(what.find("understood: folio calls and a page that is reused (6.8 to 7.0)") != what.npos);
+}
+
+TEST_CASE("a constant that a tree's own header has otherwise than the shims is said; what is the same or not "
+          "there is not") {
+    const auto tree = changed_tree([](std::string&) {});
+    const auto said = [&] { return bench::find_drift(tree, test_work_dir() / "drift", {}); };
+    CHECK(said().empty());
+    fs::create_directories(tree.dir / "include/linux");
+    const auto put = [&](const std::string& text) {
+        std::ofstream(tree.dir / "include/linux/hugetlb.h") << text;
+    };
+    put("#include <linux/nowhere.h>\n#ifdef CONFIG_HUGETLB_PAGE\n# define __NR_USED_SUBPAGE "
+        "\\\n\t3\n#else\n#define "
+        "__NR_USED_SUBPAGE 4\n#endif\nstruct x { int this_is_not_looked_at; };\n");
+    CHECK(said().empty());
+    put("#ifdef CONFIG_HUGETLB_PAGE\n#define __NR_USED_SUBPAGE (2 + 2)\n#endif\n");
+    CHECK(said() ==
+          std::vector<std::string>{"__NR_USED_SUBPAGE is not what include/linux/hugetlb.h of the tree says"});
 }
 
 TEST_CASE("a call that is not as any known one is named, with the nearest generation that is understood") {

@@ -9,11 +9,13 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include "spec/linux/host/bench.hpp"
 #include "spec/linux/host/compiler.hpp"
 #include "spec/linux/host/coverage.hpp"
 #include "spec/linux/host/data_dir.hpp"
+#include "spec/linux/host/drift.hpp"
 #include "spec/linux/host/text.hpp"
 
 namespace mmodel::bench {
@@ -295,6 +297,31 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
     fs::remove(log, ec);
     if (!end.status && !end.too_long && fs::exists(object, ec)) return with_edges(std::move(unit));
     return std::unexpected(does_not_compile(unit.tree, work_dir, said, end, limits));
+}
+
+std::vector<std::string> find_drift(const Tree& tree, const fs::path& work_dir, const CompileLimits& limits) {
+    const KernelFile& file = tree.judged();
+    const std::vector<HeldConstant> all = held_constants(file.name);
+    std::vector<std::string> out;
+    std::error_code ec;
+    fs::create_directories(work_dir, ec);
+    for (auto at = all.begin(); at != all.end();) {
+        const auto end =
+            std::ranges::find_if(at, all.end(), [&](const auto& c) { return c.header != at->header; });
+        const std::vector<HeldConstant> here(at, end);
+        const auto header = slurp(tree.dir / std::exchange(at, end)->header);
+        if (!header) continue;
+        const fs::path probe = work_dir / (own_name("drift") + ".c"), log = probe.string() + ".log";
+        std::ofstream(probe) << drift_probe(*header, here);
+        std::vector<std::string> words =
+            compile_line(compiler_words(), default_shim_dir(), tree, file, {}, "x86-64");
+        words.pop_back(); // the unit
+        words.insert(words.end(), {"-fsyntax-only", "-include", "mmodel_kernel.h", probe.string()});
+        (void)run_command(words, log, limits);
+        std::ranges::move(drifted(first_part(log, most_log), here), std::back_inserter(out));
+        fs::remove(probe, ec), fs::remove(log, ec);
+    }
+    return out;
 }
 
 } // namespace mmodel::bench
