@@ -204,6 +204,7 @@ Trace mutated(const Trace& before, Subsystem subsystem, Random& rng, std::size_t
     for (int tries = 0; tries < 16 && t == before; ++tries) {
         for (u64 n = rng.one_in(4) ? 4 : 1; n > 0; --n) mutate_once(t, subsystem, rng);
         if (t.ops.size() > max_ops) t.ops.resize(max_ops);
+        for (Op& op : t.ops) op = decode_op(t.config, encode_op(op)); // as a record holds it
     }
     return t;
 }
