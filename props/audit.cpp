@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "props/audit.hpp"
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -9,9 +10,10 @@ namespace {
 
 std::string num(i64 n) { return std::to_string(n); }
 
-enum class Has : u8 { nobody, free, vmemmap, table, folio, boot, percpu, embedded };
+enum class Has : u8 { nobody, free, vmemmap, table, folio, boot, percpu, embedded, memblock };
 constexpr const char* names[] = {"nobody",  "the buddy",   "the vmemmap",    "a page table",
-                                 "a folio", "boot memory", "a percpu chunk", "the first percpu chunk"};
+                                 "a folio", "boot memory", "a percpu chunk", "the first percpu chunk",
+                                 "memblock"};
 
 class Auditor {
 public:
@@ -25,6 +27,7 @@ public:
         count_tables();
         count_folios();
         count_boot_memory();
+        count_memblock();
         count_vmalloc();
         count_first_chunk();
         m_.for_all_stale([&](Vpage, Pte p) { ++nr_stale_[p.pfn().value]; });
@@ -101,6 +104,15 @@ private:
                 give(c_.node_start(n) + (c_.frames_per_node - c_.boot_gigantic * gigantic + p), Has::boot);
     }
 
+    // What boot has not handed to the page allocator yet; nothing once no folio is on its way.
+    void count_memblock() {
+        const bool is_booting = std::ranges::any_of(w_.pool().slots, [](const hvo::FolioSlot& s) {
+            return s.state == hvo::SlotState::early || s.state == hvo::SlotState::late;
+        });
+        for (u64 p = 0; p < c_.nr_frames() && is_booting; ++p)
+            if (m_.frame(Pfn{p}).owner == Owner::memblock) give(Pfn{p}, Has::memblock);
+    }
+
     // Each mapped page of the vmalloc range has a frame of its own.
     void count_vmalloc() {
         const Vmalloc& vmalloc = m_.vmalloc();
@@ -138,6 +150,7 @@ private:
         const Owner owner = h == Has::table                 ? Owner::page_table
                             : h == Has::percpu              ? Owner::vmalloc
                             : h == Has::vmemmap && !by_leaf ? Owner::vmemmap
+                            : h == Has::memblock            ? Owner::memblock
                                                             : Owner::other;
         if (f.owner != owner)
             complain(who + ", of " + names[static_cast<int>(h)] + ", is marked " +
@@ -154,11 +167,13 @@ private:
             if (has_[p] == Has::vmemmap) ++(boot ? t.vmemmap_boot : t.vmemmap_buddy);
             if (has_[p] == Has::table) ++t.tables;
             if (has_[p] == Has::percpu) ++t.vmalloc;
+            if (has_[p] == Has::memblock) ++t.memblock;
         }
         expect(t.vmemmap_buddy, m_.tally.vmemmap_buddy, "frames behind the vmemmap from the page allocator");
         expect(t.vmemmap_boot, m_.tally.vmemmap_boot, "frames behind the vmemmap from boot memory");
         expect(t.vmalloc, m_.tally.vmalloc, "frames mapped in the vmalloc range");
         expect(t.tables, m_.tally.tables, "page tables");
+        expect(t.memblock, m_.tally.memblock, "frames of memblock");
         expect(0, m_.tally.detached, "detached frames");
         expect(0, m_.tally.private_tables, "private tables");
     }

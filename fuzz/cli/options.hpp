@@ -32,7 +32,8 @@ inline constexpr const char* environment =
     "  MMODEL_SHIMS  the directory of the shim headers; else those that came with the command\n"
     "  MMODEL_TREES  the kernel trees that run checks, DIR:DIR...; else build/trees/*\n"
     "  TMPDIR        where kernel files are compiled; else /tmp\n"
-    "  XDG_CACHE_HOME  where patch keeps what it found, in mmodel/; else ~/.cache\n"
+    "  XDG_CACHE_HOME  where patch keeps what it found, in mmodel/\n"
+    "  HOME          else there, in .cache/\n"
     "  COLUMNS       how long lines may be; else as the terminal is, and in a pipe any\n";
 
 // Its own help says more than the list of all subcommands; first_paragraph() of its description is for that.

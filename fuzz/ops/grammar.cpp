@@ -12,19 +12,19 @@ OpWords words_of(OpKind k) {
                 "alloc_folio folio=1 size=1G from=boot nid=1 fail=0"};
     case OpKind::free_folio:
         return {"Restores the folio if it is optimised, then gives it back to where it came from.",
-                "free_folio folio=1 fail=0"};
+                "free_folio folio=1 fail=0 update_fail=1"};
     case OpKind::optimise:
         return {"hugetlb_vmemmap_optimize_folio(): frees the vmemmap pages of the folio's tails.",
-                "optimise folio=1 fail=0,2"};
+                "optimise folio=1 fail=0,2 update_fail=0"};
     case OpKind::restore:
         return {"hugetlb_vmemmap_restore_folio(): gives the folio vmemmap pages of its own again.",
-                "restore folio=1 fail=3"};
+                "restore folio=1 fail=3 update_fail=0,1"};
     case OpKind::optimise_list:
         return {"hugetlb_vmemmap_optimize_folios() of several folios, lowest slot first.",
-                "optimise_list folios=0,1,5 fail=4"};
+                "optimise_list folios=0,1,5 fail=4 update_fail=0"};
     case OpKind::restore_list:
         return {"hugetlb_vmemmap_restore_folios() of several folios, lowest slot first.",
-                "restore_list folios=0,1,5 fail=4"};
+                "restore_list folios=0,1,5 fail=4 update_fail=0"};
     case OpKind::sysctl: return {"Sets vm.hugetlb_optimize_vmemmap.", "sysctl on=0"};
     case OpKind::alloc_lru:
         return {"Takes a folio's memory as ordinary pages in use instead, with a refcount of 1 each.",
@@ -54,7 +54,7 @@ OpWords words_of(OpKind k) {
                 "boot_late folios=1 fail=0"};
     case OpKind::boot_up:
         return {"The page allocator is up: hugetlb_vmemmap_optimize_bootmem_folios().",
-                "boot_up folios=0,1 fail=2"};
+                "boot_up folios=0,1 fail=2 update_fail=0"};
     case OpKind::pcpu_boot:
         return {"Sets up the first percpu chunk. Before it, the other percpu operations are disabled.",
                 "pcpu_boot static=184K reserved=8K dyn=28K atom=2M paged=0 fail=0"};

@@ -201,7 +201,8 @@ std::expected<Judge::Shown, bench::Problem> Judge::replay(Id id, const std::stri
     if (std::ranges::any_of(r.passed, [&](const auto& p) { return is(p.violation, p.op_idx); }) ||
         std::ranges::any_of(r.violations, [&](const auto& v) { return is(v, r.op_idx); }))
         return Shown::yes;
-    return !r.violations.empty() && r.op_idx + 1 < f.ops.size() ? Shown::hidden : Shown::no;
+    const bool is_earlier = r.op_idx + 1 < f.ops.size() || r.is_cut_off;
+    return !r.violations.empty() && is_earlier ? Shown::hidden : Shown::no;
 }
 
 std::string Judge::name_of(std::string_view what, Id id, const std::string& file, const bench::Finding& f) {

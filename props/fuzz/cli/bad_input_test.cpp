@@ -84,8 +84,8 @@ TEST_CASE("a number past 64 bits is refused as one, wherever it stands") {
 }
 
 TEST_CASE("a later format version is refused as newer, in text and in bytes") {
-    check_text_refused("mmodel trace 2\ngeometry tiny\n", {"line 1, column 14: ", "version 2 is newer"});
-    check_text_refused(std::string("MMOD\x02\0\0\0", 8), {"byte 4: ", "version 2 is newer"});
+    check_text_refused("mmodel trace 3\ngeometry tiny\n", {"line 1, column 14: ", "version 3 is newer"});
+    check_text_refused(std::string("MMOD\x03\0\0\0", 8), {"byte 4: ", "version 3 is newer"});
     check_text_refused("MMOD", {"byte 4: ", "ends inside its header"});
 }
 

@@ -129,7 +129,7 @@ std::string why_reading_is_wrong(const std::string& text) {
     const auto lines = static_cast<u64>(std::ranges::count(text, '\n')) + 1;
     if (e.line < 1 || e.line > lines + 1 || e.column < 1 || e.column > text.size() + 1)
         return "no such place: " + print_error(e);
-    if (e.what.empty() || e.what.size() > 400) return "no message of a reasonable size: " + print_error(e);
+    if (e.what.empty() || e.what.size() > 500) return "no message of a reasonable size: " + print_error(e);
     return std::ranges::all_of(e.what, [](char c) { return c >= 0x20 && c <= 0x7e; })
                ? ""
                : "the message is not printable";

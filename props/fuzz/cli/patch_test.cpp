@@ -91,7 +91,9 @@ TEST_CASE("a finding shows the lines of the patch that its sequence runs, and no
 TEST_CASE(
     "what a patch mends is told, and what only shows once that is mended is uncovered, which is not new") {
     const Repository repo;
-    (void)repo.commit(leaks, "it leaks");
+    // What breaks every restore before it comes to what was wrong already.
+    repo.sh("sed -i 's/^\terr = vmemmap_remap_alloc(&extent, how);/\t*(volatile int *)64 = 0;\n&/' " +
+            stand_in_file + " && git commit -qam 'a wild store'");
     repo.sh("git revert --no-edit HEAD");
     const auto lines = json_lines(repo.patch({"HEAD~2..HEAD", "--json"}).out);
     CHECK(verdicts(lines) == Words{"new", "nothing-new"});
@@ -99,7 +101,7 @@ TEST_CASE(
     CHECK(broken["fixed"].empty());
     CHECK(broken["hidden"] == 1);
     CHECK(mended["fixed"].size() == broken["new"].size());
-    CHECK(mended["unchanged"] == 1); // it was there before the leak
+    CHECK(mended["unchanged"] == 1); // it was there before the wild store
     const auto alone = json_lines(repo.patch({"HEAD~..HEAD", "--json"}).out);
     CHECK(alone.at(0)["files"].at(0)["uncovered"] == 1);
     CHECK(alone.back()["status"] == 0);

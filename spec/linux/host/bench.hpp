@@ -137,6 +137,7 @@ struct RealResult {
     u64 nr_ops{}, nr_events{};
     std::vector<spec::Violation> violations{}; // all that the first bad operation violated, in order
     u64 op_idx{};                              // that operation; else the number of operations
+    bool is_cut_off{};                         // ... which did not return
     std::vector<Passed> passed{};              // of operations before it, when it was to go on past them
     std::vector<Ran> ran{};                    // what each operation returned, for replay
     u64 nr_compared{};                         // operations that were compared with the model

@@ -149,9 +149,11 @@ std::expected<RealResult, Problem> Runner::collect(const std::optional<Told>& to
         v.inv = spec::Inv::kernel_code_touches_only_what_is_mapped;
         v.way = spec::Way::answer;
         v.detail = "the file wrote over the bench's own memory: what it answers makes no sense";
+        r.is_cut_off = true;
         return r;
     }
     r = result_of(*told);
+    r.is_cut_off = true;
     if (how == Wait::answered) return r;
     r.nr_events += told->op_events;
     r.violations.push_back(judge_end(how, end));
