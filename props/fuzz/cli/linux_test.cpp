@@ -170,7 +170,7 @@ TEST_CASE("a tree whose file faults exits 1, is shown in five lines, and its kep
     INFO(s.out + s.err);
     CHECK(s.status == 1);
     CHECK(s.err.empty());
-    CHECK(has(s.out, "verdict  violates 1 invariant in 2 ways\n"));
+    CHECK(has(s.out, "verdict  violates 2 invariants in 4 ways\n"));
     for (const char* part : {"\ninv_kernel_code_touches_only_what_is_mapped: ", "\n  where  Linux 6.8.0, ",
                              "\n  found  ", "\n  trace  ", "\n  again  "})
         CHECK(has(s.out, part));
