@@ -35,6 +35,7 @@ void check_mail(const std::string& mail) {
 TEST_CASE("every record in spec/linux/findings is rendered as a mail, without a tree") {
     std::size_t nr = 0;
     for (const auto& entry : fs::directory_iterator(MMODEL_FINDINGS_DIR)) {
+        if (entry.path().extension() != ".md") continue;
         INFO(entry.path());
         const Said s = run_mmodel({"report", entry.path()});
         CHECK(s.status == 0);
