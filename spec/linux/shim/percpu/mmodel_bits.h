@@ -118,5 +118,19 @@ struct cpumask {
 #define cpu_to_node(cpu)       mmodel_host->cpu_to_node(cpu)
 #define node_online(nid)       mmodel_host->node_online(nid)
 #define NODE_DATA(nid)         ((nid) >= 0)
+#define MAX_NUMNODES           4
+#define for_each_node(nid)                                 \
+	for ((nid) = 0; (nid) < MAX_NUMNODES; (nid)++)     \
+		if (node_online(nid))
+
+/* Every possible CPU of this machine is online. */
+static inline unsigned int nr_cpus_node(int nid)
+{
+	unsigned int cpu, nr = 0;
+
+	for_each_possible_cpu(cpu)
+		nr += cpu_to_node(cpu) == nid;
+	return nr;
+}
 
 #endif

