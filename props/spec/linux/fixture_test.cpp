@@ -265,7 +265,7 @@ TEST_CASE("a file beside the header of another generation is refused by what doe
     CHECK(what.find("understood: folio calls and a page that is reused (6.8 to 7.0)") != what.npos);
 }
 
-TEST_CASE("a constant that a tree's own header has otherwise than the shims is said; what is the same or not "
+TEST_CASE("a constant that a tree's own header has otherwise than the shims is said, what is the same or not "
           "there is not") {
     const auto tree = changed_tree([](std::string&) {});
     const auto said = [&] { return bench::find_drift(tree, test_work_dir() / "drift", {}); };
