@@ -46,22 +46,23 @@ constexpr const char* good_head = "format: 2\nfile: mm/hugetlb_vmemmap.c\nfindin
 
 TEST_CASE("a tree of which all is allowed exits 0 and names what is known, and a line that nothing matches") {
     const Stand tree;
-    const Said first = run_mmodel({"linux", "--tree", tree.at, "--sweeps"});
+    const Said first = run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--geometry", "tiny512"});
     REQUIRE(first.status == 1);
     auto ids = ids_in(first.out);
     REQUIRE_FALSE(ids.empty());
     const TempDir dir;
     const std::string unused = "inv_no_bug op=optimise";
     ids.push_back(unused);
-    const Said s =
-        run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--allow", dir.put("allow", list_of(ids))});
+    const Said s = run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--geometry", "tiny512", "--allow",
+                               dir.put("allow", list_of(ids))});
     INFO(s.out + s.err);
     CHECK(s.status == 0);
     CHECK(has(s.out, "verdict  holds"));
     CHECK(has(s.out, "\n  known  inv_compound_head_holds_through_stale_translations op="));
     CHECK(has(s.err, "allowed, but not found: " + unused));
     CHECK(std::ranges::count(s.err, '\n') == 1);
-    const Said json = run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--json", "--allow", ids[0]});
+    const Said json = run_mmodel(
+        {"linux", "--tree", tree.at, "--sweeps", "--geometry", "tiny512", "--json", "--allow", ids[0]});
     CHECK(json_lines(json.out).at(0)["violations"].at(0)["known"] == true);
 }
 
@@ -77,17 +78,20 @@ TEST_CASE("a list of what is allowed that makes no sense exits 2 with file and l
 
 TEST_CASE("against its base only what is new counts: new exits 1, fixed and unchanged exit 0") {
     const Stand old, broken(leaks);
-    const Said same = run_mmodel({"linux", "--tree", old.at, "--base", old.at, "--sweeps"});
+    const Said same =
+        run_mmodel({"linux", "--tree", old.at, "--base", old.at, "--sweeps", "--geometry", "tiny512"});
     INFO(same.out + same.err);
     CHECK(same.status == 0);
     CHECK(has(same.out, ": nothing new, 0 fixed, "));
-    const Said worse = run_mmodel({"linux", "--tree", broken.at, "--base", old.at, "--sweeps"});
+    const Said worse =
+        run_mmodel({"linux", "--tree", broken.at, "--base", old.at, "--sweeps", "--geometry", "tiny512"});
     INFO(worse.out + worse.err);
     CHECK(worse.status == 1);
     CHECK(has(worse.out, "\ninv_no_page_is_leaked: "));
     CHECK_FALSE(has(worse.out, "\ninv_compound_head_holds_through_stale_translations: "));
     const Stand early("#define MMODEL_BREAK_NO_WMB");
-    const Said better = run_mmodel({"linux", "--tree", old.at, "--base", early.at, "--sweeps", "--json"});
+    const Said better = run_mmodel(
+        {"linux", "--tree", old.at, "--base", early.at, "--sweeps", "--geometry", "tiny512", "--json"});
     INFO(better.out + better.err);
     CHECK(better.status == 0);
     const Json base = json_lines(better.out).at(0)["base"];
@@ -99,30 +103,38 @@ TEST_CASE("against its base only what is new counts: new exits 1, fixed and unch
 TEST_CASE("a base that does not build is said: the tree is judged alone, and exits 3 unless it violates") {
     const Stand old("#error no"), tree, broken(leaks);
     std::string allow;
-    for (const auto& id : ids_in(run_mmodel({"linux", "--tree", tree.at, "--sweeps"}).out))
+    for (const auto& id :
+         ids_in(run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--geometry", "tiny512"}).out))
         allow += id + "\n";
     const TempDir dir;
     const std::string list = dir.put("allow", allow);
-    const Said s = run_mmodel({"linux", "--tree", tree.at, "--base", old.at, "--sweeps", "--allow", list});
+    const Said s = run_mmodel(
+        {"linux", "--tree", tree.at, "--base", old.at, "--sweeps", "--geometry", "tiny512", "--allow", list});
     INFO(s.out + s.err);
     CHECK(s.status == 3);
     CHECK(has(s.err, "the base cannot be judged"));
     CHECK(has(s.out, "verdict  holds"));
-    CHECK(run_mmodel({"linux", "--tree", broken.at, "--base", old.at, "--sweeps"}).status == 1);
-    CHECK(run_mmodel({"linux", "--tree", tree.at, "--base", "/no/such/tree", "--sweeps"}).status == 2);
+    CHECK(run_mmodel({"linux", "--tree", broken.at, "--base", old.at, "--sweeps", "--geometry", "tiny512"})
+              .status == 1);
+    CHECK(run_mmodel(
+              {"linux", "--tree", tree.at, "--base", "/no/such/tree", "--sweeps", "--geometry", "tiny512"})
+              .status == 2);
 }
 
 TEST_CASE("what is recorded of a tree is known of it, and of the same tree with a comment more") {
     const Stand tree(leaks), edited(std::string(leaks) + "\n/* a comment */");
     const TempDir dir;
     const std::string records = (dir.path() / "records").string();
-    CHECK(run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--record", records}).status == 1);
+    CHECK(run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--geometry", "tiny512", "--record", records})
+              .status == 1);
     REQUIRE(fs::exists(records + "/6.8.0-inv_no_page_is_leaked.md"));
     // What shows only past what was recorded.
-    (void)run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--findings", records, "--record", records});
+    (void)run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--geometry", "tiny512", "--findings", records,
+                      "--record", records});
     CHECK(run_mmodel({"replay", "--tree", tree.at, records + "/6.8.0-inv_no_page_is_leaked.md"}).status == 0);
     for (const std::string& at : {tree.at, edited.at}) {
-        const Said s = run_mmodel({"linux", "--tree", at, "--sweeps", "--findings", records});
+        const Said s =
+            run_mmodel({"linux", "--tree", at, "--sweeps", "--geometry", "tiny512", "--findings", records});
         INFO(s.out + s.err);
         CHECK(s.status == 0);
     }
@@ -166,7 +178,7 @@ TEST_CASE("a replay goes on past what is known, and stops at what is not") {
     const Said stops = run_mmodel({"replay", trace, "--tree", tree.at});
     REQUIRE(stops.status == 1);
     CHECK(has(stops.out, ">>>    1  optimise"));
-    const Said found = run_mmodel({"linux", "--tree", tree.at, "--sweeps"});
+    const Said found = run_mmodel({"linux", "--tree", tree.at, "--sweeps", "--geometry", "tiny512"});
     const std::string all = dir.put("allow", list_of(ids_in(found.out)));
     const Said goes_on = run_mmodel({"replay", trace, "--tree", tree.at, "--past-known", "--allow", all});
     INFO(goes_on.out + goes_on.err);

@@ -142,7 +142,8 @@ TEST_CASE("a file is named by how its name begins, or hvo") {
     const TempDir dir;
     const std::string tree = stand_in(dir);
     for (const char* name : {"hvo", "huge", "hugetlb_vmemmap"})
-        CHECK(run_mmodel({"linux", "--tree", tree, "--sweeps", "--file", name}).status == 1);
+        CHECK(run_mmodel({"linux", "--tree", tree, "--sweeps", "--geometry", "tiny512", "--file", name})
+                  .status == 1);
     check_refused({"linux", "--tree", tree, "--file", "percpu-"}, 2, "has no 'percpu-vm'");
 }
 
@@ -155,7 +156,7 @@ TEST_CASE("a tree whose file would end the command and start processes exits 1 w
                 "#pragma GCC visibility push(default)\nint kill(int, int), getppid(void), fork(void);\n"
                 "#pragma GCC visibility pop\n__attribute__((constructor)) static void at_load(void) { ") +
                 code + "; }");
-        const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps"});
+        const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--geometry", "tiny512"});
         INFO(s.out + s.err);
         CHECK(s.status == 1);
         CHECK((has(s.out, std::string("the file calls the system, as no kernel code does: ") + call) ||
@@ -166,7 +167,7 @@ TEST_CASE("a tree whose file would end the command and start processes exits 1 w
 TEST_CASE("a tree whose file faults exits 1, is shown in five lines, and its kept trace shows it again") {
     const TempDir dir;
     const std::string tree = stand_in(dir, wild), kept = (dir.path() / "kept").string();
-    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--keep", kept});
+    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--geometry", "tiny512", "--keep", kept});
     INFO(s.out + s.err);
     CHECK(s.status == 1);
     CHECK(s.err.empty());
@@ -185,7 +186,8 @@ TEST_CASE(
     const std::string tree = stand_in(dir, "#define MMODEL_BREAK_BUG");
     const std::string kept = (dir.path() / "kept").string();
     fs::create_directories(kept + "/6.8.0-inv_no_bug.trace"); // in the way
-    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--json", "--keep", kept});
+    const Said s =
+        run_mmodel({"linux", "--tree", tree, "--sweeps", "--geometry", "tiny512", "--json", "--keep", kept});
     CHECK(s.status == 1); // what was found beats what could not be written
     CHECK(has(s.err, "cannot write '" + kept + "/6.8.0-inv_no_bug.trace'"));
     CHECK(has(s.err, "\nmmodel trace 1\n"));
@@ -238,7 +240,7 @@ TEST_CASE("a geometry that is not there is refused, and a finding says on which 
 TEST_CASE("a finding at an event says as JSON which event, of which function, and what was found") {
     const TempDir dir;
     const std::string tree = stand_in(dir, "#define MMODEL_BREAK_DOUBLE_FREE");
-    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--json"});
+    const Said s = run_mmodel({"linux", "--tree", tree, "--sweeps", "--geometry", "tiny512", "--json"});
     const auto lines = json_lines(s.out);
     const Json& found = lines.at(0)["violations"];
     const auto v =

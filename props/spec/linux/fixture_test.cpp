@@ -88,7 +88,7 @@ void check_that_each_break_is_found(const std::string& geometry) {
 
 } // namespace
 
-TEST_CASE("each deliberate break of the stand-in tree is found, and named") {
+TEST_CASE("each deliberate break of the stand-in tree is found, and named", "[.long]") {
     check_that_each_break_is_found("x86-64");
 }
 TEST_CASE("each deliberate break of the stand-in tree is found on tiny512, and named") {

@@ -124,7 +124,7 @@ std::vector<Inv> found_in_space(const bench::Unit& unit, std::string_view name) 
 
 } // namespace
 
-TEST_CASE("each deliberate break of Debian's percpu allocator is found, and named") {
+TEST_CASE("each deliberate break of Debian's percpu allocator is found, and named", "[.long]") {
     if (there_is_nothing_to_break()) return;
     const Break& b = GENERATE(from_range(std::begin(breaks), std::end(breaks)));
     INFO(b.name << ": " << spec::fact(b.inv).name);
