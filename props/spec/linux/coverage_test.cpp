@@ -107,7 +107,7 @@ TEST_CASE("a branch that nobody reaches is told by function and line, and the re
     CHECK(c.percent() <= whole.percent());
 }
 
-TEST_CASE("a branch on the list of what cannot be reached does not count; one that runs is told") {
+TEST_CASE("a branch on the list of what cannot be reached does not count, one that runs is told") {
     const fs::path list = test_work_dir() / "unreachable";
     std::ofstream(list) << "# a comment\n\n"
                            "mm/hugetlb_vmemmap.c vmemmap_restore_pte | pass->nr_walked = 1; | an edit\n"

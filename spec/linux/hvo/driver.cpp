@@ -79,7 +79,8 @@ RealStep HvoDriver::run(const Op& asked) {
     Op op = asked;
     // Who panics is not asked whether he would.
     if (op.kind == OpKind::boot_folio && unit_->boot_panics && !op.fail.has(0)) op.fail = {};
-    const bool compared = agreement_ && agreement_->begin(world_, op, observer_ != nullptr);
+    const bool does_boot = unit_->boot_early || !hvo::is_boot_op(op.kind); // the model always does
+    const bool compared = agreement_ && does_boot && agreement_->begin(world_, op, observer_ != nullptr);
     const spec::Scope scope{.memmap_counters = unit_->has_memmap_counters != 0,
                             .shared_tail = unit_->has_shared_tail != 0,
                             .updates_may_fail = unit_->updates_may_fail != 0};
