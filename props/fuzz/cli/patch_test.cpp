@@ -92,7 +92,7 @@ TEST_CASE(
     "what a patch mends is told, and what only shows once that is mended is uncovered, which is not new") {
     const Repository repo;
     // What breaks every restore before it comes to what was wrong already.
-    repo.sh("sed -i 's/^\terr = vmemmap_remap_alloc(&extent, how);/\t*(volatile int *)64 = 0;\n&/' " +
+    repo.sh("sed -i 's/^\\terr = vmemmap_remap_alloc(&extent, how);/\\t*(volatile int *)64 = 0;\\n&/' " +
             stand_in_file + " && git commit -qam 'a wild store'");
     repo.sh("git revert --no-edit HEAD");
     const auto lines = json_lines(repo.patch({"HEAD~2..HEAD", "--json"}).out);
