@@ -57,7 +57,7 @@ private:
                     {"GIT_AUTHOR_EMAIL", "a@example.org"},
                     {"GIT_COMMITTER_NAME", "A Name"},
                     {"GIT_COMMITTER_EMAIL", "a@example.org"}},
-                .patience = 600};
+            .patience = 600};
     }
     TempDir dir_;
 };
