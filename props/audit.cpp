@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 #include "props/audit.hpp"
 
-#include <algorithm>
 #include <map>
 #include <vector>
+
+#include "model/hvo/boot_operations.hpp"
 
 namespace mmodel {
 namespace {
@@ -106,10 +107,8 @@ private:
 
     // What boot has not handed to the page allocator yet; nothing once no folio is on its way.
     void count_memblock() {
-        const bool is_booting = std::ranges::any_of(w_.pool().slots, [](const hvo::FolioSlot& s) {
-            return s.state == hvo::SlotState::early || s.state == hvo::SlotState::late;
-        });
-        for (u64 p = 0; p < c_.nr_frames() && is_booting; ++p)
+        if (!hvo::is_booting(w_.pool())) return;
+        for (u64 p = 0; p < c_.nr_frames(); ++p)
             if (m_.frame(Pfn{p}).owner == Owner::memblock) give(Pfn{p}, Has::memblock);
     }
 

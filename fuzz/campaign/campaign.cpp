@@ -134,10 +134,7 @@ private:
     // Of all geometries, those of the judged file.
     [[nodiscard]] std::map<Branch, bool> branches() const {
         std::map<Branch, bool> out;
-        for (const Part& p : parts_)
-            if (p.unit.edges) p.pool.tell(*p.unit.edges, out);
-        if (report_.tree.name == "percpu-vm")
-            std::erase_if(out, [&](const auto& b) { return b.first.file != report_.tree.file; });
+        for (const Part& p : parts_) p.pool.tell(p.unit, out);
         return out;
     }
 

@@ -9,17 +9,12 @@
 #include <fmt/format.h>
 
 #include "fuzz/campaign/input.hpp"
+#include "spec/linux/host/text.hpp"
 
 namespace mmodel::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string trimmed(std::string_view text) {
-    const auto from = std::min(text.find_first_not_of(" \t\r"), text.size());
-    const auto last = text.find_last_not_of(" \t\r");
-    return std::string(last == text.npos ? "" : text.substr(from, last - from + 1));
-}
 
 // Where reading stopped, and why.
 struct Refusal {
@@ -38,10 +33,10 @@ std::vector<Line> head_of(const fs::path& path) {
     std::ifstream in(path);
     std::vector<Line> out;
     std::string text;
-    for (u64 nr = 1; std::getline(in, text) && !trimmed(text).empty(); ++nr) {
+    for (u64 nr = 1; std::getline(in, text) && !bench::trimmed(text).empty(); ++nr) {
         const auto colon = text.find(": ");
         if (colon != text.npos)
-            out.push_back({nr, text.substr(0, colon), trimmed(text.substr(colon + 2)), colon + 3});
+            out.push_back({nr, text.substr(0, colon), bench::trimmed(text.substr(colon + 2)), colon + 3});
     }
     return out;
 }
@@ -66,7 +61,7 @@ std::optional<Refusal> set(Record& r, const Line& l) {
     if (l.key == "file") r.file = l.value;
     if (l.key == "seen") {
         const auto blank = l.value.find(' ');
-        const std::string source = blank == l.value.npos ? "" : trimmed(l.value.substr(blank));
+        const std::string source = blank == l.value.npos ? "" : bench::trimmed(l.value.substr(blank));
         const bool hash = source.size() == 16 && source.find_first_not_of("0123456789abcdef") == source.npos;
         if (!hash) return Refusal{l.nr, l.column, "wanted a version and the file's hash of 16 hex digits"};
         r.seen.push_back({l.value.substr(0, blank), source});
@@ -186,7 +181,7 @@ std::expected<std::vector<Allowed>, std::string> read_allowed(const std::string&
     std::string text;
     for (u64 nr = 1; std::getline(in, text); ++nr) {
         const std::string line = text.substr(0, text.find('#'));
-        if (trimmed(line).empty()) continue;
+        if (bench::trimmed(line).empty()) continue;
         const auto i = bench::parse_identity(line);
         if (!i)
             return std::unexpected(fmt::format("{}: line {}, column {}: {}", file_or_finding, nr,

@@ -30,9 +30,12 @@ void Pool::add(const Trace& ran, const Reached& reached) {
     if (kept_.size() > most_kept) kept_.pop_front();
 }
 
-void Pool::tell(const Edges& edges, std::map<Branch, bool>& out) const {
-    for (std::size_t i = 0; i < edges.branches.size(); ++i)
-        out[edges.branches[i]] |= i < edges_.size() && edges_[i];
+void Pool::tell(const Unit& unit, std::map<Branch, bool>& out) const {
+    if (!unit.edges) return;
+    const auto& branches = unit.edges->branches;
+    for (std::size_t i = 0; i < branches.size(); ++i)
+        if (unit.tree.name != "percpu-vm" || branches[i].file == unit.tree.file)
+            out[branches[i]] |= i < edges_.size() && edges_[i];
 }
 
 const Trace& Pool::pick(Rng& rng) const {

@@ -9,14 +9,16 @@
 
 #include "fuzz/ops/generate.hpp"
 #include "fuzz/ops/trace.hpp"
+#include "spec/linux/host/bench.hpp"
 #include "spec/linux/host/coverage.hpp"
 
 namespace mmodel::bench {
 
 class Pool {
 public:
-    // Adds the branches, and which of them ran.
-    void tell(const Edges& edges, std::map<Branch, bool>& out) const;
+    // Adds the branches of a unit, and which of them ran; of percpu-vm, of whose object percpu.c is the most,
+    // its own.
+    void tell(const Unit& unit, std::map<Branch, bool>& out) const;
     // Notes what a sequence reached, and keeps it if that is new.
     void add(const Trace& ran, const Reached& reached);
     [[nodiscard]] bool is_empty() const { return kept_.empty(); }

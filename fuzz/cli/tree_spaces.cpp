@@ -142,9 +142,7 @@ Covered covered_in(const bench::Unit& unit, const bench::Reached& reached) {
     bench::Report r{.tree = unit.tree};
     bench::Pool ran;
     ran.add({}, reached);
-    if (unit.edges) ran.tell(*unit.edges, r.branches);
-    if (unit.tree.name == "percpu-vm")
-        std::erase_if(r.branches, [&](const auto& b) { return b.first.file != unit.tree.file; });
+    ran.tell(unit, r.branches);
     return covered(r);
 }
 
@@ -244,9 +242,9 @@ std::expected<std::vector<bench::Tree>, bench::Problem> files_meant(const Spaces
 } // namespace
 
 std::string known_words(const Explored& e) {
-    const auto nr = std::ranges::count_if(e.found, [](const Finding& f) { return f.known.has_value(); });
+    const std::size_t nr = standing_of(e).known;
     if (!nr) return {};
-    const std::string out = "; " + plural(static_cast<u64>(nr), "finding") + " known";
+    const std::string out = "; " + plural(nr, "finding") + " known";
     if (!e.known) return out;
     return out +
            fmt::format(", in {}, {} of them passed", plural(e.known, "operation"), grouped(e.known_passed));

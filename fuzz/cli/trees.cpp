@@ -75,14 +75,13 @@ std::expected<bench::Unit, bench::Problem> build_tree(const fs::path& dir, const
     if (!whole) return std::unexpected(whole.error());
     const auto tree = whole->judged_by(file);
     if (!tree) return std::unexpected(tree.error());
-    say_cage_gaps();
-    return compile_tree(*tree, work, backend, geometry);
+    return compile_file(*tree, work, geometry, backend);
 }
 
 std::expected<bench::Unit, bench::Problem> compile_file(const bench::Tree& tree, const WorkDir& work,
-                                                        std::string_view geometry) {
+                                                        std::string_view geometry, bench::Backend backend) {
     say_cage_gaps();
-    return compile_tree(tree, work, bench::Backend::mmu, geometry);
+    return compile_tree(tree, work, backend, geometry);
 }
 
 // ---- files, checked

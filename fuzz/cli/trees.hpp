@@ -44,9 +44,10 @@ private:
 build_tree(const std::filesystem::path& dir, const WorkDir& work, std::string_view file = "hugetlb_vmemmap",
            bench::Backend backend = bench::default_backend, std::string_view geometry = "x86-64");
 
-// Compiles the file that a tree is judged by for the software MMU, of that geometry.
+// Compiles the file that a tree is judged by.
 [[nodiscard]] std::expected<bench::Unit, bench::Problem>
-compile_file(const bench::Tree& tree, const WorkDir& work, std::string_view geometry);
+compile_file(const bench::Tree& tree, const WorkDir& work, std::string_view geometry,
+             bench::Backend backend = bench::default_backend);
 
 // The geometries that a list names, "x86-64,tiny512" or "all"; empty: those of a verdict that nobody asked
 // more of. An error says which there are, or that the backend has no other than x86-64.

@@ -21,6 +21,11 @@ constexpr bool is_boot_op(OpKind k) {
     return mask;
 }
 
+// Whether folios are on their way from memblock to hugetlb.
+[[nodiscard]] inline bool is_booting(const Pool& pool) {
+    return slots_in(pool, SlotState::early) || slots_in(pool, SlotState::late);
+}
+
 [[nodiscard]] inline std::vector<Folio> folios_of(const Pool& pool, const Geometry& g, u16 mask) {
     std::vector<Folio> out;
     for (u8 i = 0; i < max_folios; ++i)

@@ -248,8 +248,7 @@ Outcome run_list(Pool& pool, K& k, Calls& calls, const Op& op) {
 template <KernelLike K, CallsLike Calls>
 Outcome run(Pool& pool, K& k, Calls& calls, const Op& op) {
     const bool hugetlb = pool.slots[op.folio].state == SlotState::hugetlb;
-    if (!is_boot_op(op.kind) && (slots_in(pool, SlotState::early) | slots_in(pool, SlotState::late)))
-        return Outcome::disable();
+    if (!is_boot_op(op.kind) && is_booting(pool)) return Outcome::disable();
     switch (hvo_op(op.kind)) {
     case HvoOp::alloc_folio: return alloc_folio(pool, k, calls, op);
     case HvoOp::free_folio: return free_folio(pool, k, calls, op);

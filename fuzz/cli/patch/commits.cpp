@@ -2,7 +2,6 @@
 // The series of a repository's commits. Only what git keeps is read: nothing is checked out.
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include <fmt/format.h>
 
@@ -15,12 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> words_in(const std::string& line) {
-    std::istringstream in(line);
-    std::vector<std::string> out;
-    for (std::string w; in >> w;) out.push_back(w);
-    return out;
-}
+std::vector<std::string> words_in(std::string_view line) { return bench::split(line, " \t\n"); }
 
 std::string short_id(const std::string& commit) { return commit.substr(0, id_digits); }
 

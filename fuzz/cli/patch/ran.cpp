@@ -11,12 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string trimmed(std::string_view text) {
-    const auto from = std::min(text.find_first_not_of(" \t\r"), text.size());
-    const auto last = text.find_last_not_of(" \t\r");
-    return std::string(last == text.npos ? "" : text.substr(from, last - from + 1));
-}
-
 // Something is computed there: no comment, no brace alone.
 bool is_code(const std::string& line) {
     for (const std::string_view begin : {"/*", "*", "//", "#"})
@@ -53,7 +47,7 @@ std::vector<RanLine> diff(const fs::path& before, const fs::path& after, const s
             out.push_back({.sign = line[0],
                            .file = path,
                            .line = line[0] == '+' ? at.second++ : at.first++,
-                           .text = trimmed(std::string_view(line).substr(1))});
+                           .text = bench::trimmed(std::string_view(line).substr(1))});
     }
     return out;
 }

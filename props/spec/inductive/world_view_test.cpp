@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // The inductive invariants that spec/symbolic proves, asserted over real worlds along every trace of corpus/.
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +9,7 @@
 #include <sstream>
 
 #include "fuzz/ops/trace.hpp"
+#include "model/hvo/boot_operations.hpp"
 #include "props/example.hpp"
 #include "spec/inductive/world_view.hpp"
 #include "spec/sabotage/advance.hpp"
@@ -34,20 +34,13 @@ std::vector<std::pair<std::string, Trace>> corpus() {
     return out;
 }
 
-// Folios on their way from memblock to hugetlb: what the invariants say begins when they are there.
-bool is_booting(const World& w) {
-    return std::ranges::any_of(w.pool().slots, [](const hvo::FolioSlot& f) {
-        return f.state == hvo::SlotState::early || f.state == hvo::SlotState::late;
-    });
-}
-
 // The first conjunct that breaks at rest, and after which operation; empty: none does.
 std::string first_broken(const Trace& t, Sabotage sabotage) {
     World w(t.config);
     NoWatch nobody;
     for (std::size_t i = 0; i <= t.ops.size(); ++i) {
         if (i) (void)advance(w, t.ops[i - 1], nobody, sabotage);
-        if (is_booting(w)) continue;
+        if (hvo::is_booting(w.pool())) continue; // what they say begins when the folios are there
         for (const auto& broken : {symbolic::broken_hvo_invariant(w), symbolic::broken_percpu_invariant(w)})
             if (!broken.empty()) return broken + ", after operation " + std::to_string(i);
     }

@@ -5,6 +5,7 @@
 
 #include "fuzz/ops/generate.hpp"
 #include "fuzz/ops/trace.hpp"
+#include "model/hvo/boot_operations.hpp"
 #include "model/step.hpp"
 #include "props/skip.hpp"
 #include "props/spec/linux/work_dir.hpp"
@@ -19,13 +20,14 @@ constexpr std::size_t length = 80;
 
 // Of the operations up to the first violation, how many there were. Memory does not run out, and no
 // allocation is failed: two of the model's design may still allocate in another order. Nor does a walker take
-// a reference: each kernel has its own rule for that.
+// a reference, and nothing is done at boot: each kernel has its own rules for that.
 std::size_t compare(bench::Runner& runner, const Config& c, u64 seed) {
     Mix mix;
     mix.fault_percent = 0;
     auto ops = random_ops(c, mix, seed, length);
-    std::erase_if(
-        ops, [](const Op& op) { return op.kind == OpKind::take_pages || op.kind == OpKind::walker_try_get; });
+    std::erase_if(ops, [](const Op& op) {
+        return op.kind == OpKind::take_pages || op.kind == OpKind::walker_try_get || hvo::is_boot_op(op.kind);
+    });
     const auto real = runner.run(ops);
     REQUIRE(real.has_value());
     const u64 nr = real->violations.empty() ? ops.size() : real->op_idx;

@@ -95,19 +95,18 @@ std::expected<Edges, std::string> find_edges(const fs::path& object, const fs::p
     std::vector<Call> calls = calls_of_entry_point(text);
     std::erase_if(calls, [](const Call& c) { return c.returns_to >= most_bytes; });
     if (calls.empty()) return std::unexpected("the compiler's edge coverage calls nobody");
-    std::vector<u32> before, behind;
-    for (const Call& c : calls) before.push_back(c.returns_to - 1), behind.push_back(c.returns_to);
-    std::vector<Place> places = places_of(object, before);
-    const std::vector<Place> next = places_of(object, behind); // where a call has no line of its own
-    if (places.size() != calls.size() || next.size() != calls.size())
-        return std::unexpected("addr2line (binutils) is not there");
+    std::vector<u32> at; // each call, and what follows it, for where a call has no line of its own
+    for (const Call& c : calls) at.push_back(c.returns_to - 1), at.push_back(c.returns_to);
+    const std::vector<Place> places = places_of(object, at);
+    if (places.size() != at.size()) return std::unexpected("addr2line (binutils) is not there");
     Edges out;
     std::map<std::string, u32> nr_at; // in one copy of a function, by line
     const std::string own = tree.string() + "/";
     for (std::size_t i = 0; i < calls.size(); ++i) {
-        Place& p = places[i];
+        Place p = places[2 * i];
+        const Place& next = places[2 * i + 1];
         if (!p.file.starts_with(own)) continue;
-        if (p.line == 0 && next[i].file == p.file) p.line = next[i].line;
+        if (p.line == 0 && next.file == p.file) p.line = next.line;
         if (p.line == 0) continue; // code of several lines made one: it has no name
         const std::string where = calls[i].in + ' ' + p.chain + p.function + ':' + std::to_string(p.line);
         out.at.push_back(calls[i].returns_to);

@@ -103,6 +103,12 @@ std::optional<std::string_view> before(std::string_view text, std::string_view e
     return start == text.npos ? std::nullopt : std::optional(text.substr(start + open.size()));
 }
 
+std::string trimmed(std::string_view text) {
+    const auto from = std::min(text.find_first_not_of(" \t\r"), text.size());
+    const auto last = text.find_last_not_of(" \t\r");
+    return std::string(last == text.npos ? "" : text.substr(from, last - from + 1));
+}
+
 std::vector<std::string> split(std::string_view text, std::string_view separators) {
     std::vector<std::string> out;
     while (true) {

@@ -30,6 +30,8 @@ inline constexpr u64 max_text = 16 << 20;
 [[nodiscard]] std::string_view leading_word(std::string_view text);
 [[nodiscard]] std::string_view leading_digits(std::string_view text);
 [[nodiscard]] std::string_view skip_blanks(std::string_view text);
+// Without the blanks around it, and the CR of a line's end.
+[[nodiscard]] std::string trimmed(std::string_view text);
 // Words that stand right before a parenthesis, comments left out; sorted, each once.
 [[nodiscard]] std::vector<std::string> called_words(std::string_view text);
 // What stands between the first `open` and the first `close` after it.

@@ -410,10 +410,6 @@ std::optional<Problem> add_stale(const Unit& unit, const Space& space, const Gra
     return problem;
 }
 
-} // namespace
-
-namespace {
-
 // What the last operation of a finding of the hardware's part shows without it: best the same invariant, or a
 // remap that a walker is not waited for where he writes in vain; then it may be known.
 void set_alone(const Unit& unit, const Space& space, explore::Finding& f) {
