@@ -163,10 +163,17 @@ PLAIN __attribute__((always_inline)) static inline void touch(const volatile voi
 	ask(addr, n, kind, pc);
 }
 
-#define ACCESS(name, n, kind) PLAIN void __tsan_##name(void *at) { touch(at, n, kind, PC); }
+/* The same for accesses that are rarer: a copy of it in each of their entry points takes the compiler a second. */
+PLAIN __attribute__((noinline)) static void touch_rarely(const volatile void *at, u64 n, unsigned int kind, const void *pc)
+{
+	touch(at, n, kind, pc);
+}
+
+#define OFTEN(name, n, kind) PLAIN void __tsan_##name(void *at) { touch(at, n, kind, PC); }
+#define ACCESS(name, n, kind) PLAIN void __tsan_##name(void *at) { touch_rarely(at, n, kind, PC); }
 #define ACCESSES(n)                                                                     \
-	ACCESS(read##n, n, MMODEL_READ)                                                 \
-	ACCESS(write##n, n, MMODEL_WRITE)                                               \
+	OFTEN(read##n, n, MMODEL_READ)                                                  \
+	OFTEN(write##n, n, MMODEL_WRITE)                                                \
 	ACCESS(read_write##n, n, MMODEL_WRITE)                                          \
 	ACCESS(unaligned_read##n, n, MMODEL_READ)                                       \
 	ACCESS(unaligned_write##n, n, MMODEL_WRITE)                                     \
@@ -182,8 +189,8 @@ ACCESSES(4)
 ACCESSES(8)
 ACCESSES(16)
 
-PLAIN void __tsan_read_range(void *at, u64 n) { touch(at, n, MMODEL_READ, PC); }
-PLAIN void __tsan_write_range(void *at, u64 n) { touch(at, n, MMODEL_WRITE, PC); }
+PLAIN void __tsan_read_range(void *at, u64 n) { touch_rarely(at, n, MMODEL_READ, PC); }
+PLAIN void __tsan_write_range(void *at, u64 n) { touch_rarely(at, n, MMODEL_WRITE, PC); }
 
 PLAIN void __tsan_init(void) { }
 PLAIN void __tsan_func_entry(void *pc) { (void)pc; }
@@ -220,9 +227,9 @@ PLAIN static int compare(const void *a, const void *b, u64 n, const void *pc)
 		const volatile u8 *x = (const volatile u8 *)a + i, *y = (const volatile u8 *)b + i;
 		int left, right;
 
-		touch(x, 1, MMODEL_READ, pc);
+		touch_rarely(x, 1, MMODEL_READ, pc);
 		left = *x;
-		touch(y, 1, MMODEL_READ, pc);
+		touch_rarely(y, 1, MMODEL_READ, pc);
 		right = *y;
 		if (left != right)
 			return left - right;
@@ -244,7 +251,7 @@ PLAIN int bcmp(const void *a, const void *b, u64 n) { return compare(a, b, n, PC
 	PLAIN T __tsan_atomic##bits##_##name(volatile T *at, T v, int order)             \
 	{                                                                               \
 		T old;                                                                  \
-		touch(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, PC);                  \
+		touch_rarely(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, PC);                  \
 		old = *at;                                                              \
 		*at = (T)(result);                                                      \
 		commit();                                                               \
@@ -258,19 +265,19 @@ PLAIN int bcmp(const void *a, const void *b, u64 n) { return compare(a, b, n, PC
 #define ATOMICS(bits, T)                                                                \
 	PLAIN T __tsan_atomic##bits##_load(const volatile T *at, int order)              \
 	{                                                                               \
-		touch(at, sizeof(T), MMODEL_ATOMIC, PC);                                 \
+		touch_rarely(at, sizeof(T), MMODEL_ATOMIC, PC);                                 \
 		return *at;                                                             \
 	}                                                                               \
 	PLAIN void __tsan_atomic##bits##_store(volatile T *at, T v, int order)           \
 	{                                                                               \
-		touch(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, PC);                  \
+		touch_rarely(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, PC);                  \
 		*at = v;                                                                \
 		commit();                                                               \
 	}                                                                               \
 	PLAIN static int exchange_##bits(volatile T *at, T *expected, T v, const void *pc) \
 	{                                                                               \
 		T old;                                                                  \
-		touch(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, pc);                  \
+		touch_rarely(at, sizeof(T), MMODEL_ATOMIC | MMODEL_WRITE, pc);                  \
 		old = *at;                                                              \
 		if (old == *expected)                                                   \
 			*at = v;                                                        \
