@@ -89,10 +89,10 @@ public:
         return out;
     }
 
-    [[nodiscard]] bool shows(Finding f) {
+    [[nodiscard]] Shown shows(const Finding& f) {
         const Trace t{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}};
         const auto is_its = [&](const Part& p) { return p.unit.geometry == f.config.geometry.arch; };
-        return std::ranges::any_of(parts_, is_its) && found_.shows(f, t);
+        return std::ranges::any_of(parts_, is_its) ? found_.shown(f, t) : Shown::no;
     }
 
 private:
@@ -385,7 +385,7 @@ void Campaign::add(const Unit& unit) { impl_->add(unit); }
 void Campaign::sweep(double seconds) { impl_->sweep(seconds); }
 void Campaign::draw(double seconds) { impl_->draw(seconds); }
 std::expected<Report, Problem> Campaign::report() const { return impl_->report(); }
-bool Campaign::shows(const Finding& f) { return impl_->shows(f); }
+Shown Campaign::shows(const Finding& f) { return impl_->shows(f); }
 
 std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options) {
     Campaign c(unit, options);

@@ -33,6 +33,15 @@ struct Known {
     std::optional<Trace> trace{};
 };
 
+// Whether a text shows a finding of another one by the same sequence.
+enum class Shown : u8 {
+    no,
+    yes,
+    hidden // it breaks earlier in that sequence, in another way, so that nobody can tell
+};
+// By a run of that sequence. `has_function`: of the text that ran.
+[[nodiscard]] Shown shown_in(const RealResult& r, const Finding& f, const HasFunction& has_function);
+
 struct Options {
     double seconds{10};
     u64 seed{1};
@@ -93,8 +102,8 @@ public:
     void draw(double seconds);
     // What there is so far. A Problem where it kept every sequence from running.
     [[nodiscard]] std::expected<Report, Problem> report() const;
-    // Whether this file shows what was found in another one, by the same sequence.
-    [[nodiscard]] bool shows(const Finding& f);
+    // Whether this file shows what was found in another one; what cannot be run shows nothing.
+    [[nodiscard]] Shown shows(const Finding& f);
 
 private:
     class Impl;

@@ -17,6 +17,19 @@ constexpr std::size_t max_findings_of_one = 12; // of an invariant
 
 } // namespace
 
+Shown shown_in(const RealResult& r, const Finding& f, const HasFunction& has_function) {
+    if (f.ops.empty()) return Shown::no;
+    const auto is = [&](const spec::Violation& v, u64 op_idx) {
+        const OpKind kind = f.ops[std::min<u64>(op_idx, f.ops.size() - 1)].kind;
+        return is_same(f.identity, identity_of(v, kind), has_function);
+    };
+    if (std::ranges::any_of(r.passed, [&](const Passed& p) { return is(p.violation, p.op_idx); }) ||
+        std::ranges::any_of(r.violations, [&](const spec::Violation& v) { return is(v, r.op_idx); }))
+        return Shown::yes;
+    const bool is_earlier = r.op_idx + 1 < f.ops.size() || r.is_cut_off;
+    return !r.violations.empty() && is_earlier ? Shown::hidden : Shown::no;
+}
+
 bool Collected::same(const Identity& known, const Identity& found) const {
     return is_same(known, found, [&](std::string_view f) { return tree_.has_function(f); });
 }
@@ -59,6 +72,12 @@ bool Collected::shows(Finding& f, const Trace& t) const {
     if (options_.stop && options_.stop()) return false;
     const auto r = run_(t);
     return r && take_if_shown(f, t, *r);
+}
+
+Shown Collected::shown(const Finding& f, const Trace& t) const {
+    if (options_.stop && options_.stop()) return Shown::no;
+    const auto r = run_(t);
+    return r ? shown_in(*r, f, [&](std::string_view name) { return tree_.has_function(name); }) : Shown::no;
 }
 
 // To the shortest sequence that shows it.

@@ -15,8 +15,8 @@ public:
 
     // A violation of operation `op_idx` of what ran.
     void note(const Trace& ran, const spec::Violation& v, u64 op_idx);
-    // Whether a run of it shows the finding; then it is what it is there, with what comes before it.
-    [[nodiscard]] bool shows(Finding& f, const Trace& t) const;
+    // Whether a run of it shows a finding of another text.
+    [[nodiscard]] Shown shown(const Finding& f, const Trace& t) const;
 
     [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
     [[nodiscard]] u64 unnamed() const { return unnamed_; } // see Report
@@ -27,6 +27,8 @@ private:
     [[nodiscard]] bool same(const Identity& known, const Identity& found) const;
     void note_again(Finding& f, const Trace& ran, const Identity& id);
     void cut_down(Finding& f) const;
+    // Whether a run of it shows the finding; then it is what it is there, with what comes before it.
+    [[nodiscard]] bool shows(Finding& f, const Trace& t) const;
     [[nodiscard]] bool take_if_shown(Finding& f, const Trace& t, const RealResult& r) const;
 
     const Tree& tree_;

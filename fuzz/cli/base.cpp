@@ -45,22 +45,20 @@ std::optional<std::size_t> Base::index_of(const std::string& name) const {
     return std::nullopt;
 }
 
-void Base::add_to(Expected& e, const bench::Tree& tree) const {
-    if (const auto i = index_of(tree.name)) e.add_base(*checks_->report(*i), dir_);
+std::vector<bench::Known> Base::hints_for(const bench::Tree& tree) const {
+    const auto i = index_of(tree.name);
+    return i ? as_known(*checks_->report(*i)) : std::vector<bench::Known>{};
 }
 
-std::optional<Against> Base::compare(bench::Report& now, Expected& expected) {
+std::optional<Against> Base::compare(bench::Report& now, Expected& expected, TreeChecks& checks,
+                                     std::size_t nr) {
     const auto i = index_of(now.tree.name);
     if (!i) return std::nullopt;
-    Against against(*checks_->report(*i), now, dir_);
-    for (bench::Finding& f : now.findings) {
-        if (f.known || !checks_->shows(*i, f)) continue;
-        f.known = expected.known.size();
-        expected.known.push_back({f.identity, {}});
-        expected.said.push_back(against.base);
-        ++against.unchanged;
-    }
-    return against;
+    for (bench::Finding& f : now.findings) // a hint is known to nobody else
+        if (f.known && *f.known >= expected.known.size()) f.known.reset();
+    const auto before = [&](const bench::Finding& f) { return Replays::Before{checks_->shows(*i, f), dir_}; };
+    const auto after = [&](const bench::Finding& f) { return checks.shows(nr, f); };
+    return cli::compare(now, expected, *checks_->report(*i), dir_, {before, after});
 }
 
 } // namespace mmodel::cli

@@ -20,11 +20,11 @@ public:
                                                            const std::vector<std::string>& geometries,
                                                            const Sources& sources);
     void check(const LinuxOptions& o, const Budget& budget);
-    // What was found in it is expected of the new file, too.
-    void add_to(Expected& e, const bench::Tree& tree) const;
-    // Replays on the base what only the new file's run came across; what it shows, too, is known from then
-    // on. Nothing where there is no base to compare with.
-    [[nodiscard]] std::optional<Against> compare(bench::Report& now, Expected& expected);
+    // What was found in it, each with the trace that shows it, is tried first on the new file.
+    [[nodiscard]] std::vector<bench::Known> hints_for(const bench::Tree& tree) const;
+    // Of file `nr` of `checks`, which `now` is the report of. Nothing where there is no base to compare with.
+    [[nodiscard]] std::optional<Against> compare(bench::Report& now, Expected& expected, TreeChecks& checks,
+                                                 std::size_t nr);
     // exit_environment once some of it could not be judged.
     [[nodiscard]] int status() const { return status_; }
 

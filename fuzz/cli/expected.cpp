@@ -5,17 +5,15 @@
 
 #include <fmt/format.h>
 
-#include "fuzz/cli/wrap.hpp"
-
 namespace mmodel::cli {
 
-void Expected::add_base(const bench::Report& base, const std::string& dir) {
-    for (const bench::Finding& f : base.findings) {
-        known.push_back(
+std::vector<bench::Known> as_known(const bench::Report& r) {
+    std::vector<bench::Known> out;
+    for (const bench::Finding& f : r.findings)
+        out.push_back(
             {f.identity,
              Trace{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}}});
-        said.push_back(dir);
-    }
+    return out;
 }
 
 std::expected<Sources, std::string> Sources::read(const std::vector<std::string>& allow,
@@ -58,41 +56,66 @@ void Sources::say_unused() const {
             say(fmt::format("{}: allowed, but not found: {}", a.said, print_identity(a.identity)));
 }
 
-Against::Against(const bench::Report& old, const bench::Report& now, const std::string& dir) : base(dir) {
-    const auto has_function = [&](std::string_view name) { return now.tree.has_function(name); };
-    for (const bench::Finding& was : old.findings) {
-        const auto is_it = [&](const bench::Finding& f) {
-            return is_same(was.identity, f.identity, has_function);
-        };
-        if (std::ranges::any_of(now.findings, is_it))
-            ++unchanged;
-        else
-            fixed.push_back(was.identity);
+namespace {
+
+bool has(const bench::Report& r, const bench::Identity& known, const bench::Tree& of_found) {
+    const auto has_function = [&](std::string_view f) { return of_found.has_function(f); };
+    return std::ranges::any_of(
+        r.findings, [&](const bench::Finding& f) { return is_same(known, f.identity, has_function); });
+}
+
+bool had(const bench::Report& was, const bench::Finding& f, const bench::Tree& of_found) {
+    const auto has_function = [&](std::string_view name) { return of_found.has_function(name); };
+    return std::ranges::any_of(
+        was.findings, [&](const bench::Finding& w) { return is_same(w.identity, f.identity, has_function); });
+}
+
+} // namespace
+
+Against compare(bench::Report& now, Expected& expected, const bench::Report& was, const std::string& name,
+                const Replays& replays) {
+    using enum bench::Shown;
+    Against out;
+    for (bench::Finding& f : now.findings) {
+        if (f.known) continue;
+        const auto [shown, who] = had(was, f, now.tree) ? Replays::Before{yes, name} : replays.before(f);
+        if (shown == no) continue;
+        ++(shown == yes ? out.unchanged : out.uncovered);
+        f.known = expected.known.size();
+        expected.known.push_back({f.identity, {}});
+        expected.said.push_back(
+            shown == yes ? who : fmt::format("uncovered: {} breaks earlier in that sequence", who));
     }
+    for (const bench::Finding& w : was.findings) {
+        if (has(now, w.identity, now.tree)) continue;
+        switch (replays.after(w)) {
+        case no: out.fixed.push_back(w.identity); break;
+        case yes: ++out.unchanged; break;
+        case hidden: ++out.hidden; break;
+        }
+    }
+    return out;
+}
+
+std::string Against::words(std::size_t nr_new) const {
+    std::string out = fmt::format("{} new, {} fixed, {} unchanged",
+                                  nr_new ? std::to_string(nr_new) : "nothing", fixed.size(), unchanged);
+    if (uncovered)
+        out += fmt::format(", {} uncovered (in sequences in which it broke earlier before)", uncovered);
+    if (hidden) out += fmt::format(", {} hidden (in sequences in which it breaks earlier now)", hidden);
+    return out;
+}
+
+void Against::put(Json& j) const {
+    Json gone = Json::array();
+    for (const bench::Identity& i : fixed) gone.push_back(print_identity(i));
+    j.update(
+        {{"fixed", std::move(gone)}, {"unchanged", unchanged}, {"uncovered", uncovered}, {"hidden", hidden}});
 }
 
 std::size_t nr_new(const bench::Report& now) {
     return static_cast<std::size_t>(
         std::ranges::count_if(now.findings, [](const bench::Finding& f) { return !f.known; }));
-}
-
-void Against::put(Json& j, const bench::Report& now) const {
-    Json gone = Json::array();
-    for (const bench::Identity& i : fixed) gone.push_back(print_identity(i));
-    j["base"] = {{"tree", base}, {"new", nr_new(now)}, {"fixed", gone}, {"unchanged", unchanged}};
-}
-
-void print_against(const bench::Report& now, const Against& a) {
-    fmt::print("{}", labelled("base",
-                              fmt::format("{}: {} new, {} fixed, {} unchanged", a.base,
-                                          nr_new(now) ? std::to_string(nr_new(now)) : "nothing",
-                                          a.fixed.size(), a.unchanged),
-                              9));
-}
-
-void print_fixed(const Against& a) {
-    if (!a.fixed.empty()) fmt::print("\n");
-    for (const bench::Identity& i : a.fixed) fmt::print("{}", labelled("fixed", print_identity(i), 7));
 }
 
 } // namespace mmodel::cli

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,10 +17,10 @@ namespace mmodel::cli {
 struct Expected {
     std::vector<bench::Known> known{};
     std::vector<std::string> said{}; // as long as `known`
-
-    // What was found in the base, each with the trace that shows it.
-    void add_base(const bench::Report& base, const std::string& dir);
 };
+
+// What was found, each with the sequence that shows it: what another text is tried with first.
+[[nodiscard]] std::vector<bench::Known> as_known(const bench::Report& r);
 
 class Sources {
 public:
@@ -38,18 +39,34 @@ private:
     mutable std::set<std::string> used_{};
 };
 
-// A new file's report against its base's.
+// A file's report against that of the text before it.
 struct Against {
-    std::string base;
-    std::vector<bench::Identity> fixed{}; // found in the base only
+    std::vector<bench::Identity> fixed{};
     std::size_t unchanged{};
+    // In sequences in which the text before breaks earlier: nobody can tell whether they are new. And the
+    // other way round.
+    std::size_t uncovered{}, hidden{};
 
-    Against(const bench::Report& old, const bench::Report& now, const std::string& dir);
-    // "base": {"tree", "new", "fixed", "unchanged"}
-    void put(Json& j, const bench::Report& now) const;
+    // "2 new, 0 fixed, 3 unchanged", and what of the other two there is
+    [[nodiscard]] std::string words(std::size_t nr_new) const;
+    // "fixed", "unchanged", "uncovered", "hidden"
+    void put(Json& j) const;
 };
+
+// Who shows what only the other text's run came across, by the same sequence.
+struct Replays {
+    struct Before {
+        bench::Shown shown;
+        std::string who;
+    };
+    std::function<Before(const bench::Finding&)> before;
+    std::function<bench::Shown(const bench::Finding&)> after;
+};
+// What is new: neither known nor found in the text before (which is called `name`), nor shown by it. All
+// else is marked as known in `now`, and `expected` says of whom. What is fixed: `now` does not show it.
+[[nodiscard]] Against compare(bench::Report& now, Expected& expected, const bench::Report& was,
+                              const std::string& name, const Replays& replays);
+
 [[nodiscard]] std::size_t nr_new(const bench::Report& now);
-void print_against(const bench::Report& now, const Against& a);
-void print_fixed(const Against& a);
 
 } // namespace mmodel::cli

@@ -237,6 +237,8 @@ Json model_json(const bench::Report& r) {
     return j;
 }
 
+} // namespace
+
 Json coverage_json(const bench::Report& r) {
     const Covered c = covered(r);
     if (!c.is_measured()) return {{"measured", false}, {"why", r.no_coverage}};
@@ -255,8 +257,6 @@ Json coverage_json(const bench::Report& r) {
             {"never_ran", std::move(never)},
             {"listed_but_ran", std::move(but_ran)}};
 }
-
-} // namespace
 
 std::unique_ptr<Screen> json_screen() { return std::make_unique<JsonScreen>(); }
 

@@ -153,6 +153,11 @@ void print_findings(const bench::Report& r, const LinuxOptions& o, const Expecte
     }
 }
 
+void print_fixed(const Against& a) {
+    if (!a.fixed.empty()) fmt::print("\n");
+    for (const bench::Identity& i : a.fixed) fmt::print("{}", labelled("fixed", print_identity(i), 7));
+}
+
 // Keeps every trace; one that cannot be written goes to the terminal.
 int keep_traces(const bench::Report& r, const LinuxOptions& o) {
     int status = exit_holds;
@@ -211,23 +216,20 @@ std::expected<std::string, Failure> file_meant(std::string_view asked) {
 namespace {
 
 // What is said of one file; the exit status for it.
-int show(const LinuxOptions& o, const bench::Report& r, const Expected& expected, const Against* against,
-         Output* out) {
+int show(const LinuxOptions& o, const bench::Report& r, const Expected& expected, const Against* against) {
     int status = o.keep.empty() ? exit_holds : keep_traces(r, o);
-    if (out) {
-        out->file({.tree = r.tree,
-                   .report = &r,
-                   .standing = standing_of(r, counting(o)),
-                   .expected = &expected,
-                   .strict = o.strict});
-    } else if (!o.json) {
+    if (o.is_text()) {
         print_head(r, o);
-        if (against) print_against(r, *against);
+        if (against)
+            fmt::print("{}", labelled("base", fmt::format("{}: {}", o.base, against->words(nr_new(r))), 9));
         print_findings(r, o, expected);
         if (against) print_fixed(*against);
-    } else if (r.sequences) {
+    } else if (o.json && r.sequences) {
         Json j = report_json(r, o.tree, counting(o));
-        if (against) against->put(j, r);
+        if (against) {
+            j["base"] = {{"tree", o.base}, {"new", nr_new(r)}};
+            against->put(j["base"]);
+        }
         print_json(j);
     }
     if (!o.record.empty()) status = worse(status, write_records(r, o));
@@ -238,48 +240,54 @@ int show(const LinuxOptions& o, const bench::Report& r, const Expected& expected
 }
 
 // ... of one that did not run.
-int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i, const bench::Problem& p,
-                  Output* out) {
+int show_unjudged(const LinuxOptions& o, const TreeChecks& checks, std::size_t i, const bench::Problem& p) {
     const bench::Tree& t = checks.tree(i);
-    if (out)
-        out->file({.tree = t, .why_not = p.what.substr(0, p.what.find('\n'))});
-    else if (o.json)
+    if (o.json)
         print_json(unjudged_json(t));
-    else if (checks.size() > 1)
+    else if (o.is_text() && checks.size() > 1)
         print_unjudged(o, t, p);
     return complain(p);
 }
 
 int check_files(const LinuxOptions& o, std::vector<bench::Tree> files, std::vector<std::string> geometries,
-                const Sources& sources, Base& base, Output* out) {
+                const Sources& sources, Base& base, Output& out) {
     const Budget budget(o.sweeps ? 0 : o.seconds);
-    const auto expected_of = [&](const bench::Tree& t) {
-        Expected e = sources.of(t);
-        base.add_to(e, t);
-        return e;
+    const auto known_of = [&](const bench::Tree& t) {
+        std::vector<bench::Known> known = sources.of(t).known;
+        std::ranges::move(base.hints_for(t), std::back_inserter(known));
+        return known;
     };
-    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend, o.stale,
-                      [&](const bench::Tree& t) { return expected_of(t).known; });
+    TreeChecks checks(std::move(files), o.seed, std::move(geometries), o.backend, o.stale, known_of);
     base.check(o, budget.part(0.5));
     checks.run(budget, o.sweeps);
     Tally tally;
     tally.worsen(base.status());
+    bool warns = false;
     for (std::size_t i = 0; i < checks.size(); ++i) {
         if (i && o.is_text()) fmt::print("\n");
         auto r = checks.report(i);
         if (!r) {
-            tally.worsen(show_unjudged(o, checks, i, r.error(), out));
+            const std::string& why = r.error().what;
+            out.file({.tree = checks.tree(i), .why_not = why.substr(0, why.find('\n')), .is_error = true});
+            tally.worsen(show_unjudged(o, checks, i, r.error()));
             continue;
         }
-        Expected expected = expected_of(checks.tree(i));
-        const auto against = base.compare(*r, expected);
+        Expected expected = sources.of(checks.tree(i));
+        const auto against = base.compare(*r, expected, checks, i);
         sources.note_used(*r, expected);
-        tally.add(standing_of(*r, counting(o)));
-        tally.worsen(show(o, *r, expected, against ? &*against : nullptr, out));
+        const Judged judged{.tree = r->tree,
+                            .report = &*r,
+                            .standing = standing_of(*r, counting(o)),
+                            .expected = &expected,
+                            .strict = o.strict};
+        tally.add(judged.standing);
+        warns |= mark_of(judged) == Mark::warn;
+        out.file(judged);
+        tally.worsen(show(o, *r, expected, against ? &*against : nullptr));
     }
-    if (out) out->end();
+    tally.worsen(out.end());
     sources.say_unused();
-    return tally.status();
+    return with_warning(o.exit_style, tally.status(), warns);
 }
 
 } // namespace
@@ -302,17 +310,19 @@ int check_linux(const LinuxOptions& o) {
         const std::string mail = standard_input();
         if (mail.empty()) return complain(Failure{"--b4: there is no message on standard input"});
         std::erase_if(chosen, [&](const bench::Tree& t) { return !is_touched(t.judged(), mail); });
-        if (chosen.empty()) return out->end(), exit_holds;
+        if (chosen.empty()) return out->end();
     }
     for (const std::string& dir : {o.keep, o.record})
         if (const auto why = dir.empty() ? std::nullopt : why_not_a_place(dir))
             return complain(Failure{*why, exit_environment});
+    if (const auto why = o.junit.empty() ? std::nullopt : why_not_writable(o.junit))
+        return complain(Failure{*why, exit_environment});
     if (const auto why = unreachable_problem()) return complain(Failure{*why});
     const auto sources = Sources::read(o.allow, o.findings);
     if (!sources) return complain(Failure{sources.error()});
     auto base = Base::open(o, chosen, *geometries, *sources);
     if (!base) return complain(base.error());
-    return check_files(o, std::move(chosen), std::move(*geometries), *sources, *base, out.get());
+    return check_files(o, std::move(chosen), std::move(*geometries), *sources, *base, *out);
 }
 
 } // namespace mmodel::cli

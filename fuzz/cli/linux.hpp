@@ -5,6 +5,7 @@
 #include <expected>
 
 #include "fuzz/campaign/campaign.hpp"
+#include "fuzz/cli/exit_style.hpp"
 #include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/trees.hpp"
 
@@ -22,6 +23,8 @@ struct LinuxOptions {
     double seconds{10};               // 0: no limit
     u64 seed{1};
     bool json{}, ktap{}, github{}, b4{}; // at most one; none: text
+    std::string junit{};                 // a file that is written beside it
+    ExitStyle exit_style{};
     bench::Backend backend{bench::default_backend};
     std::string geometry{}; // a list, see geometries_in()
     bool sweeps{};          // no limit, but only the sweeps
@@ -41,6 +44,8 @@ int check_linux(const LinuxOptions& o);
                                      const std::string& file = "mm/hugetlb_vmemmap.c");
 // Of a file that did not run: refused, or it cannot be built.
 [[nodiscard]] Json unjudged_json(const bench::Tree& t);
+// What of the file ran, and what never did; without the compiler's coverage, why it is not known.
+[[nodiscard]] Json coverage_json(const bench::Report& r);
 // {"compared":...,"deviations":[...]}
 [[nodiscard]] Json compared_json(u64 nr, const bench::DeviationCounts& counts);
 [[nodiscard]] Trace trace_of(const bench::Finding& f);

@@ -194,11 +194,17 @@ int end_of_all(int argc, char** argv) {
     }
 }
 
+// ... who asked for another meaning of it.
+int status_for_caller(int argc, char** argv, int status) {
+    if (asks_for_bisect(argc, argv)) return status_for_bisect(status);
+    return asks_for_nipa({argv, static_cast<std::size_t>(argc)}) ? status_for_nipa(status) : status;
+}
+
 } // namespace
 } // namespace mmodel::cli
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_DFL); // whoever reads us may have enough: then this ends, without a word
     const int status = mmodel::cli::end_of_all(argc, argv);
-    return mmodel::cli::asks_for_bisect(argc, argv) ? mmodel::cli::status_for_bisect(status) : status;
+    return mmodel::cli::status_for_caller(argc, argv, status);
 }

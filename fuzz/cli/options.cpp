@@ -75,6 +75,24 @@ CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend) {
         ->type_name("mmu|mmap");
 }
 
+CLI::Option* add_junit(CLI::App& sub, std::string& junit) {
+    return sub
+        .add_option("--junit", junit, "Write JUnit's XML to FILE, too: a suite a file, a case an invariant")
+        ->type_name("FILE");
+}
+
+CLI::Option* add_exit_style(CLI::App& sub, ExitStyle& style) {
+    const std::map<std::string, ExitStyle> names{{"usual", ExitStyle::usual}, {"nipa", ExitStyle::nipa}};
+    return sub
+        .add_option(
+            "--exit-style", style,
+            "nipa: for runners of patchwork's checks. 0 holds; 250, a warning: something could not be "
+            "judged, or differs from the model and breaks nothing; 1 else")
+        ->transform(CLI::CheckedTransformer(names).description(""))
+        ->default_str("usual")
+        ->type_name("usual|nipa");
+}
+
 CLI::Option* add_geometry(CLI::App& sub, std::string& geometry) {
     return sub
         .add_option(
@@ -180,20 +198,22 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     sub->add_option(
            "--base", o.base,
            "Compare with this tree: half of the time goes to it, with the same seed, and what is found "
-           "in one is replayed on the other. Only what is new counts")
+           "in one is replayed on the other. Only what is new counts; what shows where the other tree "
+           "breaks earlier is uncovered, and does not")
         ->type_name("DIR");
     add_allow(*sub, o.allow);
     sub->add_option("--findings", o.findings, "What is recorded in DIR is known, as with --allow")
         ->type_name("DIR");
     sub->add_option("--record", o.record, "Write a record of each finding that is not known to DIR")
         ->type_name("DIR");
-    sub->add_option(
-           "--bisect", o.bisect,
-           "For `git bisect run`: only whether FINDING is there, a record, a trace that --keep wrote "
-           "or an invariant's name. Exit status 0 it is not, by its own trace and by a search of "
-           "fixed size; 1 it is; 125 this tree cannot be judged; 128 anything else, and git stops")
-        ->type_name("FINDING")
-        ->excludes(seconds);
+    auto* bisect =
+        sub->add_option(
+               "--bisect", o.bisect,
+               "For `git bisect run`: only whether FINDING is there, a record, a trace that --keep wrote "
+               "or an invariant's name. Exit status 0 it is not, by its own trace and by a search of "
+               "fixed size; 1 it is; 125 this tree cannot be judged; 128 anything else, and git stops")
+            ->type_name("FINDING")
+            ->excludes(seconds);
     sub->add_flag("--strict", o.strict, "A difference from the model is a violation");
     add_backend(*sub, o.backend);
     add_geometry(*sub, o.geometry);
@@ -208,6 +228,8 @@ void add_linux(CLI::App& app, LinuxOptions& o) {
     json->excludes(ktap)->excludes(github)->excludes(b4);
     ktap->excludes(github)->excludes(b4);
     github->excludes(b4);
+    add_junit(*sub, o.junit)->excludes(bisect);
+    add_exit_style(*sub, o.exit_style)->excludes(bisect);
     sub->footer(footer(
         "  mmodel linux --tree ~/src/linux --seconds 60 --keep /tmp/found\n"
         "  mmodel linux --tree ~/src/linux --base ~/src/linux-before\n"

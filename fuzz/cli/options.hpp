@@ -66,6 +66,8 @@ inline CLI::Validator whole_number() {
 CLI::Option* add_allow(CLI::App& sub, std::vector<std::string>& allow);
 CLI::Option* add_backend(CLI::App& sub, bench::Backend& backend);
 CLI::Option* add_geometry(CLI::App& sub, std::string& geometry);
+CLI::Option* add_junit(CLI::App& sub, std::string& junit);
+CLI::Option* add_exit_style(CLI::App& sub, ExitStyle& style);
 
 void add_run(CLI::App& app, RunOptions& o);
 void add_replay(CLI::App& app, ReplayOptions& o);

@@ -81,7 +81,9 @@ public:
     // What there is so far. A Problem where there is no campaign.
     [[nodiscard]] std::expected<bench::Report, bench::Problem> report(std::size_t i) const;
     // Whether a file shows what was found in another one. Needs: report(i) has a value.
-    [[nodiscard]] bool shows(std::size_t i, const bench::Finding& f) { return files_[i]->campaign->shows(f); }
+    [[nodiscard]] bench::Shown shows(std::size_t i, const bench::Finding& f) {
+        return files_[i]->campaign->shows(f);
+    }
 
 private:
     using Compiled = std::expected<bench::Unit, bench::Problem>;

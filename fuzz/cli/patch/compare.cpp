@@ -11,18 +11,14 @@
 namespace mmodel::cli {
 namespace {
 
+constexpr const char* parent = "its parent";
+
 std::string first_lines(const std::string& text) {
     const auto first = text.find('\n');
     const auto second = first == text.npos ? first : text.find('\n', first + 1);
     std::string out = text.substr(0, second);
     std::ranges::replace(out, '\n', ' ');
     return out;
-}
-
-bool shows_identity(const bench::Report& r, const bench::Identity& known, const bench::Tree& of_found) {
-    const auto has = [&](std::string_view f) { return of_found.has_function(f); };
-    return std::ranges::any_of(r.findings,
-                               [&](const bench::Finding& f) { return is_same(known, f.identity, has); });
 }
 
 } // namespace
@@ -108,59 +104,32 @@ FileChange SeriesComparison::compare(std::size_t nr, const bench::KernelFile& fi
     row.known = static_cast<std::size_t>(
         std::ranges::count_if(row.report->findings, [](const auto& f) { return f.known.has_value(); }));
     sources_.note_used(*row.report, row.expected);
-    if (base) against(nr, *base, row);
+    if (!base) return row;
+    const auto before = [&](const bench::Finding& f) { return shown_before(nr, *base, row.name, f); };
+    const auto after = [&](const bench::Finding& f) { return judge_.shows(*p.after, row.name, f); };
+    row.against = cli::compare(*row.report, row.expected, *judge_.report(*base, row.name, std::nullopt),
+                               parent, {before, after});
     return row;
 }
 
-// What cannot be run shows nothing.
-Judge::Shown SeriesComparison::shows(Judge::Id id, const std::string& file, const bench::Finding& f) {
-    return judge_.shows(id, file, f).value_or(Judge::Shown::no);
-}
-
-// Who has it already; nothing: it is new. One that the base hides may be in the texts before.
-std::optional<std::string> SeriesComparison::shown_before(std::size_t nr, Judge::Id base, FileChange& row,
-                                                          const bench::Finding& f) {
-    using enum Judge::Shown;
-    const bench::Report& was = *judge_.report(base, row.name, std::nullopt);
-    const auto has = [&](std::string_view name) { return row.report->tree.has_function(name); };
-    if (std::ranges::any_of(was.findings,
-                            [&](const auto& w) { return is_same(w.identity, f.identity, has); }))
-        return ++row.unchanged, "its parent";
-    Judge::Shown shown = shows(base, row.name, f);
+// Who has it already. One that the base hides may be in the texts before.
+Replays::Before SeriesComparison::shown_before(std::size_t nr, Judge::Id base, const std::string& file,
+                                               const bench::Finding& f) {
+    using enum bench::Shown;
+    bench::Shown shown = judge_.shows(base, file, f);
     if (shown == yes) {
-        give_to_who_brings_it(nr, row.name, f);
-        return ++row.unchanged, "its parent";
+        give_to_who_brings_it(nr, file, f);
+        return {yes, parent};
     }
     for (const Judge::Id other : patches_[nr].others)
-        if (shows(other, row.name, f) == yes) return ++row.unchanged, "its other parent";
-    if (shown == no) return std::nullopt;
+        if (judge_.shows(other, file, f) == yes) return {yes, "its other parent"};
     for (auto at = patch_that_leaves(base, nr); at && shown == hidden;) {
         const auto before = patches_[*at].before;
         if (!before) break;
-        shown = shows(*before, row.name, f);
+        shown = judge_.shows(*before, file, f);
         at = patch_that_leaves(*before, *at);
     }
-    if (shown == yes) return ++row.unchanged, "a text before its parent";
-    return ++row.uncovered, "uncovered: its parent breaks earlier in that sequence";
-}
-
-void SeriesComparison::against(std::size_t nr, Judge::Id base, FileChange& row) {
-    for (bench::Finding& f : row.report->findings) {
-        if (f.known) continue;
-        const auto who = shown_before(nr, base, row, f);
-        if (!who) continue;
-        f.known = row.expected.known.size();
-        row.expected.known.push_back({f.identity, {}});
-        row.expected.said.push_back(*who);
-    }
-    for (const bench::Finding& w : judge_.report(base, row.name, std::nullopt)->findings) {
-        if (shows_identity(*row.report, w.identity, row.report->tree)) continue;
-        switch (shows(*patches_[nr].after, row.name, w)) {
-        case Judge::Shown::no: row.fixed.push_back(w.identity); break;
-        case Judge::Shown::yes: ++row.unchanged; break;
-        case Judge::Shown::hidden: ++row.hidden; break;
-        }
-    }
+    return shown == yes ? Replays::Before{yes, "a text before its parent"} : Replays::Before{shown, parent};
 }
 
 // Back along the texts that show it, to the patch before which it is not shown.
@@ -170,7 +139,7 @@ void SeriesComparison::give_to_who_brings_it(std::size_t nr, const std::string& 
         JudgedPatch& p = patches_[*at];
         const auto row = std::ranges::find(p.files, file, &FileChange::name);
         const bool is_judged = row != p.files.end() && row->report;
-        if (p.before && shows(*p.before, file, f) == Judge::Shown::yes) {
+        if (p.before && judge_.shows(*p.before, file, f) == bench::Shown::yes) {
             at = patch_that_leaves(*p.before, *at);
             continue;
         }

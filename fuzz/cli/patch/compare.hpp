@@ -19,11 +19,8 @@ struct FileChange {
     bool alone{};                          // with nothing
     std::optional<bench::Report> report{}; // judged; what is known, in the parent or by a record, is marked
     Expected expected{};                   // ... as what
-    std::vector<bench::Identity> fixed{};
-    std::size_t unchanged{}, known{}; // of the parent; by a record
-    // In sequences in which the parent breaks earlier: nobody can tell whether they are new. And the other
-    // way round.
-    std::size_t uncovered{}, hidden{};
+    Against against{};                     // ... the parent
+    std::size_t known{};                   // by a record
 
     // Its parent could not be asked.
     [[nodiscard]] bool is_first_seen() const { return alone || !compared.empty(); }
@@ -50,10 +47,8 @@ public:
 private:
     [[nodiscard]] FileChange compare(std::size_t nr, const bench::KernelFile& file);
     [[nodiscard]] std::optional<Judge::Id> base_of(std::size_t nr, FileChange& row);
-    void against(std::size_t nr, Judge::Id base, FileChange& row);
-    [[nodiscard]] std::optional<std::string> shown_before(std::size_t nr, Judge::Id base, FileChange& row,
-                                                          const bench::Finding& f);
-    [[nodiscard]] Judge::Shown shows(Judge::Id id, const std::string& file, const bench::Finding& f);
+    [[nodiscard]] Replays::Before shown_before(std::size_t nr, Judge::Id base, const std::string& file,
+                                               const bench::Finding& f);
     void give_to_who_brings_it(std::size_t nr, const std::string& file, const bench::Finding& f);
     [[nodiscard]] std::optional<std::size_t> patch_that_leaves(Judge::Id id, std::size_t before) const;
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "fuzz/cli/expected.hpp"
 #include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/patch/object.hpp"
@@ -126,16 +127,10 @@ std::expected<bool, bench::Problem> Judge::same_code(Id a, Id b, const std::stri
 }
 
 std::vector<bench::Known> Judge::hints_of(std::optional<Id> id, const std::string& file) const {
-    std::vector<bench::Known> out;
-    if (!id) return out;
+    if (!id) return {};
     const auto at = states_[*id].reports.find(file);
-    if (at == states_[*id].reports.end() || !at->second) return out;
-    for (const bench::Finding& f : at->second->findings) {
-        Trace t = trace_of(f);
-        t.expect.clear();
-        out.push_back({f.identity, std::move(t)});
-    }
-    return out;
+    const bool is_there = at != states_[*id].reports.end() && at->second;
+    return is_there ? as_known(*at->second) : std::vector<bench::Known>{};
 }
 
 void Judge::judge(Id id, const std::vector<std::string>& files, std::optional<Id> hints) {
@@ -188,35 +183,20 @@ std::expected<Judge::Run, bench::Problem> Judge::run(Id id, const std::string& f
     return Run{&*unit, std::move(*r)};
 }
 
-std::expected<Judge::Shown, bench::Problem> Judge::replay(Id id, const std::string& file,
-                                                          const bench::Finding& f) {
-    const auto ran = run(id, file, f);
-    if (!ran) return std::unexpected(ran.error());
-    const bench::RealResult& r = ran->result;
-    const auto has = [&](std::string_view function) { return ran->unit->tree.has_function(function); };
-    const auto is = [&](const spec::Violation& v, u64 op_idx) {
-        return is_same(f.identity, bench::identity_of(v, f.ops[std::min<u64>(op_idx, f.ops.size() - 1)].kind),
-                       has);
-    };
-    if (std::ranges::any_of(r.passed, [&](const auto& p) { return is(p.violation, p.op_idx); }) ||
-        std::ranges::any_of(r.violations, [&](const auto& v) { return is(v, r.op_idx); }))
-        return Shown::yes;
-    const bool is_earlier = r.op_idx + 1 < f.ops.size() || r.is_cut_off;
-    return !r.violations.empty() && is_earlier ? Shown::hidden : Shown::no;
-}
-
 std::string Judge::name_of(std::string_view what, Id id, const std::string& file, const bench::Finding& f) {
     return cache_.name_of(fmt::format("{} {}\n{}{}", what, print_identity(f.identity),
                                       print_trace(trace_of(f)), key_of(id, file, false)));
 }
 
-std::expected<Judge::Shown, bench::Problem> Judge::shows(Id id, const std::string& file,
-                                                         const bench::Finding& f) {
+bench::Shown Judge::shows(Id id, const std::string& file, const bench::Finding& f) {
     const std::string name = name_of("shows", id, file, f);
     if (const auto j = cache_.get(name); j && j->is_number_unsigned() && *j <= 2)
-        return static_cast<Shown>(j->get<u8>());
-    const auto shown = replay(id, file, f);
-    if (shown && !interrupted()) cache_.put(name, static_cast<unsigned>(*shown));
+        return static_cast<bench::Shown>(j->get<u8>());
+    const auto ran = run(id, file, f);
+    if (!ran) return bench::Shown::no;
+    const auto shown =
+        shown_in(ran->result, f, [&](std::string_view n) { return ran->unit->tree.has_function(n); });
+    if (!interrupted()) cache_.put(name, static_cast<unsigned>(shown));
     return shown;
 }
 

@@ -41,14 +41,8 @@ public:
     [[nodiscard]] Answer& report(Id id, const std::string& file, std::optional<Id> hints);
     // All files that are named, side by side, for the time that there is for this state.
     void judge(Id id, const std::vector<std::string>& files, std::optional<Id> hints);
-    // Whether a file shows a finding of another state by the same sequence.
-    enum class Shown : u8 {
-        no,
-        yes,
-        hidden // it breaks earlier in that sequence, in another way, so that nobody can tell
-    };
-    [[nodiscard]] std::expected<Shown, bench::Problem> shows(Id id, const std::string& file,
-                                                             const bench::Finding& f);
+    // Whether a file shows a finding of another state; what cannot be run shows nothing.
+    [[nodiscard]] bench::Shown shows(Id id, const std::string& file, const bench::Finding& f);
 
     // Places of the control flow of the tree's own text, and whether a finding's sequence came to them; an
     // error where the compiler cannot say.
@@ -78,8 +72,6 @@ private:
     };
     [[nodiscard]] std::expected<Run, bench::Problem> run(Id id, const std::string& file,
                                                          const bench::Finding& f);
-    [[nodiscard]] std::expected<Shown, bench::Problem> replay(Id id, const std::string& file,
-                                                              const bench::Finding& f);
     [[nodiscard]] std::string name_of(std::string_view what, Id id, const std::string& file,
                                       const bench::Finding& f);
     [[nodiscard]] std::vector<bench::Known> hints_of(std::optional<Id> id, const std::string& file) const;

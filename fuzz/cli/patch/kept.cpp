@@ -53,6 +53,13 @@ bench::Finding finding_of(const Json& j) {
     return f;
 }
 
+// A branch, and whether it ran.
+Json branches_json(const bench::Report& r) {
+    Json out = Json::array();
+    for (const auto& [b, ran] : r.branches) out.push_back({b.file, b.line, b.nr, b.function, ran});
+    return out;
+}
+
 } // namespace
 
 Json kept(const bench::Report& r) {
@@ -68,6 +75,8 @@ Json kept(const bench::Report& r) {
             {"unnamed", r.unnamed},
             {"mmap", r.backend == bench::Backend::mmap},
             {"no_mmu", r.no_mmu},
+            {"branches", branches_json(r)},
+            {"no_coverage", r.no_coverage},
             {"shared_tail", r.tree.hvo.shared_tail}};
 }
 
@@ -87,6 +96,9 @@ std::optional<bench::Report> report_kept(const Json& j, const bench::Tree& tree)
         r.unnamed = j.at("unnamed");
         r.backend = j.at("mmap").get<bool>() ? bench::Backend::mmap : bench::Backend::mmu;
         r.no_mmu = j.at("no_mmu");
+        for (const Json& b : j.at("branches"))
+            r.branches.emplace(bench::Branch{b.at(0), b.at(1), b.at(2), b.at(3)}, b.at(4));
+        r.no_coverage = j.at("no_coverage");
         return r;
     } catch (const std::exception&) {
         return std::nullopt; // of what is not as it is written above

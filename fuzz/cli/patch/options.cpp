@@ -17,7 +17,7 @@ void add_patch(CLI::App& app, PatchOptions& o) {
         "Nothing is checked out, fetched or written in the repository, and none of its hooks is run. What "
         "was "
         "found is kept in a cache by the files' contents, so that a second run, or the same patches on "
-        "another base, cost nothing.");
+        "another base, cost nothing. It holds 64 MiB at most: what was used the longest ago goes first.");
     sub->add_option("SERIES", o.what, "BASE..HEAD, as git has it; or a mailbox, as `b4 am` writes it")
         ->type_name("");
     auto* git = sub->add_option("--git", o.git, "The repository; one without a working tree will do")
@@ -53,6 +53,8 @@ void add_patch(CLI::App& app, PatchOptions& o) {
     auto* github = sub->add_flag("--github", o.github, "Annotations of GitHub's workflows, at each function");
     json->excludes(ktap)->excludes(github);
     ktap->excludes(github);
+    add_junit(*sub, o.junit);
+    add_exit_style(*sub, o.exit_style);
     sub->footer(footer("  mmodel patch --git ~/src/linux v6.12..HEAD\n"
                        "  b4 am -o - 20250101.abc@example.org | mmodel patch - --on ~/src/linux\n"
                        "  mmodel patch --git . --working-tree\n"));

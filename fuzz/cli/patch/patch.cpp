@@ -30,10 +30,12 @@ std::expected<Series, Failure> series_of(const PatchOptions& o, const WorkDir& w
     return o.working_tree ? working_tree_of(o.git) : commits_of(o.git, o.what);
 }
 
-std::unique_ptr<SeriesOutput> output_for(const PatchOptions& o, Judge& judge) {
-    if (o.json) return series_json(o, judge);
-    if (o.ktap || o.github) return series_facts(o, judge);
-    return series_text(o, judge);
+std::vector<std::unique_ptr<SeriesOutput>> outputs_for(const PatchOptions& o, Judge& judge) {
+    std::vector<std::unique_ptr<SeriesOutput>> out;
+    if (o.json) out.push_back(series_json(o, judge));
+    if (o.ktap || o.github || !o.junit.empty()) out.push_back(series_facts(o, judge));
+    if (!o.json && !o.ktap && !o.github) out.push_back(series_text(o, judge));
+    return out;
 }
 
 int keep_traces(const JudgedPatch& p, const PatchOptions& o) {
@@ -72,14 +74,14 @@ int status_of(const JudgedPatch& p, const PatchOptions& o) {
 }
 
 int judge_all(const Series& s, const PatchOptions& o, Judge& judge, const Sources& sources) {
-    const auto out = output_for(o, judge);
+    const auto outputs = outputs_for(o, judge);
     SeriesComparison comparison(judge, sources);
     int status = exit_holds;
     for (const Change& c : s.changes) {
         if (interrupted()) break;
         const JudgedPatch& p = comparison.add(c);
         if (interrupted()) break;
-        out->patch(p);
+        for (const auto& out : outputs) out->patch(p);
         std::fflush(stdout);
         status = worse(status, status_of(p, o));
     }
@@ -90,9 +92,13 @@ int judge_all(const Series& s, const PatchOptions& o, Judge& judge, const Source
         if (!o.keep.empty()) status = worse(status, keep_traces(p, o));
     }
     if (s.ended) status = worse(status, s.ended->status);
-    out->end(s, comparison.patches(), status);
+    int written = exit_holds;
+    for (const auto& out : outputs) written = worse(written, out->end(s, comparison.patches(), status));
     sources.say_unused();
-    return status;
+    const bool warns = std::ranges::any_of(comparison.patches(), [&](const JudgedPatch& p) {
+        return std::ranges::any_of(p.files, [](const FileChange& f) { return !f.brought(true).empty(); });
+    });
+    return with_warning(o.exit_style, worse(status, written), warns);
 }
 
 } // namespace
@@ -112,16 +118,15 @@ std::string verdict_of(const FileChange& f, bool strict) {
     }
     const std::size_t nr = f.brought(strict).size(), all = f.brought(true).size();
     std::string out = f.alone ? fmt::format("{} seen for the first time", nr ? std::to_string(nr) : "nothing")
-                              : fmt::format("{} new, {} fixed, {} unchanged",
-                                            nr ? std::to_string(nr) : "nothing", f.fixed.size(), f.unchanged);
+                              : f.against.words(nr);
     if (f.known) out += fmt::format(", {} known", f.known);
-    if (f.uncovered)
-        out += fmt::format(", {} uncovered (in sequences in which it broke earlier before)", f.uncovered);
-    if (f.hidden) out += fmt::format(", {} hidden (in sequences in which it breaks earlier now)", f.hidden);
     if (all > nr) out += fmt::format("; newly differs from the model in {}", plural(all - nr, "way"));
     if (!f.report->is_whole())
         out += fmt::format("; {} of {} swept", f.report->swept, plural(f.report->to_sweep, "scenario"));
-    return out + (f.compared.empty() ? "" : "; " + f.compared);
+    if (!f.compared.empty()) out += "; " + f.compared;
+    if (const Covered c = covered(*f.report); c.is_measured())
+        out += fmt::format("; {} % of its branches ran", c.percent());
+    return out;
 }
 
 int patch(const PatchOptions& o) {
@@ -132,6 +137,9 @@ int patch(const PatchOptions& o) {
         return complain(Failure{"--stale: only the software MMU answers from old translations"});
     if (const auto why = o.keep.empty() ? std::nullopt : why_not_a_place(o.keep))
         return complain(Failure{*why, exit_environment});
+    if (const auto why = o.junit.empty() ? std::nullopt : why_not_writable(o.junit))
+        return complain(Failure{*why, exit_environment});
+    if (const auto why = unreachable_problem()) return complain(Failure{*why});
     const auto sources = Sources::read(o.allow, o.findings);
     if (!sources) return complain(Failure{sources.error()});
     const WorkDir work;

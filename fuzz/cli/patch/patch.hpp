@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/cli/exit_style.hpp"
 #include "fuzz/cli/patch/compare.hpp"
 
 namespace mmodel::cli {
@@ -21,7 +22,9 @@ struct PatchOptions {
     bench::Backend backend{bench::default_backend};
     std::string geometry{};
     std::string keep{};
-    bool json{}, ktap{}, github{};
+    bool json{}, ktap{}, github{}; // at most one; none: text
+    std::string junit{};           // a file that is written beside it
+    ExitStyle exit_style{};
 };
 int patch(const PatchOptions& o);
 
@@ -30,13 +33,13 @@ class SeriesOutput {
 public:
     virtual ~SeriesOutput() = default;
     virtual void patch(const JudgedPatch& p) = 0;
-    // Once all are judged, or no more can be.
-    virtual void end(const Series& s, const std::deque<JudgedPatch>& patches, int status) = 0;
+    // Once all are judged, or no more can be; an exit status: whether it could be written.
+    virtual int end(const Series& s, const std::deque<JudgedPatch>& patches, int status) = 0;
 };
 [[nodiscard]] std::unique_ptr<SeriesOutput> series_text(const PatchOptions& o, Judge& judge);
 [[nodiscard]] std::unique_ptr<SeriesOutput> series_json(const PatchOptions& o, Judge& judge);
-// KTAP or GitHub's annotations, by what `mmodel linux` writes of a file.
-[[nodiscard]] std::unique_ptr<SeriesOutput> series_facts(const PatchOptions& o, const Judge& judge);
+// KTAP, GitHub's annotations, JUnit: by what `mmodel linux` writes of a file.
+[[nodiscard]] std::unique_ptr<SeriesOutput> series_facts(const PatchOptions& o, Judge& judge);
 
 // "3f2a9c1d0b2e ("mm: do something")"
 [[nodiscard]] std::string name_of(const Change& c);

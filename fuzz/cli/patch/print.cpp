@@ -68,12 +68,12 @@ public:
         print_wrapped(name_of(*p.change), 2);
         for (const FileChange& f : p.files) {
             fmt::print("{}", labelled(f.path.empty() ? "-" : f.path, verdict_of(f, options_.strict), 24));
-            for (const bench::Identity& i : f.fixed)
+            for (const bench::Identity& i : f.against.fixed)
                 fmt::print("{}", labelled("", "fixed: " + print_identity(i), 24));
         }
     }
 
-    void end(const Series& s, const std::deque<JudgedPatch>& patches, int) override {
+    int end(const Series& s, const std::deque<JudgedPatch>& patches, int) override {
         for (const JudgedPatch& p : patches) brought_by(p);
         const Counted n = count(patches, options_.strict);
         if (!patches.empty()) fmt::print("\n");
@@ -87,6 +87,7 @@ public:
         print_wrapped(n.brought ? fmt::format("{}, brought by {}", plural(n.brought, "new finding"), by)
                                 : "nothing new",
                       2);
+        return exit_holds;
     }
 
 private:
@@ -139,7 +140,7 @@ public:
         print_json(std::move(j));
     }
 
-    void end(const Series& s, const std::deque<JudgedPatch>& patches, int status) override {
+    int end(const Series& s, const std::deque<JudgedPatch>& patches, int status) override {
         Json bad = Json::array();
         for (const JudgedPatch& p : patches)
             for (const FileChange& f : p.files)
@@ -161,6 +162,7 @@ public:
                     {"first_bad", std::move(bad)},
                     {"interrupted", interrupted()},
                     {"status", status}});
+        return exit_holds;
     }
 
 private:
@@ -181,7 +183,7 @@ private:
         if (!f.why.empty()) j["why"] = f.why;
         if (!f.compared.empty()) j["compared"] = f.compared;
         if (!f.report) return j;
-        Json fresh = Json::array(), fixed = Json::array();
+        Json fresh = Json::array();
         for (const bench::Finding* b : brought) {
             Json one = violation_json(b->violation, trace_of(*b));
             one["finding"] = print_identity(b->identity);
@@ -192,15 +194,12 @@ private:
                     {{"sign", std::string{l.sign}}, {"file", l.file}, {"line", l.line}, {"text", l.text}});
             fresh.push_back(std::move(one));
         }
-        for (const bench::Identity& i : f.fixed) fixed.push_back(print_identity(i));
-        j.update({{"new", std::move(fresh)},
-                  {"fixed", std::move(fixed)},
-                  {"unchanged", f.unchanged},
-                  {"known", f.known},
-                  {"uncovered", f.uncovered},
-                  {"hidden", f.hidden},
+        j["new"] = std::move(fresh);
+        f.against.put(j);
+        j.update({{"known", f.known},
                   {"operations", f.report->operations},
-                  {"complete", f.report->is_whole()}});
+                  {"complete", f.report->is_whole()},
+                  {"coverage", coverage_json(*f.report)}});
         return j;
     }
     const PatchOptions& options_;

@@ -10,9 +10,13 @@
 namespace mmodel::cli {
 namespace {
 
-const char* status_of(const Judged& j) {
-    if (!j.did_run()) return "warn";
-    return j.standing.violated ? "fail" : j.standing.differs ? "warn" : "pass";
+const char* status_of(Mark m) {
+    switch (m) {
+    case Mark::pass: return "pass";
+    case Mark::warn: return "warn";
+    case Mark::fail: return "fail";
+    }
+    return "";
 }
 
 class B4 : public Output {
@@ -25,11 +29,12 @@ public:
                 if (!f.known)
                     details += fmt::format("{}\n  {}\n", name_of(f.violation),
                                            fmt::join(lines_of(f, options_), "\n  "));
-        add(status_of(j), j.tree.file + ": " + verdict_of(j), details);
+        add(status_of(mark_of(j)), j.tree.file + ": " + verdict_of(j), details);
     }
-    void end() override {
+    int end() override {
         if (all_.empty()) add("pass", "touches nothing that mmodel judges", "");
         fmt::print("{}\n", all_.dump(2, ' ', false, Json::error_handler_t::replace));
+        return exit_holds;
     }
 
 private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// Annotations of GitHub's workflows: each finding at the function where it shows.
+// Annotations of GitHub's workflows: each finding at the line of the patch that its sequence runs, else at
+// the function where it shows.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -27,6 +28,11 @@ void annotate(std::string_view level, const Place& at, std::string_view title, s
                escaped(title, ":,"), escaped(message, ""));
 }
 
+std::optional<Place> place_of(const bench::Finding& f, const Judged& j) {
+    const auto changed = j.changed ? j.changed(f) : std::nullopt;
+    return changed ? changed : definition_of(j.tree, f.violation.where);
+}
+
 class Github : public Output {
 public:
     explicit Github(const LinuxOptions& o) : options_(o) {}
@@ -39,10 +45,10 @@ public:
             annotate(j.is_violation(f) ? "error"
                      : f.known         ? "notice"
                                        : "warning",
-                     definition_of(j.tree, f.violation.where).value_or(top), name_of(f.violation),
+                     place_of(f, j).value_or(top), name_of(f.violation),
                      fmt::format("{}", fmt::join(lines_of(f, options_), "\n")));
     }
-    void end() override {}
+    int end() override { return exit_holds; }
 
 private:
     const LinuxOptions& options_;

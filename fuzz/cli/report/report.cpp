@@ -12,11 +12,41 @@
 
 namespace mmodel::cli {
 
+namespace {
+
+class Outputs : public Output {
+public:
+    void add(std::unique_ptr<Output> one) { all_.push_back(std::move(one)); }
+    void file(const Judged& j) override {
+        for (const auto& one : all_) one->file(j);
+    }
+    void group(const std::string& name) override {
+        for (const auto& one : all_) one->group(name);
+    }
+    int end() override {
+        int status = exit_holds;
+        for (const auto& one : all_) status = worse(status, one->end());
+        return status;
+    }
+
+private:
+    std::vector<std::unique_ptr<Output>> all_{};
+};
+
+} // namespace
+
 std::unique_ptr<Output> output_for(const LinuxOptions& o) {
-    if (o.ktap) return ktap_output(o);
-    if (o.github) return github_output(o);
-    if (o.b4) return b4_output(o);
-    return nullptr;
+    auto out = std::make_unique<Outputs>();
+    if (o.ktap) out->add(ktap_output(o));
+    if (o.github) out->add(github_output(o));
+    if (o.b4) out->add(b4_output(o));
+    if (!o.junit.empty()) out->add(junit_output(o));
+    return out;
+}
+
+Mark mark_of(const Judged& j) {
+    if (!j.did_run()) return Mark::warn;
+    return j.standing.violated ? Mark::fail : j.standing.differs ? Mark::warn : Mark::pass;
 }
 
 std::vector<std::string> lines_of(const bench::Finding& f, const LinuxOptions& o) {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What `mmodel linux` found, for readers that are not people: KTAP, GitHub's annotations, b4's checks.
+// What `mmodel linux` found, for readers that are not people: KTAP, JUnit, GitHub's annotations, b4's checks.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "fuzz/cli/expected.hpp"
+#include "fuzz/cli/report/definition.hpp"
 #include "fuzz/cli/verdict.hpp"
 #include "spec/linux/host/bench.hpp"
 
@@ -23,6 +25,9 @@ struct Judged {
     Standing standing{};
     const Expected* expected{}; // with a report
     bool strict{};              // a difference from the model is a violation
+    bool is_error{};            // without a report: it could not be judged
+    // At which line of a patch a finding is shown; empty, or nothing: at its function.
+    std::function<std::optional<Place>(const bench::Finding&)> changed{};
 
     // Nothing ran, or not one sequence to its end.
     [[nodiscard]] bool did_run() const { return report && report->sequences; }
@@ -31,6 +36,10 @@ struct Judged {
     }
 };
 
+// For readers that know three answers.
+enum class Mark : u8 { pass, warn, fail };
+[[nodiscard]] Mark mark_of(const Judged& j);
+
 // Where it is written: all files, then the end, whatever came of them.
 class Output {
 public:
@@ -38,12 +47,14 @@ public:
     virtual void file(const Judged& j) = 0;
     // What follows is of the patch of that name; without, all is of one tree.
     virtual void group(const std::string&) {}
-    virtual void end() = 0;
+    // An exit status: whether it could be written.
+    [[nodiscard]] virtual int end() = 0;
 };
-// The one that is asked for; none: text or --json, which `mmodel linux` writes itself.
+// All that are asked for; text and --json are not among them, which `mmodel linux` writes itself.
 [[nodiscard]] std::unique_ptr<Output> output_for(const LinuxOptions& o);
 
 [[nodiscard]] std::unique_ptr<Output> ktap_output(const LinuxOptions& o);
+[[nodiscard]] std::unique_ptr<Output> junit_output(const LinuxOptions& o);
 [[nodiscard]] std::unique_ptr<Output> github_output(const LinuxOptions& o);
 [[nodiscard]] std::unique_ptr<Output> b4_output(const LinuxOptions& o);
 

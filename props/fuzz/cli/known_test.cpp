@@ -100,6 +100,32 @@ TEST_CASE("against its base only what is new counts: new exits 1, fixed and unch
     CHECK(base["unchanged"].get<int>() > 0);
 }
 
+TEST_CASE(
+    "against a base that breaks earlier in a sequence, what shows there is uncovered, and no violation") {
+    const Stand mended, early;
+    const std::string file = "tree/" + stand_in_file, before = "\terr = vmemmap_remap_alloc(&extent, how);";
+    std::string text = slurp(early.dir.path() / file);
+    REQUIRE(has(text, before));
+    text.insert(text.find(before), "\t*(volatile int *)64 = 0;\n"); // ends every restore
+    (void)early.dir.put(file, text);
+    const auto against = [](const Stand& now, const Stand& base) {
+        const Said s = run_mmodel(
+            {"linux", "--tree", now.at, "--base", base.at, "--sweeps", "--geometry", "tiny512", "--json"});
+        INFO(s.out + s.err);
+        Json j = json_lines(s.out).at(0)["base"];
+        j["status"] = s.status;
+        return j;
+    };
+    const Json up = against(mended, early), down = against(early, mended);
+    CHECK(up["status"] == 0);
+    CHECK(up["new"] == 0);
+    CHECK(up["uncovered"] == 1);
+    CHECK(up["fixed"].size() == down["new"]);
+    CHECK(down["status"] == 1);
+    CHECK(down["hidden"] == 1);
+    CHECK(down["fixed"].empty());
+}
+
 TEST_CASE("a base that does not build is said: the tree is judged alone, and exits 3 unless it violates") {
     const Stand old("#error no"), tree, broken(leaks);
     std::string allow;

@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <sstream>
 
+#include "props/fuzz/cli/junit.hpp"
 #include "props/fuzz/cli/repository.hpp"
 
 using namespace mmodel::test;
@@ -24,24 +26,38 @@ std::vector<std::string> verdicts(const std::vector<Json>& lines) {
 
 using Words = std::vector<std::string>;
 
+std::string at_line(long nr) { return "file=mm/hugetlb_vmemmap.c,line=" + std::to_string(nr) + ","; }
+
 } // namespace
 
 TEST_CASE("of a series the patch that brings a violation is named, and no other") {
     const Repository repo;
     (void)repo.commit(comment, "a comment");
     repo.sh("echo text >README && git add -A && git commit -qm elsewhere");
-    const std::string bad = repo.commit(leaks, "it leaks");
+    const std::string bad = repo.commit(leaks, "it leaks <&\" \x01");
     (void)repo.commit("/* later */", "another comment");
     const std::string status = repo.sh("git status --porcelain");
     const Said s = repo.patch({"HEAD~4..HEAD"});
     INFO(s.out + s.err);
     CHECK(s.status == 1);
-    CHECK(has(s.out, "\nBrought by " + bad + " (\"it leaks\"), A Name <a@example.org>:\n"));
+    CHECK(has(s.out, "\nBrought by " + bad + " (\"it leaks <&\" \x01\"), A Name <a@example.org>:\n"));
     CHECK(has(s.out, "\n  id     inv_no_page_is_leaked op="));
     CHECK_FALSE(has(s.out, "\n  id     inv_compound_head_holds_through_stale_translations"));
     CHECK(has(s.out, "3 of 4 patches judged, each against its parent; 1 touch nothing that is judged"));
-    const auto lines = json_lines(repo.patch({"HEAD~4..HEAD", "--json"}).out);
+    const std::string xml = repo.dir().path() / "junit.xml";
+    const auto lines = json_lines(repo.patch({"HEAD~4..HEAD", "--json", "--junit", xml}).out);
     CHECK(verdicts(lines) == Words{"same-code", "new", "same-code"});
+    if (const auto junit = read_by_junitparser(repo.dir(), xml)) {
+        REQUIRE(junit->at("suites").size() == 3);
+        CHECK(junit->at("suites").at(0)["counts"] == Json{1, 0, 0, 1}); // the same code
+        const Json& of_bad = junit->at("suites").at(1);
+        CHECK(of_bad["name"] == bad + " (\"it leaks <&\" ?\"): mm/hugetlb_vmemmap.c");
+        CHECK(result_of(of_bad, "inv_no_page_is_leaked").first == "Failure");
+        CHECK(result_of(of_bad, "inv_compound_head_holds_through_stale_translations") ==
+              std::pair<std::string, std::string>("Skipped", "known: its parent"));
+    }
+    CHECK(repo.patch({"HEAD~4..HEAD", "--exit-style", "nipa"}).status == 1);
+    CHECK(repo.patch({"HEAD~..HEAD", "--exit-style", "nipa"}).status == 0);
     for (const Json& b : lines.back()["first_bad"]) CHECK(b["id"] == bad);
     CHECK_FALSE(lines.back()["first_bad"].empty());
     CHECK(lines.back()["status"] == 1);
@@ -86,6 +102,19 @@ TEST_CASE("a finding shows the lines of the patch that its sequence runs, and no
         CHECK(std::ranges::find(ran, "+return x + 1;") == ran.end());
     }
     CHECK(has(repo.patch({"HEAD~..HEAD"}).out, "+mm/hugetlb_vmemmap.c:"));
+    // The line is where an annotation stands.
+    const auto nr =
+        std::count(text.begin(),
+                   text.begin() +
+                       static_cast<long>(text.find("\tif (list_empty(pages))\n\t\treturn;\n\tlist_del")),
+                   '\n') +
+        1;
+    const std::string annotations = repo.patch({"HEAD~..HEAD", "--github"}).out;
+    INFO(annotations);
+    CHECK(has(annotations, at_line(nr) + "title=" + found.at(0)["invariant"].get<std::string>()));
+    std::istringstream all(annotations);
+    for (std::string line; std::getline(all, line);)
+        if (line.starts_with("::error ")) CHECK(has(line, at_line(nr)));
 }
 
 TEST_CASE(
@@ -107,7 +136,8 @@ TEST_CASE(
     CHECK(alone.back()["status"] == 0);
 }
 
-TEST_CASE("a function of another name is judged and brings nothing new") {
+TEST_CASE(
+    "a function of another name is judged and brings nothing new, and what differs from the model is told") {
     const Repository repo;
     repo.sh("sed -i 's/restore_one/put_one_back/g' " + stand_in_file + " && git commit -qam 'a new name'");
     const Said s = repo.patch({"HEAD~..HEAD", "--json"});
@@ -115,6 +145,14 @@ TEST_CASE("a function of another name is judged and brings nothing new") {
     const auto lines = json_lines(s.out);
     CHECK(verdicts(lines) == Words{"nothing-new"});
     CHECK(lines.at(0)["files"].at(0)["unchanged"] == 1);
+    // A barrier that the model has not breaks nothing, and is told.
+    repo.sh("sed -i '0,/\\tset_pte_at(/s//\\tsmp_wmb();\\n&/' " + stand_in_file +
+            " && git commit -qam 'a barrier'");
+    const Said differs = repo.patch({"HEAD~..HEAD"});
+    CHECK(differs.status == 0);
+    CHECK(has(differs.out, "nothing new, 0 fixed, 1 unchanged; newly differs from the model in 3 ways"));
+    CHECK(repo.patch({"HEAD~..HEAD", "--exit-style", "nipa"}).status == 250);
+    CHECK(repo.patch({"HEAD~..HEAD", "--strict"}).status == 1);
 }
 
 TEST_CASE("a second run takes all from the cache, and what is damaged there is ignored with a line") {
@@ -122,21 +160,25 @@ TEST_CASE("a second run takes all from the cache, and what is damaged there is i
     (void)repo.commit(comment, "a comment");
     (void)repo.commit(leaks, "it leaks");
     const fs::path cache = repo.dir().path() / "cache/mmodel";
+    const auto in_cache = [&](const std::string& script) {
+        return repo.sh("cd '" + cache.string() + "' && " + script);
+    };
     // A compiler that says when it is run.
     const std::string cc = repo.dir().put(
         "cc", "#!/bin/sh\necho >>" + (repo.dir().path() / "compiled").string() + "\nexec cc \"$@\"\n");
     repo.sh("chmod +x " + cc);
     const Around logged{.env = {{"MMODEL_CC", cc}, {"XDG_CACHE_HOME", cache.parent_path().string()}}};
     const Said first = repo.patch({"HEAD~..HEAD"}, logged);
-    const auto times = [&] { return repo.sh("cd '" + cache.string() + "' && ls -l --time-style=+%s.%N"); };
-    const std::string then = times();
+    const std::string then = in_cache("ls -l --time-style=+%s.%N");
     const std::string compiled = slurp(repo.dir().path() / "compiled");
     CHECK_FALSE(compiled.empty());
+    CHECK(has(first.out, " % of its branches ran"));
     const Said second = repo.patch({"HEAD~..HEAD"}, logged);
     CHECK(second.out == first.out);
-    CHECK(times() == then);
+    CHECK(in_cache("ls -l --time-style=+%s.%N") == then);
     CHECK(slurp(repo.dir().path() / "compiled") == compiled);
-    repo.sh("for f in '" + cache.string() + "'/*; do printf x >>$f; done");
+    in_cache(
+        "for f in $(find . -size -64c -size +40c); do printf x >>$f; done"); // what becomes the same code
     const Said third = repo.patch({"HEAD~..HEAD"}, logged);
     CHECK(third.status == 1);
     CHECK(third.out == first.out);
@@ -145,6 +187,66 @@ TEST_CASE("a second run takes all from the cache, and what is damaged there is i
     repo.sh("rm -r '" + cache.string() + "'");
     CHECK(repo.patch({"HEAD~2..HEAD~", "--no-cache"}, logged).status == 0);
     CHECK_FALSE(fs::exists(cache));
+}
+
+TEST_CASE("a cache that is too large loses what was used the longest ago, and nothing that is not its own") {
+    const Repository repo;
+    (void)repo.commit(comment, "a comment");
+    const Around own{.env = {{"XDG_CACHE_HOME", (repo.dir().path() / "cache").string()}}};
+    const fs::path cache = repo.dir().path() / "cache/mmodel";
+    const auto in_cache = [&](const std::string& script) {
+        return repo.sh("cd '" + cache.string() + "' && " + script);
+    };
+    const std::string oldest(40, '0'), older(40, '1'), part = "." + std::string(40, '2') + "-7";
+    fs::create_directories(cache);
+    in_cache("truncate -s 60M " + oldest + " " + part + " note && truncate -s 60000K " + older +
+             " && touch -d 2001-01-01 " + oldest + " && touch -d 2002-01-01 " + part +
+             " && touch -d 2003-01-01 " + older + " note");
+    CHECK(repo.patch({"HEAD~..HEAD"}, own).status == 0);
+    CHECK_FALSE(fs::exists(cache / oldest));
+    CHECK_FALSE(fs::exists(cache / part));
+    CHECK(fs::exists(cache / older));
+    CHECK(fs::exists(cache / "note"));
+    // What was written last is not what was used last.
+    in_cache("rm note && touch -a -d 2000-01-01 $(ls | grep -v " + older + ") && truncate -s 64M " + older);
+    const std::string used = in_cache("ls | grep -v " + older);
+    (void)repo.commit("/* another */", "another comment"); // its parent's text is there
+    CHECK(repo.patch({"HEAD~2..HEAD"}, own).status == 0);
+    CHECK_FALSE(fs::exists(cache / older));
+    std::istringstream all(used);
+    for (std::string name; std::getline(all, name);) CHECK(fs::exists(cache / name));
+}
+
+TEST_CASE("a finding that a later patch is the first to show is given to the patch that brings it") {
+    const Repository repo;
+    // More warnings than are told of one invariant.
+    std::string warnings;
+    for (int i = 1; i <= 14; ++i)
+        warnings += "\\n\\tWARN_ON(" + std::to_string(i) + " == " + std::to_string(i) + ");";
+    repo.sh("sed -i 's/^\\tVM_WARN_ON_ONCE_FOLIO(!folio_test_hugetlb(folio), folio);/&" + warnings + "/' " +
+            stand_in_file + " && git commit -qam 'it warns'");
+    const std::string bad = repo.sh("git rev-parse --short=12 HEAD");
+    repo.sh("sed -i '/WARN_ON(\\([1-9]\\|1[0-2]\\) ==/d' " + stand_in_file +
+            " && git commit -qam 'mostly mended'");
+    const std::string ktap = repo.patch({"HEAD~2..HEAD", "--ktap"}).out;
+    const auto lines = json_lines(repo.patch({"HEAD~2..HEAD", "--json"}).out);
+    INFO(lines.back().dump(2));
+    CHECK(verdicts(lines) == Words{"new", "nothing-new"});
+    CHECK(lines.at(1)["files"].at(0)["fixed"].size() == 12);
+    const Json& told = lines.at(0)["files"].at(0)["new"];
+    CHECK(told.size() == 12);
+    const std::string late =
+        "inv_no_kernel_warning op=optimise in=check_frozen event=VM_WARN_ON check=13==13";
+    for (const Json& f : told) CHECK(f["finding"] != late);
+    bool is_given = false;
+    for (const Json& b : lines.back()["first_bad"]) {
+        CHECK(b["id"] == bad);
+        is_given |= b["finding"] == late;
+    }
+    CHECK(is_given);
+    CHECK(lines.back()["first_bad"].size() > 12);
+    CHECK(has(ktap.substr(0, ktap.find("mostly mended")), late)); // of the first patch
+    CHECK(has(repo.patch({"HEAD~2..HEAD"}).out, "brought by one patch"));
 }
 
 TEST_CASE("other flags of the compiler are other results") {

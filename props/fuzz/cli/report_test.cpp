@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// What others read of `mmodel linux`: read by them. KTAP by the kernel's own kunit.py, JSON by jq. Needs a C
+// What others read of `mmodel linux`: read by them. KTAP by the kernel's own kunit.py, JSON by jq, JUnit by
+// junitparser. Needs a C
 // compiler.
 #include <catch2/catch.hpp>
 
@@ -9,6 +10,7 @@
 #include <regex>
 #include <sstream>
 
+#include "props/fuzz/cli/junit.hpp"
 #include "props/fuzz/cli/stand_in.hpp"
 #include "props/skip.hpp"
 
@@ -66,16 +68,32 @@ std::optional<std::string> asked_of_jq(const TempDir& dir, const std::string& fi
 
 } // namespace
 
-TEST_CASE(
-    "kunit.py reads --ktap: the broken invariant fails, the others pass, and what is known does not fail") {
+TEST_CASE("kunit.py reads --ktap, and junitparser --junit: the broken invariant fails, the others pass, and "
+          "what is "
+          "known does not fail") {
     const TempDir dir;
     const std::string tree = stand_in(dir);
-    const Said found = judge(tree, {"--ktap"});
+    const std::string xml = dir.path() / "junit.xml", known_xml = dir.path() / "known.xml";
+    const Said found = judge(tree, {"--ktap", "--junit", xml});
     CHECK(found.status == 1);
     CHECK(found.err.empty());
     CHECK(has(found.out, "# " + known_finding + ": again: "));
-    const Said known = judge(tree, {"--ktap", "--base", tree});
+    const Said known = judge(tree, {"--ktap", "--base", tree, "--junit", known_xml, "--exit-style", "nipa"});
     CHECK(known.status == 0);
+    if (const auto junit = read_by_junitparser(dir, xml)) {
+        const Json& suite = junit->at("suites").at(0);
+        CHECK(suite["name"] == "Linux 6.8.0: mm/hugetlb_vmemmap.c");
+        CHECK(junit->at("counts").at(0) > 30);
+        CHECK(junit->at("counts").at(1) == 1);
+        CHECK(result_of(suite, known_finding).first == "Failure");
+        CHECK(has(result_of(suite, known_finding).second, "compound_head() of a tail"));
+        CHECK(result_of(suite, "inv_no_page_is_leaked").first == "Passed");
+        CHECK(result_of(suite, "sweeps_on_tiny512").first == "Passed");
+        const Json of_known = *read_by_junitparser(dir, known_xml);
+        CHECK(of_known["counts"] == Json{junit->at("counts").at(0), 0, 0, 1});
+        CHECK(result_of(of_known["suites"].at(0), known_finding) ==
+              std::pair<std::string, std::string>("Skipped", "known: " + tree));
+    }
     CHECK(has(known.out, " " + known_finding + " # XFAIL known: "));
     const auto read = read_by_kunit(dir, found.out);
     if (!read) return;
@@ -92,14 +110,25 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "kunit.py sees what --ktap did not reach: sweeps that time cut short, and a file that does not compile") {
+    "kunit.py and junitparser see what was not reached: sweeps that time cut short, and a file that does not "
+    "compile") {
     const TempDir dir;
     const std::string tree = stand_in(dir, "#define MMODEL_BREAK_WILD");
-    const Said cut = run_mmodel({"linux", "--tree", tree, "--seconds", "0.01", "--ktap"});
+    const std::string cut_xml = dir.path() / "cut.xml", none_xml = dir.path() / "none.xml";
+    const Said cut = run_mmodel({"linux", "--tree", tree, "--seconds", "0.01", "--ktap", "--junit", cut_xml});
     CHECK(has(cut.out, "# SKIP not reached: time was up"));
     (void)dir.put("tree/" + stand_in_file, "int hugetlb_vmemmap_optimize_folio(\n");
-    const Said none = judge(tree, {"--ktap"});
+    const Said none = judge(tree, {"--ktap", "--junit", none_xml});
     CHECK(none.status == 3);
+    CHECK(judge(tree, {"--exit-style", "nipa"}).status == 250);
+    if (const auto junit = read_by_junitparser(dir, cut_xml)) {
+        const auto [result, why] = result_of(junit->at("suites").at(0), "sweeps_on_tiny512");
+        CHECK(result == "Skipped");
+        CHECK(why == "not reached: time was up");
+        const Json of_none = *read_by_junitparser(dir, none_xml);
+        CHECK(of_none["counts"] == Json{1, 0, 1, 0});
+        CHECK(result_of(of_none["suites"].at(0), stand_in_file).first == "Error");
+    }
     if (const auto read = read_by_kunit(dir, none.out)) CHECK(results(*read)[stand_in_file] == "SKIP");
     if (const auto read = read_by_kunit(dir, cut.out)) CHECK(results(*read)["sweeps_on_tiny512"] == "SKIP");
 }
@@ -162,4 +191,44 @@ TEST_CASE("every object of --json says its schema, whichever subcommand writes i
         CHECK_FALSE(s.out.empty());
         for (const Json& j : json_lines(s.out)) CHECK(j["schema"] == 1);
     }
+}
+
+TEST_CASE("a file for --junit that cannot be written is said before anything is run, exit status 3") {
+    const TempDir dir;
+    const Said s = judge(stand_in(dir), {"--junit", "/no/such/directory/x.xml"},
+                         {.env = {{"MMODEL_CC", "/no/compiler"}}});
+    CHECK(s.status == 3);
+    CHECK(s.out.empty());
+    CHECK(has(s.err, "cannot write '/no/such/directory/x.xml'"));
+    CHECK(std::count(s.err.begin(), s.err.end(), '\n') == 1);
+    CHECK_FALSE(has(s.err, "compiler"));
+}
+
+TEST_CASE("to a runner of patchwork's checks a violation is 1, what differs or is missing 250, and all else "
+          "0 or 1") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    const auto status = [&](Args args) {
+        args.insert(args.end(), {"--exit-style", "nipa"});
+        return judge(tree, args).status;
+    };
+    CHECK(status({}) == 1);
+    CHECK(status({"--allow", known_finding + " op=restore_list"}) == 1); // no such finding
+    CHECK(status({"--geometry", "no-such"}) == 1);
+    CHECK(judge(tree, {"--exit-style", "nipa"}, {.env = {{"MMODEL_CC", "/no/compiler"}}}).status == 250);
+    CHECK(run_mmodel({"linux", "--tree", tree, "--exit-style=nipa", "--no-such-option"}).status == 1);
+    CHECK(run_mmodel({"linux", "--tree", tree, "--exit-style", "other"}).status == 2);
+    // One barrier more than the model has breaks nothing.
+    const std::string before = "\tset_pte_at(";
+    std::string text = slurp(fs::path(tree) / stand_in_file);
+    text.insert(text.find(before), "\tsmp_wmb();\n");
+    (void)dir.put("tree/" + stand_in_file, text);
+    const std::string known = known_finding + " op=restore_list in=restore_one event=static_branch " +
+                              "way=copy_of_head extent=all-but-the-first";
+    const std::string mail = dir.put("mail", "diff --git a/" + stand_in_file + " b/" + stand_in_file + "\n");
+    const Said differs = judge(tree, {"--allow", known, "--b4", "--exit-style", "nipa"}, {.in = mail});
+    INFO(differs.out + differs.err);
+    CHECK(differs.status == 250);
+    if (const auto said = asked_of_jq(dir, ".[] | .status, .summary", differs.out))
+        CHECK(has(*said, "warn\nmm/hugetlb_vmemmap.c: holds"));
 }
