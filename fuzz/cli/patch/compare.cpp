@@ -43,7 +43,8 @@ const JudgedPatch& SeriesComparison::add(const Change& c) {
     }
     const auto& after = judge_.tree(*p.after);
     if (!after) {
-        p.files.push_back({.what = FileChange::What::not_judged, .why = after.error().what});
+        p.files.push_back({.what = FileChange::What::not_judged,
+                           .why = judge_.without_place(*p.after, after.error().what)});
         return p;
     }
     for (const bench::KernelFile& f : after->files)
@@ -70,7 +71,8 @@ std::optional<Judge::Id> SeriesComparison::base_of(std::size_t nr, FileChange& r
         const auto& r = judge_.report(*id, row.name, std::nullopt);
         if (r) return id;
         if (row.compared.empty())
-            row.compared = "its parent cannot be judged: " + first_lines(r.error().what);
+            row.compared =
+                "its parent cannot be judged: " + first_lines(judge_.without_place(*id, r.error().what));
         from = patch_that_leaves(*id, *from);
         id = from ? patches_[*from].before : std::nullopt;
         if (id && judge_.tree(*id))
@@ -92,7 +94,7 @@ FileChange SeriesComparison::compare(std::size_t nr, const bench::KernelFile& fi
     const auto& now = judge_.report(*p.after, file.name, base);
     if (!now) {
         row.what = FileChange::What::not_judged;
-        row.why = first_lines(now.error().what);
+        row.why = first_lines(judge_.without_place(*p.after, now.error().what));
         return row;
     }
     row.report = *now;

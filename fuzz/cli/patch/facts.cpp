@@ -3,6 +3,8 @@
 // end: a later patch may show what an earlier one brought.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/patch/patch.hpp"
 #include "fuzz/cli/patch/ran.hpp"
@@ -13,7 +15,7 @@ namespace {
 
 class Facts : public SeriesOutput {
 public:
-    Facts(const PatchOptions& o, Judge& judge) : strict_(o.strict), judge_(judge) {
+    Facts(const PatchOptions& o, Judge& judge) : options_(o), judge_(judge) {
         linux_.tree = o.on.empty() ? o.git : o.on;
         linux_.ktap = o.ktap, linux_.github = o.github, linux_.junit = o.junit, linux_.strict = o.strict;
         out_ = output_for(linux_);
@@ -34,15 +36,24 @@ private:
             bench::Tree none;
             none.file = f.path.empty() ? "all files" : f.path;
             const bool is_error = f.what == FileChange::What::not_judged;
-            return out_->file(
-                {.tree = none, .why_not = is_error ? f.why : verdict_of(f, strict_), .is_error = is_error});
+            return out_->file({.tree = none,
+                               .why_not = is_error ? f.why : verdict_of(f, options_.strict),
+                               .is_error = is_error});
         }
         out_->file({.tree = f.report->tree,
                     .report = &*f.report,
-                    .standing = standing_of(*f.report, {.known = false, .differences = strict_}),
+                    .standing = standing_of(*f.report, {.known = false, .differences = options_.strict}),
                     .expected = &f.expected,
-                    .strict = strict_,
+                    .strict = options_.strict,
+                    .again = [&](const bench::Finding& b) { return again(p, b); },
                     .changed = [&](const bench::Finding& b) { return changed_line(p, f, b); }});
+    }
+
+    // With the text that the patch leaves.
+    [[nodiscard]] std::string again(const JudgedPatch& p, const bench::Finding& b) const {
+        const std::string tree = tree_of(p, options_), command = again_of(b, options_);
+        if (tree.empty()) return command;
+        return options_.on.empty() ? tree + "; " + command : fmt::format("{} ({})", command, tree);
     }
 
     // The first line that the patch adds and the finding's sequence runs; of what was there before, none.
@@ -54,7 +65,7 @@ private:
         return added == lines.end() ? std::nullopt : std::optional(Place{added->file, added->line});
     }
 
-    bool strict_;
+    const PatchOptions& options_;
     Judge& judge_;
     LinuxOptions linux_{};
     std::unique_ptr<Output> out_;

@@ -11,6 +11,7 @@
 #include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/patch/object.hpp"
+#include "spec/linux/host/preprocess.hpp"
 #include "spec/linux/host/text.hpp"
 
 namespace mmodel::cli {
@@ -91,6 +92,12 @@ std::expected<bench::Tree, bench::Problem> Judge::seen_by(Id id, const std::stri
     return s.tree->judged_by(file);
 }
 
+std::string Judge::without_place(Id id, std::string text) const {
+    for (const std::string& place : {states_[id].dir.string() + ": ", states_[id].dir.string() + "/"})
+        for (std::size_t at = 0; (at = text.find(place, at)) != text.npos;) text.erase(at, place.size());
+    return text;
+}
+
 std::string Judge::key_of(Id id, const std::string& file, bool with_time) {
     std::string& key = states_[id].keys[file];
     if (const auto t = key.empty() ? seen_by(id, file) : std::unexpected(bench::Problem{})) {
@@ -103,27 +110,39 @@ std::string Judge::key_of(Id id, const std::string& file, bool with_time) {
                : key;
 }
 
-std::expected<std::string, bench::Problem> Judge::code(Id id, const std::string& file) {
-    const std::string name = cache_.name_of("code\n" + key_of(id, file, false));
-    if (const auto j = cache_.get(name); j && j->is_string()) return j->get<std::string>();
+std::expected<std::string, bench::Problem> Judge::made_of(Id id, const std::string& file, Made what) {
     const auto tree = seen_by(id, file);
     if (!tree) return std::unexpected(tree.error());
+    const bench::KernelFile& judged = tree->judged();
+    std::string key = around_ + fmt::format("{} {} {}\n", what == Made::text ? "text" : "code", judged.unit,
+                                            fmt::join(judged.defines, " "));
+    for (const auto& [path, text] : texts_for(states_[id].texts, file))
+        key += fmt::format("{} {}\n{}\n", path, text.size(), text);
+    const std::string name = cache_.name_of(key);
+    if (const auto at = made_.find(name); at != made_.end()) return at->second;
+    if (const auto j = cache_.get(name); j && j->is_string()) return j->get<std::string>();
     std::string all;
+    const fs::path dir = work_.path() / fmt::format("code-{}", id);
     for (const std::string& g : options_.geometries) {
-        auto one = code_of(*tree, work_.path() / fmt::format("code-{}", id), options_.backend, g);
+        auto one = what == Made::text ? bench::preprocess(*tree, dir, options_.backend, g)
+                                      : code_of(*tree, dir, options_.backend, g);
         if (!one) return one;
-        all += *one;
+        all += (what == Made::text ? cache_.name_of(*one) : *one) + "\n";
     }
     cache_.put(name, all);
+    if (!name.empty()) made_[name] = all;
     return all;
 }
 
+// Of texts that differ in comments only the compiler sees the same, which takes no time to find out.
 std::expected<bool, bench::Problem> Judge::same_code(Id a, Id b, const std::string& file) {
-    const auto of_a = code(a, file);
-    if (!of_a) return std::unexpected(of_a.error());
-    const auto of_b = code(b, file);
-    if (!of_b) return std::unexpected(of_b.error());
-    return *of_a == *of_b;
+    for (const Made what : {Made::text, Made::code}) {
+        const auto of_a = made_of(a, file, what), of_b = made_of(b, file, what);
+        if (!of_a) return std::unexpected(of_a.error());
+        if (!of_b) return std::unexpected(of_b.error());
+        if (*of_a == *of_b) return true;
+    }
+    return false;
 }
 
 std::vector<bench::Known> Judge::hints_of(std::optional<Id> id, const std::string& file) const {

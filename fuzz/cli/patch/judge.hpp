@@ -32,6 +32,8 @@ public:
     [[nodiscard]] const std::expected<bench::Tree, bench::Problem>& tree(Id id) const {
         return states_[id].tree;
     }
+    // A message about it, as if it lay here.
+    [[nodiscard]] std::string without_place(Id id, std::string text) const;
     [[nodiscard]] bool same_text(Id a, Id b, const std::string& file) const;
     // Whether a file becomes the same code in both, on all geometries.
     [[nodiscard]] std::expected<bool, bench::Problem> same_code(Id a, Id b, const std::string& file);
@@ -64,7 +66,10 @@ private:
     };
     [[nodiscard]] std::expected<bench::Tree, bench::Problem> seen_by(Id id, const std::string& file) const;
     [[nodiscard]] std::string key_of(Id id, const std::string& file, bool with_time);
-    [[nodiscard]] std::expected<std::string, bench::Problem> code(Id id, const std::string& file);
+    // Of what a file is made in the end, on all geometries: what the compiler sees, or its code.
+    enum class Made : u8 { text, code };
+    [[nodiscard]] std::expected<std::string, bench::Problem> made_of(Id id, const std::string& file,
+                                                                     Made what);
     // Its sequence, run.
     struct Run {
         const bench::Unit* unit;
@@ -81,6 +86,7 @@ private:
     Cache& cache_;
     std::string around_; // what every key depends on: the command, the compiler, the shims
     std::deque<State> states_;
+    std::map<std::string, std::string> made_;                                 // by key
     std::map<std::string, std::expected<bench::Unit, bench::Problem>> units_; // that replay
 };
 

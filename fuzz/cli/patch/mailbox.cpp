@@ -138,8 +138,11 @@ std::expected<Series, Failure> mailbox_of(const std::string& mailbox, const fs::
         note_renamed(mail.patch, renamed);
         auto next = applied(now, mail, scratch, renamed);
         if (!next) {
-            out.ended = Failure{fmt::format("{}: {} (\"{}\") does not apply to what is in {}: {}", name, id,
-                                            mail.subject, on.string(), next.error())};
+            const auto left = mails->end() - std::ranges::find(*mails, path) - 1;
+            out.ended = Failure{fmt::format(
+                "{}: {} (\"{}\") does not apply to what is in {}: {}{}", name, id, mail.subject, on.string(),
+                next.error(),
+                left ? fmt::format("; {} after it left out", plural(static_cast<u64>(left), "mail")) : "")};
             break;
         }
         if (*next == now) {

@@ -85,7 +85,8 @@ public:
         print_wrapped(line, 2);
         const std::string by = n.bringing == 1 ? "one patch" : fmt::format("{} patches", n.bringing);
         print_wrapped(n.brought ? fmt::format("{}, brought by {}", plural(n.brought, "new finding"), by)
-                                : "nothing new",
+                      : n.judged || (n.not_judged == 0 && !s.ended) ? "nothing new"
+                                                                    : "nothing was judged",
                       2);
         return exit_holds;
     }
@@ -148,7 +149,10 @@ public:
                     Json j = words(p, "first-bad");
                     j.update({{"file", f.path},
                               {"finding", print_identity(b->identity)},
-                              {"first_seen", f.is_first_seen()}});
+                              {"first_seen", f.is_first_seen()},
+                              {"trace", print_trace(trace_of(*b))},
+                              {"tree", tree_of(p, options_)},
+                              {"again", again_of(*b, options_)}});
                     bad.push_back(std::move(j));
                 }
         const Counted n = count(patches, options_.strict);

@@ -28,7 +28,7 @@ public:
             for (const bench::Finding& f : j.report->findings)
                 if (!f.known)
                     details += fmt::format("{}\n  {}\n", name_of(f.violation),
-                                           fmt::join(lines_of(f, options_), "\n  "));
+                                           fmt::join(lines_of(f, j, options_), "\n  "));
         add(status_of(mark_of(j)), j.tree.file + ": " + verdict_of(j), details);
     }
     int end() override {

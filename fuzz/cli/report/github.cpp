@@ -38,15 +38,17 @@ public:
     explicit Github(const LinuxOptions& o) : options_(o) {}
     void file(const Judged& j) override {
         const Place top{j.tree.file, 1};
-        const std::string head = fmt::format("{} of Linux {}", j.tree.file, j.tree.version);
-        annotate(j.did_run() ? "notice" : "warning", top, "mmodel", head + ": " + verdict_of(j));
+        const std::string of = j.tree.version.empty() ? "" : " of Linux " + j.tree.version;
+        const bool is_fine = j.did_run() || mark_of(j) == Mark::pass;
+        annotate(is_fine ? "notice" : "warning", top, "mmodel",
+                 fmt::format("{}{}: {}", j.tree.file, of, verdict_of(j)));
         if (!j.did_run()) return;
         for (const bench::Finding& f : j.report->findings)
             annotate(j.is_violation(f) ? "error"
                      : f.known         ? "notice"
                                        : "warning",
                      place_of(f, j).value_or(top), name_of(f.violation),
-                     fmt::format("{}", fmt::join(lines_of(f, options_), "\n")));
+                     fmt::format("{}", fmt::join(lines_of(f, j, options_), "\n")));
     }
     int end() override { return exit_holds; }
 

@@ -19,7 +19,7 @@ Line line_of(spec::Inv inv, const Judged& j, const LinuxOptions& o) {
     Line out{.name = std::string(spec::fact(inv).name)};
     for (const bench::Finding& f : j.report->findings) {
         if (f.violation.inv != inv) continue;
-        std::ranges::move(lines_of(f, o), std::back_inserter(out.details));
+        std::ranges::move(lines_of(f, j, o), std::back_inserter(out.details));
         if (j.is_violation(f) && out.outcome != failed)
             out.outcome = failed, out.why = std::string(meaning(f.violation));
         if (out.outcome == failed) continue;

@@ -33,7 +33,9 @@ struct Story {
     std::optional<bench::Unit> unit{};
     bench::RealResult ran{};
     spec::Violation violation{};
-    std::optional<Since> since{}; // with a repository
+    u64 op_idx{};                          // which shows it
+    std::vector<bench::Identity> passed{}; // what else breaks on the way
+    std::optional<Since> since{};          // with a repository
 };
 
 class Mail {
@@ -117,7 +119,7 @@ void add_sequence(Mail& m, const Story& s) {
             if (nth != no_fault) words += fmt::format(" Its {} allocation fails.", ordinal(nth));
         m.line(fmt::format("{}. {}", i + 1, print_op(t.config.geometry, op)), 2, 3);
         m.line(words, 5);
-        if (i < s.ran.ran.size() && !(i == s.ran.op_idx && !s.ran.violations.empty()))
+        if (i < s.ran.ran.size() && i != s.op_idx)
             m.line(fmt::format("-> {}, {}", show::result(s.ran.ran[i].outcome, op.kind),
                                plural(s.ran.ran[i].nr_events, "event")),
                    5, 3);
@@ -142,14 +144,18 @@ void add_source(Mail& m, const Story& s) {
     constexpr std::size_t most = 3;
     const spec::Violation& v = s.violation;
     std::vector<Excerpt> excerpts;
-    if (const auto e = excerpt_of(s.unit->tree, v.where, callee_of(v))) excerpts.push_back(*e);
+    const std::string_view entry = bench::leading_word(words_of(s.in.trace.ops[s.op_idx].kind).sentence);
+    if (const auto e = v.where.empty() ? excerpt_of(s.unit->tree, entry)
+                                       : excerpt_of(s.unit->tree, v.where, callee_of(v)))
+        excerpts.push_back(*e);
     for (const std::string& f : named_functions(s.prose))
-        if (const auto e = excerpt_of(s.unit->tree, f); e && f != v.where && excerpts.size() < most)
+        if (const auto e = excerpt_of(s.unit->tree, f);
+            e && f != (v.where.empty() ? entry : v.where) && excerpts.size() < most)
             excerpts.push_back(*e);
     m.head("Where it shows");
-    m.line(v.where.empty() ? fmt::format("At rest, after operation {}.", s.ran.op_idx + 1)
+    m.line(v.where.empty() ? fmt::format("At rest, after operation {}.", s.op_idx + 1)
                            : fmt::format("In {}(), event {} of operation {}: {}", v.where, v.event_idx,
-                                         s.ran.op_idx + 1, v.event));
+                                         s.op_idx + 1, v.event));
     if (!v.detail.empty()) m.line("Found: " + v.detail);
     for (const Excerpt& e : excerpts) {
         m.line("");
@@ -185,7 +191,10 @@ void add_again(Mail& m, const Story& s) {
     m.head("To see it again");
     m.line("Write the trace above into a file, and in the kernel tree:");
     m.line("");
-    m.line("mmodel replay FILE --tree . --past-known", 4);
+    m.unbroken(fmt::format("    mmodel replay FILE --tree . --past-known{}", s.passed.empty() ? "" : " \\"));
+    for (std::size_t i = 0; i < s.passed.size(); ++i)
+        m.unbroken(fmt::format("        --allow {}{}", shell_quoted(print_identity(s.passed[i])),
+                               i + 1 < s.passed.size() ? " \\" : ""));
     m.head("What a fix must keep true");
     m.line(std::string(spec::fact(s.inv).sentence) + " So, too, when any allocation fails.");
     m.line("");
@@ -219,6 +228,28 @@ std::expected<Story, Failure> read_story(const ReportOptions& o) {
     return s;
 }
 
+// What is expected, where it breaks last; without, what breaks first. What breaks before that is passed.
+// False: nothing does.
+bool take_violation(Story& s) {
+    std::vector<bench::Passed> all = s.ran.passed;
+    for (const spec::Violation& v : s.ran.violations) all.push_back({s.ran.op_idx, v});
+    const auto is_it = [&](const bench::Passed& p) {
+        return !s.in.expect || p.violation.inv == *s.in.expect;
+    };
+    const auto last = std::find_if(all.rbegin(), all.rend(), is_it);
+    if (last == all.rend()) return false;
+    const auto which = std::ranges::find_if(
+        all, [&](const bench::Passed& p) { return is_it(p) && (!s.in.expect || p.op_idx == last->op_idx); });
+    s.op_idx = std::min<u64>(which->op_idx, s.in.trace.ops.size() - 1);
+    s.violation = which->violation;
+    for (const bench::Passed& p : all) {
+        if (p.op_idx >= s.op_idx) continue;
+        const auto id = bench::identity_of(p.violation, s.in.trace.ops[p.op_idx].kind);
+        if (std::ranges::find(s.passed, id) == s.passed.end()) s.passed.push_back(id);
+    }
+    return true;
+}
+
 // Runs it. A tree that does not show it makes no mail.
 std::optional<Failure> run(Story& s, const ReportOptions& o, const WorkDir& work) {
     const Trace& t = s.in.trace;
@@ -227,16 +258,14 @@ std::optional<Failure> run(Story& s, const ReportOptions& o, const WorkDir& work
                            std::string(t.config.geometry.arch));
     if (!unit) return Failure{unit.error().what, unit.error().usage ? exit_usage : exit_environment};
     s.unit = std::move(*unit);
-    auto ran = bench::run_one(*s.unit, t.config, t.ops, interrupted);
+    s.unit->stale = t.stale;
+    auto ran = bench::run_one(*s.unit, t.config, t.ops, interrupted, true);
     if (!ran) return Failure{ran.error().what, exit_environment};
     s.ran = std::move(*ran);
-    const auto& all = s.ran.violations;
-    const auto v = s.in.expect ? std::ranges::find(all, *s.in.expect, &spec::Violation::inv) : all.begin();
-    if (v == all.end())
+    if (!take_violation(s))
         return Failure{fmt::format("Linux {} in {} does not show it", s.unit->tree.version, o.tree),
                        exit_violation};
-    s.violation = *v;
-    s.inv = v->inv;
+    s.inv = s.violation.inv;
     return std::nullopt;
 }
 

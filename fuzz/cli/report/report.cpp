@@ -45,22 +45,22 @@ std::unique_ptr<Output> output_for(const LinuxOptions& o) {
 }
 
 Mark mark_of(const Judged& j) {
-    if (!j.did_run()) return Mark::warn;
+    if (!j.did_run()) return j.report || j.is_error ? Mark::warn : Mark::pass; // pass: nothing is to be run
     return j.standing.violated ? Mark::fail : j.standing.differs ? Mark::warn : Mark::pass;
 }
 
-std::vector<std::string> lines_of(const bench::Finding& f, const LinuxOptions& o) {
+std::vector<std::string> lines_of(const bench::Finding& f, const Judged& j, const LinuxOptions& o) {
     const Trace t = trace_of(f);
     return {"id: " + print_identity(f.identity),
             "means: " + std::string(meaning(f.violation)),
             "where: " + where_text(f.violation),
             "found: " + (f.violation.detail.empty() ? "-" : f.violation.detail),
             fmt::format("trace: {}: {}", print_config(f.config), one_line(f.config.geometry, f.ops)),
-            "again: " + again_command(f, replay_command(t, o.tree))};
+            "again: " + (j.again ? j.again(f) : again_command(f, replay_command(t, o.tree)))};
 }
 
 std::string verdict_of(const Judged& j) {
-    if (!j.report) return "not run: " + j.why_not;
+    if (!j.report) return (j.is_error ? "not judged: " : "") + j.why_not;
     const Standing& s = j.standing;
     std::string out = s.violated ? "violates " + plural(s.violated, "invariant") : s.text();
     if (s.differs) out += fmt::format("; differs from the model in {}", plural(s.differs, "way"));

@@ -26,6 +26,8 @@ struct Judged {
     const Expected* expected{}; // with a report
     bool strict{};              // a difference from the model is a violation
     bool is_error{};            // without a report: it could not be judged
+    // How to see a finding again; empty: on the tree.
+    std::function<std::string(const bench::Finding&)> again{};
     // At which line of a patch a finding is shown; empty, or nothing: at its function.
     std::function<std::optional<Place>(const bench::Finding&)> changed{};
 
@@ -60,7 +62,8 @@ public:
 
 // What stands below a finding's name, each a line: its identity, meaning, where, found, the trace, how to see
 // it again.
-[[nodiscard]] std::vector<std::string> lines_of(const bench::Finding& f, const LinuxOptions& o);
+[[nodiscard]] std::vector<std::string> lines_of(const bench::Finding& f, const Judged& j,
+                                                const LinuxOptions& o);
 // "violates 2 invariants", "holds", "not run: ..."
 [[nodiscard]] std::string verdict_of(const Judged& j);
 

@@ -93,13 +93,14 @@ TEST_CASE(
     m.repo.sh(
         "git commit -q --amend -m 'other context' && sed -i 's/^ #define MMODEL_BREAK_LEAK_HEAD/ elsewhere/; "
         "s/^ \\/\\* nothing but/ \\/* something else/' ../out/0003*.patch && cat ../out/0001*.patch "
-        "../out/0003*.patch >../bad");
+        "../out/0003*.patch ../out/0002*.patch >../bad");
     const std::string third = slurp(m.file("out/0003-it-leaks.patch"));
     const Said s = m.patch(m.file("bad"));
     INFO(s.out + s.err << third);
     CHECK(s.status == 2);
     CHECK(has(s.err, "patch 2 (\"it leaks\") does not apply to what is in " + m.on));
     CHECK(has(s.err, "mm/hugetlb_vmemmap.c:1"));
+    CHECK(has(s.err, "; 1 mail after it left out"));
     CHECK(has(s.out, "patch 1 (\"a comment\")"));
     CHECK(has(s.out, "becomes the same code as before"));
 }

@@ -64,6 +64,28 @@ TEST_CASE("of a series the patch that brings a violation is named, and no other"
     CHECK(repo.sh("git status --porcelain") == status);
 }
 
+TEST_CASE("texts that differ in comments only are not compiled, and those that become the same object are "
+          "not run") {
+    const Repository repo;
+    (void)repo.commit(comment, "a comment");
+    repo.sh("sed -i 's/return 0;$/return 0; \\/* well *\\//; s/^$/\\n\\/\\/ nothing\\n/' " + stand_in_file +
+            " && git commit -qam 'more of them'");
+    repo.sh("sed -i 's/return 0;/return (0);/' " + stand_in_file + " && git commit -qam brackets");
+    const std::string log = repo.dir().path() / "compiled";
+    const std::string cc = repo.dir().put("cc", "#!/bin/sh\necho \"$*\" >>" + log + "\nexec cc \"$@\"\n");
+    repo.sh("chmod +x " + cc);
+    const Around logged{.env = {{"MMODEL_CC", cc}}};
+    // Of the file, neither preprocessed nor a probe of the compiler.
+    const auto nr_compiled = [&](const std::string& range) {
+        fs::remove(log);
+        const auto lines = json_lines(repo.patch({range, "--no-cache", "--json"}, logged).out);
+        for (const std::string& verdict : verdicts(lines)) CHECK(verdict == "same-code");
+        return repo.sh("grep MMODEL_TREE_FILE " + log + " | grep -c -v -e ' -E ' || true");
+    };
+    CHECK(nr_compiled("HEAD~3..HEAD~") == "0");
+    CHECK(nr_compiled("HEAD~..HEAD") == "2");
+}
+
 TEST_CASE("a patch's finding is shown again by the two commands that stand beside it") {
     const Repository repo;
     (void)repo.commit(comment, "a comment");
@@ -75,6 +97,11 @@ TEST_CASE("a patch's finding is shown again by the two commands that stand besid
         return s.out.substr(at + 10, s.out.find('\n', at + 1) - at - 10);
     };
     CHECK(repo.sh(line("tree   ") + "; " + line("again  ") + " && rm -r $t && echo shown")
+              .ends_with("\nshown"));
+    const std::string ktap = repo.patch({"HEAD~..HEAD", "--ktap"}).out,
+                      label = "inv_no_page_is_leaked: again: ";
+    const auto at = ktap.find(label) + label.size();
+    CHECK(repo.sh(ktap.substr(at, ktap.find('\n', at) - at) + " && rm -r $t && echo shown")
               .ends_with("\nshown"));
 }
 
@@ -266,7 +293,9 @@ TEST_CASE(
     INFO(s.out + s.err);
     CHECK(s.status == 3);
     CHECK(has(s.err, bad + " (\"a build break\"): mm/hugetlb_vmemmap.c: "));
+    CHECK(has(s.err, "mm/hugetlb_vmemmap.c:1:"));
     CHECK(has(s.err, "not this time"));
+    CHECK_FALSE(has(s.err, "/state-"));
     CHECK(has(s.out, "nothing new, 0 fixed, 1 unchanged; its parent cannot be judged: "));
     CHECK(has(s.out, "compared with what was before " + bad));
     CHECK(has(s.out, "1 of 2 patches judged"));

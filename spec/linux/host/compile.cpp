@@ -16,6 +16,7 @@
 #include "spec/linux/host/coverage.hpp"
 #include "spec/linux/host/data_dir.hpp"
 #include "spec/linux/host/drift.hpp"
+#include "spec/linux/host/preprocess.hpp"
 #include "spec/linux/host/text.hpp"
 
 namespace mmodel::bench {
@@ -260,12 +261,15 @@ std::optional<Problem> why_hostile(const Tree& tree) {
     return std::nullopt;
 }
 
-} // namespace
+struct CompileLine {
+    Unit unit;
+    std::vector<std::string> words; // but for where the object goes
+};
 
-std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
-                                     std::span<const std::string> breaks, const CompileLimits& limits,
-                                     Backend backend, std::string_view geometry,
-                                     std::span<const std::string> more) {
+std::expected<CompileLine, Problem> prepare(const Tree& tree, const fs::path& work_dir,
+                                            std::span<const std::string> breaks, const CompileLimits& limits,
+                                            Backend backend, std::string_view geometry,
+                                            std::span<const std::string> more) {
     if (!tree.judged().refusal.empty()) return std::unexpected(tree.refused());
     if (auto why = why_hostile(tree)) return std::unexpected(std::move(*why));
     if (const auto known = geometries(); std::ranges::find(known, geometry) == known.end())
@@ -294,6 +298,51 @@ std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
         }
     }
     if (const auto ok = instrument(unit, words, bench); !ok) return std::unexpected(ok.error());
+    return CompileLine{std::move(unit), std::move(words)};
+}
+
+// Lines that have something, without the blanks around it.
+std::string compact(const std::string& text) {
+    std::string out;
+    for (const std::string& line : split(text, "\n")) {
+        const std::string_view blanks = " \t\r\f\v";
+        const auto from = line.find_first_not_of(blanks);
+        if (from != line.npos) out += line.substr(from, line.find_last_not_of(blanks) + 1 - from) + "\n";
+    }
+    return out;
+}
+
+} // namespace
+
+std::expected<std::string, Problem> preprocess(const Tree& tree, const fs::path& work_dir, Backend backend,
+                                               std::string_view geometry) {
+    const CompileLimits limits;
+    auto line = prepare(tree, work_dir, {}, limits, backend, geometry, {});
+    if (!line) return std::unexpected(line.error());
+    const fs::path text = work_dir / own_name("text"), log = text.string() + ".log";
+    const std::string unit = (default_shim_dir() / tree.judged().unit).string();
+    std::erase_if(line->words, [&](const std::string& w) { return w.ends_with(".c") && w != unit; });
+    line->words.insert(line->words.end(),
+                       {"-D__LINE__=0", "-D__FILE__=\"\"", "-E", "-P", "-o", text.string()});
+    const Ended end = run_command(line->words, log, limits);
+    const std::string said = first_part(log, most_log);
+    const auto seen = slurp(text);
+    std::error_code ec;
+    fs::remove(text, ec), fs::remove(log, ec);
+    if (end.status || end.too_long || !seen)
+        return std::unexpected(does_not_compile(line->unit.tree, work_dir, said, end, limits));
+    return compact(*seen);
+}
+
+std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
+                                     std::span<const std::string> breaks, const CompileLimits& limits,
+                                     Backend backend, std::string_view geometry,
+                                     std::span<const std::string> more) {
+    auto line = prepare(tree, work_dir, breaks, limits, backend, geometry, more);
+    if (!line) return std::unexpected(line.error());
+    auto& [unit, words] = *line;
+    const KernelFile& file = tree.judged();
+    std::error_code ec;
     const std::string stem = object_stem(tree, file, words, breaks, geometry);
     const fs::path object = work_dir / (stem + ".so"), log = work_dir / (stem + ".log");
     unit.object = object;
