@@ -45,6 +45,7 @@ private:
 
     void judge_mapping(Monitor& out, const World& w, Vmap v, const std::vector<ChunkId>& chunks);
     void judge_chunk(Monitor& out, const World& w, ChunkId id);
+    void judge_hints(Monitor& out, const Pcpu& p, ChunkId id);
     void judge_chunk_list(Monitor& out, const Pcpu& p, ChunkId id);
     void judge_chunk_areas(Monitor& out, const Pcpu& p, ChunkId id);
     void judge_totals(Monitor& out, const World& w);
@@ -55,7 +56,7 @@ private:
     void judge_alloc(Monitor& out, const World& w, const Ran& ran);
     void judge_area(Monitor& out, const World& w, const pcpu::Area& a, u64 align);
     void judge_free(Monitor& out, const World& w, const Ran& ran);
-    void judge_balance(Monitor& out, const World& w);
+    void judge_balance(Monitor& out, const World& w, const Ran& ran);
     void judge_lookup(Monitor& out, const World& w, const Ran& ran);
     void judge_chunk_operation(Monitor& out, const World& w, const Ran& ran);
     void require_as_before(Monitor& out, const World& w, const char* what);

@@ -24,7 +24,7 @@ void PercpuJudge::judge_outcome(Monitor& out, const World& w, const Ran& ran) {
     case PercpuOp::module_load: return judge_alloc(out, w, ran);
     case PercpuOp::pcpu_free:
     case PercpuOp::module_unload: return judge_free(out, w, ran);
-    case PercpuOp::pcpu_balance: return judge_balance(out, w);
+    case PercpuOp::pcpu_balance: return judge_balance(out, w, ran);
     case PercpuOp::pcpu_lookup: return judge_lookup(out, w, ran);
     case PercpuOp::vm_create:
     case PercpuOp::vm_populate:
@@ -98,6 +98,12 @@ void PercpuJudge::judge_alloc(Monitor& out, const World& w, const Ran& ran) {
     if (atomic && (nr_page_allocs_ || p.chunks.nr_live() != nr_chunks_ || !changed_.empty()))
         out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
                  "an atomic allocation populated pages or made a chunk", {.way = Way::atomic_populated});
+    // pcpu_alloc() asks for the worker after an atomic request that found no room, and when few pages are
+    // left.
+    if (!refused && (a.live ? p.nr_empty_pop_pages == 0 : atomic) && !p.balance_scheduled)
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                 "no empty page is left for an atomic allocation, and the balance worker is not due",
+                 {.way = Way::worker_is_not_due});
     if (a.live) {
         if (refused)
             out.fail(Inv::percpu_area_is_as_asked, nullptr, "a request that is to be refused was served",
@@ -176,7 +182,10 @@ void PercpuJudge::judge_free(Monitor& out, const World& w, const Ran& ran) {
                  "freeing an area changed what is populated", {.way = Way::free_populated});
 }
 
-void PercpuJudge::judge_balance(Monitor& out, const World& w) {
+// The worker is what makes room for allocations that may not sleep (pcpu_balance_populated()). How many pages
+// it keeps is tuned. They may be an isolated chunk's, whose pages pcpu_nr_empty_pop_pages does not count: an
+// allocation finds them all the same.
+void PercpuJudge::judge_balance(Monitor& out, const World& w, const Ran& ran) {
     const Pcpu& p = w.pcpu();
     if (!p.chunks.is_empty(p.layout.to_depopulate_slot))
         out.fail(Inv::balance_leaves_one_free_chunk, nullptr, "a chunk still waits to be depopulated",
@@ -186,6 +195,13 @@ void PercpuJudge::judge_balance(Monitor& out, const World& w) {
         if (id != first && p.chunks[id].nr_populated == 0)
             out.fail(Inv::balance_leaves_one_free_chunk, nullptr,
                      "chunk " + num(i64{id}) + " is free, empty and not the first", {.way = Way::empty});
+    bool has_room = ran.nr_failed_allocs != 0;
+    for (ChunkId id = 0; id < p.chunks.end_id() && !has_room; ++id)
+        has_room = p.chunks.is_live(id) && id != p.reserved_chunk && p.chunks[id].nr_empty_pop_pages;
+    if (!has_room)
+        out.fail(Inv::outcome_is_what_the_operation_promises, nullptr,
+                 "the balance worker left no empty page although no allocation failed",
+                 {.way = Way::no_empty_page});
 }
 
 void PercpuJudge::judge_lookup(Monitor& out, const World& w, const Ran& ran) {

@@ -117,6 +117,7 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
     const Pcpu& p = w.pcpu();
     const Chunk& c = p.chunks[id];
     judge_chunk_areas(out, p, id);
+    judge_hints(out, p, id);
     const int populated = c.populated.count(0, c.nr_pages);
     if (populated != c.nr_populated)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
@@ -137,6 +138,31 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
         out.fail(Inv::first_and_reserved_chunk_stay_populated, nullptr,
                  chunk_name(id) + (c.isolated ? " is isolated" : " lacks pages"),
                  {.way = c.isolated ? Way::isolated : Way::first_chunk_lacks_pages});
+}
+
+// mm/percpu.c, pcpu_block_update_hint_free(): a chunk's hint may be short by up to a page, and is never more
+// than there is. So are those of a page; and a search begins no later than where something is free.
+void PercpuJudge::judge_hints(Monitor& out, const Pcpu& p, ChunkId id) {
+    const Chunk& c = p.chunks[id];
+    const auto judge = [&](const pcpu::BlockMd& b, int start, bool edges) {
+        const int end = start + b.nr_bits;
+        const auto is_free = [&](int from, int to) { return c.alloc_map.next_set(from, to) == to; };
+        const int contig = start + b.contig_hint_start;
+        if ((b.contig_hint && !is_free(contig, contig + b.contig_hint)) ||
+            (edges && !(is_free(start, start + b.left_free) && is_free(end - b.right_free, end))))
+            out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
+                     chunk_name(id) + ": a hint at byte " + num(i64{start} * pcpu::min_alloc_bytes) +
+                         " promises what is not free",
+                     {.way = Way::hint});
+        if (const int first = c.alloc_map.next_zero(start, end); first < end && first < start + b.first_free)
+            out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
+                     chunk_name(id) + ": what is free before first_free is passed over",
+                     {.way = Way::first_free});
+    };
+    judge(c.chunk_md, 0, false);
+    for (int page = 0; page < c.nr_pages; ++page)
+        judge(c.md_blocks[static_cast<std::size_t>(page)],
+              page * static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes), true);
 }
 
 // What the chunk counts as taken is what the areas in it take, and they do not overlap.
