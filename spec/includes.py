@@ -20,7 +20,7 @@ MAY = {
     "spec": ["model", "spec"],
     "fuzz/ops": ["model", "spec", "fuzz/ops"],
     "fuzz/campaign": ["model", "spec", "fuzz/ops", "fuzz/campaign"],
-    "fuzz/targets": ["model", "spec", "fuzz/ops", "fuzz/targets"],
+    "fuzz/targets": ["model", "spec", "fuzz/ops", "fuzz/campaign", "fuzz/targets"],
     "fuzz/cli": ["model", "spec", "fuzz/ops", "fuzz/campaign", "fuzz/cli"],
     "props": ["model", "spec", "fuzz", "props"],
 }

@@ -243,7 +243,7 @@ Op decode_op(const Config& c, const Record& r, u8 version) {
     return canonical(op);
 }
 
-Trace decode(std::span<const u8> bytes) {
+Trace decode(std::span<const u8> bytes, const std::vector<Config>& machines) {
     Trace out;
     u8 row = 0, version = 1;
     if (const auto v = version_of(bytes)) {
@@ -251,7 +251,7 @@ Trace decode(std::span<const u8> bytes) {
         row = bytes[geometry_at];
         bytes = bytes.subspan(header_bytes);
     }
-    out.config = fuzz_configs()[row % fuzz_configs().size()];
+    out.config = machines[row % machines.size()];
     const std::size_t nr = std::min(bytes.size() / record_bytes, max_decoded_ops);
     out.ops.reserve(nr);
     for (std::size_t i = 0; i < nr; ++i) {

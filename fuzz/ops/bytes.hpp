@@ -54,8 +54,8 @@ using Record = std::array<u8, record_bytes>;
 
 // Total. Out-of-range values fold into their field's range, faults, sizes and counts of pages into its low
 // end, kinds that are none into those before the percpu allocator; a trailing partial record is ignored.
-// Configuration and operations are valid, sabotage and expect empty.
-[[nodiscard]] Trace decode(std::span<const u8> bytes);
+// Configuration and operations are valid, sabotage and expect empty. `machines`: in place of fuzz_configs().
+[[nodiscard]] Trace decode(std::span<const u8> bytes, const std::vector<Config>& machines = fuzz_configs());
 
 // The bytes that decode() turns back into this trace, but for `expect`, which is a claim about a run and no
 // part of it. Otherwise one sentence: the configuration is in no row, a sabotage or tasks, too many

@@ -2,6 +2,7 @@
 # Fuzz targets. Included from the top, after everything else: they take the sources of mmodel_model, mmodel_spec and mmodel_ops.
 #   {hvo,percpu,mixed,canary}_fuzzer_standalone   no engine, any compiler; built with the tests so that targets never rot
 #   {hvo,percpu,mixed,canary}_fuzzer              with an engine; MMODEL_FUZZ, clang
+#   linux_fuzzer                                  with libFuzzer, on a kernel tree's file; MMODEL_CLI, too
 set(mmodel_targets hvo percpu mixed)   # canary is hvo with a planted bug
 
 option(MMODEL_FUZZ "Build the fuzz targets with an engine (needs clang and its libFuzzer)" OFF)
@@ -73,6 +74,12 @@ if(MMODEL_FUZZ)
   foreach(target ${mmodel_targets} canary)
     mmodel_fuzzer(${target}_fuzzer)
   endforeach()
+  # A kernel tree's own file, which is compiled with coverage when the target starts: nothing here needs any.
+  if(MMODEL_CLI AND NOT LIB_FUZZING_ENGINE)
+    add_executable(linux_fuzzer fuzz/targets/linux_fuzzer.cpp)
+    target_link_libraries(linux_fuzzer PRIVATE mmodel_campaign)
+    target_link_options(linux_fuzzer PRIVATE -fsanitize=fuzzer)
+  endif()
   # For afl-fuzz, which wants the mutator apart from the target.
   add_library(mmodel_afl_mutator MODULE EXCLUDE_FROM_ALL fuzz/targets/afl_mutator.cpp ${model} ${ops})
   target_link_libraries(mmodel_afl_mutator PRIVATE mmodel_flags)
@@ -98,6 +105,11 @@ if(MMODEL_TESTS)
   if(MMODEL_FUZZ)
     mmodel_fuzz_test(canary_fails_from_nothing ${canary} $<TARGET_FILE:canary_fuzzer> $<TARGET_FILE:hvo_fuzzer>)
     set_tests_properties(fuzz-regression/canary_fails_from_nothing PROPERTIES TIMEOUT 300)
+    if(TARGET linux_fuzzer)
+      mmodel_fuzz_test(linux_fuzzer_finds_a_leak_of_the_stand_in_tree ${mmodel_SOURCE_DIR}/fuzz/targets/linux_fuzzer.sh
+        $<TARGET_FILE:linux_fuzzer> $<TARGET_FILE:hvo_fuzzer_standalone> $<TARGET_FILE:mmodel>
+        ${mmodel_SOURCE_DIR}/spec/linux/fixtures/reuse_page ${mmodel_SOURCE_DIR}/corpus)
+    endif()
     add_test(NAME long/hvo_fuzzer_finds_nothing_in_two_minutes
       COMMAND hvo_fuzzer -seed=7 -max_len=8200 -max_total_time=120 -artifact_prefix=${mmodel_BINARY_DIR}/)
     set_tests_properties(long/hvo_fuzzer_finds_nothing_in_two_minutes PROPERTIES LABELS long)
