@@ -16,24 +16,6 @@ namespace fs = std::filesystem;
 
 using bench::trimmed;
 
-// The lines of a tree's files, read when first asked for.
-class Lines {
-public:
-    explicit Lines(fs::path tree) : tree_(std::move(tree)) {}
-    std::string of(const bench::Branch& b) {
-        auto [it, is_new] = files_.try_emplace(b.file);
-        if (is_new) {
-            std::ifstream in(tree_ / b.file);
-            for (std::string line; std::getline(in, line);) it->second.push_back(trimmed(line));
-        }
-        return b.line && b.line <= it->second.size() ? it->second[b.line - 1] : "";
-    }
-
-private:
-    fs::path tree_;
-    std::map<std::string, std::vector<std::string>> files_;
-};
-
 // Of a condition a compiler may make one branch or two: that the one ran says nothing of the other.
 bool is_condition(std::string_view text) {
     return text.starts_with("if") || text.starts_with("for") || text.starts_with("while") ||
@@ -68,25 +50,23 @@ std::expected<std::vector<Unreachable>, std::string> read_unreachable(const fs::
 
 Covered covered(const bench::Report& r, std::span<const Unreachable> list) {
     Covered out;
-    Lines lines(r.tree.dir);
     std::map<const Unreachable*, Listed> listed;
     for (const auto& [branch, ran] : r.branches) {
-        const std::string text = lines.of(branch);
         const auto entry = std::ranges::find_if(list, [&](const Unreachable& u) {
             return u.file == branch.file && u.function == branch.function &&
-                   (u.text == "*" || text.find(u.text) != text.npos);
+                   (u.text == "*" || branch.text.find(u.text) != branch.text.npos);
         });
         if (entry != list.end()) {
             Listed& l = listed[&*entry];
             l.holds |= !ran;
-            l.says_something |= ++l.at[{branch.file, branch.line}] > 1 || !is_condition(text);
+            l.says_something |= ++l.at[{branch.file, branch.line}] > 1 || !is_condition(branch.text);
         }
         out.ran += ran;
         if (ran) continue;
         if (entry != list.end())
             ++out.unreachable;
         else
-            out.never.push_back({branch, text});
+            out.never.push_back(branch);
     }
     out.reachable = out.ran + out.never.size();
     for (const auto& [entry, l] : listed)

@@ -25,14 +25,9 @@ struct Unreachable {
 [[nodiscard]] std::expected<std::vector<Unreachable>, std::string>
 read_unreachable(const std::filesystem::path& path);
 
-struct NeverRan {
-    bench::Branch branch;
-    std::string text; // of its line
-};
-
 struct Covered {
     u64 ran{}, reachable{}, unreachable{};
-    std::vector<NeverRan> never{};             // that can be reached
+    std::vector<bench::Branch> never{};        // that can be reached
     std::vector<const Unreachable*> but_ran{}; // lines of the list all of whose branches ran
     [[nodiscard]] bool is_measured() const { return reachable != 0; }
     [[nodiscard]] u64 percent() const { return reachable ? ran * 100 / reachable : 0; }

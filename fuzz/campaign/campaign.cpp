@@ -2,20 +2,16 @@
 #include "fuzz/campaign/campaign.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <deque>
+#include <iterator>
 #include <limits>
-#include <map>
-#include <memory>
 #include <random>
 
 #include "fuzz/campaign/collected.hpp"
 #include "fuzz/campaign/machines.hpp"
-#include "fuzz/campaign/pool.hpp"
-#include "fuzz/campaign/scenarios.hpp"
+#include "fuzz/campaign/part.hpp"
 #include "fuzz/ops/mutate.hpp"
-#include "spec/linux/host/runner.hpp"
 
 namespace mmodel::bench {
 namespace {
@@ -26,6 +22,13 @@ constexpr std::size_t most_runners = 24; // each is a process
 constexpr int max_put_back = 8;          // operations of a sequence that it is run again without
 
 } // namespace
+
+Trace trace_of(const Finding& f) {
+    return {.config = f.config,
+            .stale = f.stale,
+            .ops = f.ops,
+            .expect = std::string(spec::fact(f.violation.inv).name)};
+}
 
 class Campaign::Impl {
 public:
@@ -52,6 +55,7 @@ public:
                 timed_part(p, [&] {
                     try_known(p);
                     p.on.swept += sweep(p, p.plan.scenarios[p.on.swept]);
+                    try_found();
                 });
             }
         });
@@ -67,10 +71,24 @@ public:
                         p.on.swept += sweep(p, p.plan.scenarios[p.on.swept]);
                     else
                         draw(p);
+                    try_found();
                 });
             }
         });
     }
+
+    [[nodiscard]] std::expected<std::vector<u32>, Problem> try_one(Trace t) {
+        std::optional<RealResult> r;
+        timed(std::numeric_limits<double>::infinity(), [&] {
+            r = try_sequence(std::move(t));
+            try_found();
+        });
+        if (problem_) return std::unexpected(*problem_);
+        return r ? std::move(r->reached.pairs) : std::vector<u32>{};
+    }
+
+    [[nodiscard]] const std::vector<Finding>& findings() const { return found_.findings(); }
+    [[nodiscard]] bool can_go_on() const { return !problem_; }
 
     // What was found so far is kept whatever ends the campaign; with nothing done at all the problem is the
     // answer.
@@ -90,47 +108,12 @@ public:
     }
 
     [[nodiscard]] Shown shows(const Finding& f) {
-        const Trace t{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}};
+        const Trace t = trace_of(f);
         const auto is_its = [&](const Part& p) { return p.unit.geometry == f.config.geometry.arch; };
         return std::ranges::any_of(parts_, is_its) ? found_.shown(f, t) : Shown::no;
     }
 
 private:
-    // What drawn sequences have cost, in events: a third goes to those with large folios, however fast the
-    // machine is.
-    struct Cost {
-        static constexpr u64 of_sequence = 200, of_struct_pages = 20'000; // a large folio's
-        u64 all{}, large{};
-        void add(u64 events, bool has_large) {
-            const u64 n = events + (has_large ? of_struct_pages : of_sequence);
-            all += n;
-            if (has_large) large += n;
-        }
-    };
-
-    // Operations of a kind; those that were put back.
-    struct Tried {
-        u64 times{}, put_back{};
-    };
-
-    // Of one geometry.
-    struct Part {
-        Part(const Unit& u, Plan p) : unit(u), plan(std::move(p)) {}
-        [[nodiscard]] bool has_sweeps() const { return on.swept < on.to_sweep; }
-
-        Unit unit;
-        Plan plan;
-        OnGeometry on{};
-        std::optional<std::deque<Failing>> faults{}; // of the scenario that is swept, those that are left
-        u64 drawn{};
-        std::size_t known_tried{};
-        std::array<Tried, 256> tried{}; // by OpKind
-        Cost cost{};
-        Pool pool{};
-        std::optional<Config> machine{}; // that was drawn
-        std::map<std::string, std::unique_ptr<Runner>> runners{};
-    };
-
     // Of all geometries, those of the judged file.
     [[nodiscard]] std::map<Branch, bool> branches() const {
         std::map<Branch, bool> out;
@@ -175,11 +158,11 @@ private:
         p.cost.add(p.on.events - before, draws_large);
     }
 
-    // One of the plan's, or for percpu one that is drawn, and stays for some sequences.
+    // One of the plan's, or one that is drawn, and stays for some sequences.
     [[nodiscard]] Config machine_for(Part& p, Rng& rng) const {
         const auto& configs = p.plan.random_configs;
-        if (subsystem() == Subsystem::percpu && p.drawn / 2 % 2) {
-            if (p.drawn % 64 < 4 || !p.machine) p.machine = random_machine(p.unit.geometry, rng);
+        if (p.drawn / 2 % 2) {
+            if (p.drawn % 64 < 4 || !p.machine) p.machine = random_machine(p.unit.geometry, subsystem(), rng);
             return *p.machine;
         }
         return *parse_config(configs[p.drawn % configs.size()]);
@@ -274,6 +257,13 @@ private:
                 (void)try_sequence(*t);
     }
 
+    // What was cut down may show more than what it was cut down to, and so may what is left of it when an
+    // operation is put back.
+    void try_found() {
+        for (; found_tried_ < found_.findings().size() && goes_on(); ++found_tried_)
+            if (const Finding& f = found_.findings()[found_tried_]; !f.known) (void)try_sequence(trace_of(f));
+    }
+
     // What one mistake leaves may be what another one needs: the operations follow a sequence that showed
     // something and left the machine sound, or one that is much like it.
     void go_on_after_finding(std::vector<Op>& ops, const Config& c, Rng& rng) const {
@@ -311,7 +301,8 @@ private:
     }
 
     // What it did; nothing where it could not be run. Where it stops, it is run again without the operation
-    // that it stopped at: the world before is put back, and the other operations follow.
+    // that it stopped at: the world before is put back, and the other operations follow. The pairs that it
+    // reached are those of all these runs.
     std::optional<RealResult> try_sequence(Trace t) {
         std::optional<RealResult> first;
         u64 done = 0;
@@ -321,7 +312,10 @@ private:
             const bool stopped = !r->violations.empty();
             const bool hangs = stopped && r->violations.back().inv == spec::Inv::every_operation_ends;
             done = r->op_idx;
-            if (!first) first = std::move(*r);
+            if (!first)
+                first = std::move(*r);
+            else
+                std::ranges::copy(r->reached.pairs, std::back_inserter(first->reached.pairs));
             if (!stopped || hangs || done + 1 >= t.ops.size() || !goes_on()) break;
             t.ops.erase(t.ops.begin() + static_cast<long>(done));
         }
@@ -371,6 +365,7 @@ private:
     const Options options_;
     Report report_{};
     Collected found_;
+    std::size_t found_tried_{};
     std::deque<Part> parts_;
     std::optional<Problem> problem_{};
     Clock::time_point start_{}; // of this stretch
@@ -384,8 +379,11 @@ Campaign::Campaign(Campaign&&) noexcept = default;
 void Campaign::add(const Unit& unit) { impl_->add(unit); }
 void Campaign::sweep(double seconds) { impl_->sweep(seconds); }
 void Campaign::draw(double seconds) { impl_->draw(seconds); }
+bool Campaign::can_go_on() const { return impl_->can_go_on(); }
 std::expected<Report, Problem> Campaign::report() const { return impl_->report(); }
 Shown Campaign::shows(const Finding& f) { return impl_->shows(f); }
+std::expected<std::vector<u32>, Problem> Campaign::try_one(Trace t) { return impl_->try_one(std::move(t)); }
+const std::vector<Finding>& Campaign::findings() const { return impl_->findings(); }
 
 std::expected<Report, Problem> run_tree(const Unit& unit, const Options& options) {
     Campaign c(unit, options);

@@ -27,6 +27,9 @@ struct Finding {
     StaleWay stale{};                      // in which way accesses have to be answered for it
 };
 
+// The sequence that shows it, which expects what it breaks.
+[[nodiscard]] Trace trace_of(const Finding& f);
+
 // A finding that is expected, and perhaps a sequence that shows it.
 struct Known {
     Identity identity;
@@ -76,6 +79,7 @@ struct Report : Amount { // of all geometries
     std::string no_mmu{};                // why it was not the software MMU that was asked for
     std::map<Branch, bool> branches{};   // of the judged file: whether it ran
     std::string no_coverage{};           // why there are none
+    std::vector<std::string> warnings{}; // of who compiled it: it runs with other numbers than in its kernel
     std::string trouble{}; // the campaign ended early, and why; what was found until then is kept
 
     // Of the model, not of the specification.
@@ -100,6 +104,12 @@ public:
     void sweep(double seconds);
     // Random sequences; what is left of the sweeps goes first.
     void draw(double seconds);
+    // One sequence of the caller's: what it reached of its unit's edges, as pairs (see Reached); a Problem
+    // after trouble. Needs: a unit of its geometry.
+    [[nodiscard]] std::expected<std::vector<u32>, Problem> try_one(Trace t);
+    [[nodiscard]] const std::vector<Finding>& findings() const;
+    // Whether another stretch does anything: there was no trouble.
+    [[nodiscard]] bool can_go_on() const;
     // What there is so far. A Problem where it kept every sequence from running.
     [[nodiscard]] std::expected<Report, Problem> report() const;
     // Whether this file shows what was found in another one; what cannot be run shows nothing.

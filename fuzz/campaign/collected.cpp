@@ -92,10 +92,9 @@ void Collected::cut_down(Finding& f) const {
     const auto still_fails = [&](const Trace& candidate) {
         return Clock::now() - began < max_shrink_time && shows_it(candidate);
     };
-    Trace t{.config = f.config, .sabotage = {}, .stale = f.stale, .ops = f.ops, .expect = {}};
     // A hang costs seconds each time it is shown again.
     const Trace small =
-        shrink(std::move(t), still_fails, nullptr, inv == spec::Inv::every_operation_ends ? 8 : 600);
+        shrink(trace_of(f), still_fails, nullptr, inv == spec::Inv::every_operation_ends ? 8 : 600);
     f.config = small.config, f.ops = small.ops, f.stale = small.stale;
     (void)shows_it(small);
 }

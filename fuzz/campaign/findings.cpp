@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "fuzz/campaign/input.hpp"
+#include "fuzz/ops/shell.hpp"
 #include "spec/linux/host/text.hpp"
 
 namespace mmodel::cli {
@@ -231,6 +232,13 @@ const Record* record_of(const std::vector<Record>& records, const bench::Tree& t
         if (counts_for(r, tree) && is_of(r, found, functions_of(tree)) &&
             (!out || (is_about(r, tree) && !is_about(*out, tree))))
             out = &r;
+    return out;
+}
+
+std::string again_command(const bench::Finding& f, const std::string& replay) {
+    std::string out = replay;
+    if (!f.passed.empty()) out += " --past-known";
+    for (const bench::Identity& i : f.passed) out += " --allow " + shell_quoted(print_identity(i));
     return out;
 }
 

@@ -79,4 +79,7 @@ struct Comparison {
 [[nodiscard]] const Record* record_of(const std::vector<Record>& records, const bench::Tree& tree,
                                       const bench::Identity& found);
 
+// The command that shows a finding again; what else its trace shows on the way is passed.
+[[nodiscard]] std::string again_command(const bench::Finding& f, const std::string& replay);
+
 } // namespace mmodel::cli

@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/campaign/findings.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/replay.hpp"
 #include "fuzz/cli/trees.hpp"
-#include "fuzz/ops/shell.hpp"
 #include "spec/linux/host/assumed.hpp"
 
 namespace mmodel::cli {
@@ -243,11 +243,8 @@ Json coverage_json(const bench::Report& r) {
     const Covered c = covered(r);
     if (!c.is_measured()) return {{"measured", false}, {"why", r.no_coverage}};
     Json never = Json::array(), but_ran = Json::array();
-    for (const NeverRan& n : c.never)
-        never.push_back({{"file", n.branch.file},
-                         {"function", n.branch.function},
-                         {"line", n.branch.line},
-                         {"text", n.text}});
+    for (const bench::Branch& b : c.never)
+        never.push_back({{"file", b.file}, {"function", b.function}, {"line", b.line}, {"text", b.text}});
     for (const Unreachable* u : c.but_ran) but_ran.push_back(u->said);
     return {{"measured", true},
             {"branches", c.reachable},
@@ -266,20 +263,6 @@ Json compared_json(u64 nr, const bench::DeviationCounts& counts) {
         if (const u64 n = counts[static_cast<std::size_t>(d.deviation)])
             shown.push_back({{"name", d.name}, {"sentence", d.sentence}, {"operations", n}});
     return {{"compared", nr}, {"deviations", std::move(shown)}};
-}
-
-Trace trace_of(const bench::Finding& f) {
-    return {.config = f.config,
-            .stale = f.stale,
-            .ops = f.ops,
-            .expect = std::string(spec::fact(f.violation.inv).name)};
-}
-
-std::string again_command(const bench::Finding& f, const std::string& replay) {
-    std::string out = replay;
-    if (!f.passed.empty()) out += " --past-known";
-    for (const bench::Identity& i : f.passed) out += " --allow " + shell_quoted(print_identity(i));
-    return out;
 }
 
 Json report_json(const bench::Report& r, const std::filesystem::path& tree, Counting counting) {
@@ -315,6 +298,7 @@ Json report_json(const bench::Report& r, const std::filesystem::path& tree, Coun
     j["geometries"] = std::move(on);
     if (!r.no_mmu.empty()) j["no_mmu"] = r.no_mmu;
     j["config"] = bench::options_assumed(r.tree);
+    j["warnings"] = r.warnings;
     j["coverage"] = coverage_json(r);
     return j;
 }

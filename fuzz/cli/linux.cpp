@@ -19,7 +19,6 @@
 #include "fuzz/cli/trees.hpp"
 #include "fuzz/cli/wrap.hpp"
 #include "spec/linux/host/assumed.hpp"
-#include "spec/linux/host/drift.hpp"
 
 namespace mmodel::cli {
 namespace {
@@ -81,7 +80,7 @@ void print_coverage(const bench::Report& r) {
     print("coverage", fmt::format("{} of {} branches ran ({} %); {} more cannot be reached", c.ran,
                                   c.reachable, c.percent(), c.unreachable));
     std::map<std::pair<std::string, std::string>, std::set<u32>> by_function;
-    for (const NeverRan& n : c.never) by_function[{n.branch.file, n.branch.function}].insert(n.branch.line);
+    for (const bench::Branch& b : c.never) by_function[{b.file, b.function}].insert(b.line);
     for (const auto& [of, lines] : by_function)
         print("never", fmt::format("{}: {}(), line {}", of.first, of.second, fmt::join(lines, ", ")));
     for (const Unreachable* u : c.but_ran)
@@ -98,8 +97,7 @@ void print_head(const bench::Report& r, const LinuxOptions& o) {
         print("shape", fmt::format("{} calls; list calls: {}; nr_memmap_pages: {}; as in {}",
                                    r.tree.hvo.shape, r.tree.hvo.lists ? "yes" : "no",
                                    r.tree.hvo.memmap_counters ? "yes" : "no", r.tree.hvo.generation));
-    const WorkDir work;
-    for (const std::string& w : bench::find_drift(r.tree, work.path(), {})) print("warning", w);
+    for (const std::string& w : r.warnings) print("warning", w);
     if (!r.tree.defines.empty()) print("shims", fmt::format("{}", fmt::join(r.tree.defines, " ")));
     print("memory", memory_words(r.backend) + (r.no_mmu.empty() ? "" : ", x86-64 only: " + r.no_mmu));
     print("ran", fmt::format("{}, {} ({}), {} ({}) in {:.1f} s", plural(r.sequences, "sequence"),

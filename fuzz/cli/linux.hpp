@@ -48,8 +48,5 @@ int check_linux(const LinuxOptions& o);
 [[nodiscard]] Json coverage_json(const bench::Report& r);
 // {"compared":...,"deviations":[...]}
 [[nodiscard]] Json compared_json(u64 nr, const bench::DeviationCounts& counts);
-[[nodiscard]] Trace trace_of(const bench::Finding& f);
-// The command that shows a finding again; what else its trace shows on the way is passed.
-[[nodiscard]] std::string again_command(const bench::Finding& f, const std::string& replay);
 
 } // namespace mmodel::cli

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/campaign/findings.hpp"
 #include "fuzz/cli/linux.hpp"
 
 namespace mmodel::cli {

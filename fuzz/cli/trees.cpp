@@ -17,6 +17,7 @@
 #include "fuzz/cli/say.hpp"
 #include "spec/linux/host/cage.hpp"
 #include "spec/linux/host/data_dir.hpp"
+#include "spec/linux/host/drift.hpp"
 
 namespace mmodel::cli {
 
@@ -142,8 +143,14 @@ void TreeChecks::start_compiling(bench::Backend backend) {
         jobs_.push_back([tasks = by_object[object]] {
             for (const auto& task : tasks) task();
         });
+    for (const auto& f : files_) {
+        const auto task = std::make_shared<std::packaged_task<std::vector<std::string>()>>(
+            [&t = f->tree, this] { return bench::find_drift(t, work_.path() / t.name, {}); });
+        f->drift = task->get_future().share();
+        jobs_.push_back([task] { (*task)(); });
+    }
     const std::size_t nr = std::min<std::size_t>(std::max(std::thread::hardware_concurrency(), 1u), 8);
-    for (std::size_t i = 0; i < std::min(nr, order.size()); ++i)
+    for (std::size_t i = 0; i < std::min(nr, jobs_.size()); ++i)
         threads_.emplace_back([this] {
             for (;;) {
                 std::unique_lock hold(mutex_);
@@ -220,11 +227,7 @@ void TreeChecks::draw(std::size_t i, double seconds) {
 }
 
 bool TreeChecks::goes_on() const {
-    return std::ranges::any_of(files_, [](const auto& f) {
-        if (!f->campaign) return false;
-        const auto r = f->campaign->report();
-        return r && r->trouble.empty();
-    });
+    return std::ranges::any_of(files_, [](const auto& f) { return f->campaign && f->campaign->can_go_on(); });
 }
 
 std::expected<bench::Report, bench::Problem> TreeChecks::report(std::size_t i) const {
@@ -232,6 +235,8 @@ std::expected<bench::Report, bench::Problem> TreeChecks::report(std::size_t i) c
     if (!f.campaign) return std::unexpected(f.problem.value_or(bench::Problem{"interrupted"}));
     auto r = f.campaign->report();
     if (r && r->trouble.empty() && f.problem) r->trouble = f.problem->what;
+    if (r && f.drift.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+        r->warnings = f.drift.get();
     return r;
 }
 

@@ -91,8 +91,9 @@ private:
         bench::Tree tree;
         std::vector<std::shared_future<Compiled>> units{}; // one a geometry
         std::optional<bench::Campaign> campaign{};
-        std::string no_mmu{};                    // of its first unit
-        std::optional<bench::Problem> problem{}; // the first; a geometry that was not run
+        std::string no_mmu{};                                 // of its first unit
+        std::shared_future<std::vector<std::string>> drift{}; // see Report::warnings
+        std::optional<bench::Problem> problem{};              // the first; a geometry that was not run
     };
     void start_compiling(bench::Backend backend);
     const Compiled* wait_for(const File& f, std::size_t geometry); // null: interrupted

@@ -56,7 +56,7 @@ bench::Finding finding_of(const Json& j) {
 // A branch, and whether it ran.
 Json branches_json(const bench::Report& r) {
     Json out = Json::array();
-    for (const auto& [b, ran] : r.branches) out.push_back({b.file, b.line, b.nr, b.function, ran});
+    for (const auto& [b, ran] : r.branches) out.push_back({b.file, b.line, b.nr, b.function, b.text, ran});
     return out;
 }
 
@@ -77,6 +77,7 @@ Json kept(const bench::Report& r) {
             {"no_mmu", r.no_mmu},
             {"branches", branches_json(r)},
             {"no_coverage", r.no_coverage},
+            {"warnings", r.warnings},
             {"shared_tail", r.tree.hvo.shared_tail}};
 }
 
@@ -97,8 +98,9 @@ std::optional<bench::Report> report_kept(const Json& j, const bench::Tree& tree)
         r.backend = j.at("mmap").get<bool>() ? bench::Backend::mmap : bench::Backend::mmu;
         r.no_mmu = j.at("no_mmu");
         for (const Json& b : j.at("branches"))
-            r.branches.emplace(bench::Branch{b.at(0), b.at(1), b.at(2), b.at(3)}, b.at(4));
+            r.branches.emplace(bench::Branch{b.at(0), b.at(1), b.at(2), b.at(3), b.at(4)}, b.at(5));
         r.no_coverage = j.at("no_coverage");
+        r.warnings = j.at("warnings");
         return r;
     } catch (const std::exception&) {
         return std::nullopt; // of what is not as it is written above

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "fuzz/campaign/findings.hpp"
 #include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "fuzz/cli/long_work.hpp"

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "fuzz/campaign/findings.hpp"
 #include "fuzz/cli/finding.hpp"
 #include "fuzz/cli/linux.hpp"
 #include "spec/linux/host/text.hpp"

@@ -437,3 +437,18 @@ TEST_CASE("every state of a tree's file: what makes no sense exits 2, a compiler
     check_refused({"explore", "--tree", tree}, 3, "no C compiler",
                   {.env = {{"MMODEL_CC", "no-such-compiler"}}});
 }
+
+TEST_CASE("a constant that the tree's own header has otherwise is a warning of the verdict and of --json") {
+    const TempDir dir;
+    const std::string tree = stand_in(dir);
+    fs::create_directories(fs::path(tree) / "include/linux");
+    (void)dir.put("tree/include/linux/hugetlb.h", "#define __NR_USED_SUBPAGE 4\n");
+    const std::string why = "__NR_USED_SUBPAGE is not what include/linux/hugetlb.h of the tree says";
+    const Args args{"linux", "--tree", tree, "--seconds", "1", "--geometry", "tiny512"};
+    const Said s = run_mmodel(args);
+    INFO(s.out + s.err);
+    CHECK(has(s.out, "warning  " + why));
+    Args json = args;
+    json.emplace_back("--json");
+    CHECK(json_lines(run_mmodel(json).out).at(0)["warnings"].at(0) == why);
+}

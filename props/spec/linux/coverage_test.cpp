@@ -59,8 +59,8 @@ bench::Report swept(const bench::Unit& unit) {
 }
 
 bool never(const cli::Covered& c, std::string_view function, std::string_view text) {
-    return std::ranges::any_of(c.never, [&](const cli::NeverRan& n) {
-        return n.branch.function == function && n.text.find(text) != n.text.npos;
+    return std::ranges::any_of(c.never, [&](const bench::Branch& b) {
+        return b.function == function && b.text.find(text) != b.text.npos;
     });
 }
 
@@ -210,8 +210,9 @@ TEST_CASE(
 TEST_CASE("machines are drawn with holes, in any order of nodes, with distances that differ both ways") {
     Rng rng = std::mt19937_64(7);
     bool hole = false, unsorted = false, one_way = false, highmem = false, little = false, no_memory = false;
+    bool no_distances = false, ends_within_a_table = false;
     for (int i = 0; i < 200; ++i) {
-        const Config c = bench::random_machine("tiny512", rng);
+        const Config c = bench::random_machine("tiny512", Subsystem::percpu, rng);
         CHECK(why_impossible(c).empty());
         CHECK(parse_config(print_config(c)) == c);
         for (u8 cpu = 0; cpu < c.nr_cpus; ++cpu) {
@@ -222,9 +223,35 @@ TEST_CASE("machines are drawn with holes, in any order of nodes, with distances 
         for (u8 a = 0; a < c.nr_nodes; ++a)
             for (u8 b = 0; b < a; ++b) one_way |= c.distance[a][b] != c.distance[b][a];
         highmem |= c.highmem_frames != 0;
+        no_distances |= c.nr_nodes > 1 && c.distance[0][1] == local_distance &&
+                        std::ranges::all_of(std::span(c.distance).first(c.nr_nodes), [&](const auto& row) {
+                            const auto far = std::span(row).first(c.nr_nodes);
+                            return std::ranges::count(far, local_distance) >= c.nr_nodes - 1;
+                        });
+        ends_within_a_table |= c.vmalloc_pages % c.geometry.ptrs_per_pte != 0;
         little |= c.vmalloc_pages < parse_config("tiny512")->vmalloc_pages;
     }
     CHECK((hole && unsorted && one_way && highmem && little && no_memory));
+    CHECK((no_distances && ends_within_a_table));
+}
+
+TEST_CASE("machines for HVO are drawn with little memory on some nodes, with and without boot memory") {
+    for (const std::string geometry : {"tiny512", "x86-64"}) {
+        Rng rng = std::mt19937_64(7);
+        const Config plain = *parse_config(geometry);
+        bool one_node = false, all_nodes = false, little = false, no_boot = false, boot = false,
+             no_block = false;
+        for (int i = 0; i < 200; ++i) {
+            const Config c = bench::random_machine(geometry, Subsystem::hvo, rng);
+            CHECK(why_impossible(c).empty());
+            CHECK(parse_config(print_config(c)) == c);
+            one_node |= c.nr_nodes == 1, all_nodes |= c.nr_nodes == max_nodes;
+            little |= c.frames_per_node < plain.frames_per_node;
+            (c.boot_gigantic ? boot : no_boot) = true;
+            no_block |= c.hot_block_frames == 0;
+        }
+        CHECK((one_node && all_nodes && little && no_boot && boot && no_block));
+    }
 }
 
 // 1.5 million operations on five machines did not show it.

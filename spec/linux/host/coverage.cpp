@@ -8,6 +8,7 @@
 
 #include "spec/linux/host/process.hpp"
 #include "spec/linux/host/source_line.hpp"
+#include "spec/linux/host/text.hpp"
 
 namespace mmodel::bench {
 namespace {
@@ -56,6 +57,23 @@ struct Place {
     u32 line;
 };
 
+// The lines of files, which are read when first asked for.
+class Lines {
+public:
+    const std::string& of(const std::string& file, u32 line) {
+        static const std::string none;
+        auto [it, is_new] = files_.try_emplace(file);
+        if (is_new) {
+            std::istringstream in(slurp(file).value_or(""));
+            for (std::string text; std::getline(in, text);) it->second.push_back(trimmed(text));
+        }
+        return line && line <= it->second.size() ? it->second[line - 1] : none;
+    }
+
+private:
+    std::map<std::string, std::vector<std::string>> files_;
+};
+
 // "DIR/mm/percpu.c:123 (discriminator 4)"
 void take_place(Place& p, const std::string& function, const std::string& said) {
     const auto colon = said.rfind(':');
@@ -100,6 +118,7 @@ std::expected<Edges, std::string> find_edges(const fs::path& object, const fs::p
     const std::vector<Place> places = places_of(object, at);
     if (places.size() != at.size()) return std::unexpected("addr2line (binutils) is not there");
     Edges out;
+    Lines lines;
     std::map<std::string, u32> nr_at; // in one copy of a function, by line
     const std::string own = tree.string() + "/";
     for (std::size_t i = 0; i < calls.size(); ++i) {
@@ -110,7 +129,11 @@ std::expected<Edges, std::string> find_edges(const fs::path& object, const fs::p
         if (p.line == 0) continue; // code of several lines made one: it has no name
         const std::string where = calls[i].in + ' ' + p.chain + p.function + ':' + std::to_string(p.line);
         out.at.push_back(calls[i].returns_to);
-        out.branches.push_back({p.file.substr(own.size()), p.line, nr_at[where]++, p.function});
+        out.branches.push_back({.file = p.file.substr(own.size()),
+                                .line = p.line,
+                                .nr = nr_at[where]++,
+                                .function = p.function,
+                                .text = lines.of(p.file, p.line)});
         out.bytes = calls[i].returns_to + 1;
     }
     if (out.at.empty()) return std::unexpected("nothing that the compiler says of it stands in the tree");

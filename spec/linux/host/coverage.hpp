@@ -23,6 +23,7 @@ struct Branch {
     u32 line;
     u32 nr; // of the line's
     std::string function;
+    std::string text{}; // of the line, without the blanks around it
     auto operator<=>(const Branch&) const = default;
 };
 
