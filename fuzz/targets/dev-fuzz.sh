@@ -271,13 +271,13 @@ merge() {
     rm -rf "$corpus.old"
     mv "$corpus" "$corpus.old" && mv "$corpus.merged" "$corpus" && rm -rf "$corpus.old"
 }
-merge
+[[ $worker_rc == [23] ]] || merge   # a target that cannot run cannot merge either
 execs=$({ cat "$state"/*.log "$state"/*.execs 2>/dev/null || true; } | awk '/^stat::number_of_executed_units:/ { n += $2 } END { printf "%d", n }')
-cover=$(MMODEL_ALLOW=$(allowed) "$libfuzzer_target" -runs=0 "$corpus" 2>&1 | sed -n 's/.*INITED cov: \([0-9]*\) ft: \([0-9]*\).*/\1 edges, \2 features/p; s/.*INITED ft: \([0-9]*\).*/\1 features/p' || true)
+cover=$(MMODEL_ALLOW=$(allowed) "$libfuzzer_target" -runs=0 -artifact_prefix="$state/" "$corpus" 2>&1 | sed -n 's/.*INITED cov: \([0-9]*\) ft: \([0-9]*\).*/\1 edges, \2 features/p; s/.*INITED ft: \([0-9]*\).*/\1 features/p' || true)
 found=$(sort -u "$state/found")
 say "$name under $engine${stopped:+, interrupted}: $execs executions in $took s ($((took > 0 ? execs / took : 0)) a second)"
 say "corpus: $nr_before -> $(nr_files "$corpus") inputs, ${cover:-coverage not known}; $corpus"
-[[ $execs -gt 0 ]] || die 3 "nothing ran; logs in $state"
+[[ $execs -gt 0 || -n $found ]] || die 3 "nothing ran; logs in $state"
 if [[ -z $found ]]; then
     say "nothing new"
     exit 0
