@@ -20,7 +20,7 @@ namespace {
 struct Break {
     const char* name;
     const char* file;
-    const char* space; // of explore::default_spaces()
+    const char* space; // of explore::default_spaces(); nullptr: none has such a sequence
     const char* from;  // a regular expression that matches once or more
     const char* to;
     Inv inv;
@@ -77,7 +77,7 @@ const Break breaks[] = {
     {"the worker keeps no empty page", "percpu.c", "percpu",
      R"(PCPU_EMPTY_POP_PAGES_HIGH -\s*pcpu_nr_empty_pop_pages,)", "0,",
      Inv::outcome_is_what_the_operation_promises},
-    {"free space at the end of a page is remembered when it is gone", "percpu.c", "percpu",
+    {"free space at the end of a page is remembered when it is gone", "percpu.c", nullptr,
      R"(s_block->right_free = 0;)", ";", Inv::percpu_counters_equal_the_truth},
     {"hints of a destroyed chunk are kept", "percpu.c", "percpu",
      R"x(pcpu_mem_free\(chunk->md_blocks\);(\n\tpcpu_mem_free\(chunk->bound_map\);\n\tpcpu_mem_free\(chunk->alloc_map\);\n\tpcpu_mem_free\(chunk\);\n\}))x",
@@ -157,7 +157,8 @@ void check_that_its_space_shows(const Break& b) {
 
 TEST_CASE("each of them is found in the space that is named for it", "[.][long]") {
     if (there_is_nothing_to_break()) return;
-    check_that_its_space_shows(GENERATE(from_range(std::begin(breaks), std::end(breaks))));
+    const Break& b = GENERATE(from_range(std::begin(breaks), std::end(breaks)));
+    if (b.space) check_that_its_space_shows(b);
 }
 
 // One of each file and space.
