@@ -49,6 +49,7 @@ Op canonical(Op op) {
     if (f & (f_align | f_atom)) out.align = op.align;
     if (f & f_fail) out.fail = in_order(op.fail);
     if (f & f_update_fail) out.update_fail = in_order(op.update_fail);
+    if (f & f_frames) std::ranges::remove_copy(op.frames.nth, out.frames.nth.begin(), no_frame);
     return out;
 }
 

@@ -44,7 +44,8 @@ enum Field : u32 {
     f_dyn = 1 << 19,      // pcpu_boot: bytes for dynamic areas in the first chunk; held in `to`
     f_atom = 1 << 20,     // pcpu_boot: atom size, bytes; held in `align`
     f_paged = 1 << 21,    // pcpu_boot: pcpu_page_first_chunk() instead of the embedding one; held in `on`
-    f_update_fail = 1 << 22
+    f_update_fail = 1 << 22,
+    f_frames = 1 << 23
 };
 
 // The list is ops.inc.
@@ -116,6 +117,7 @@ struct Op {
     u32 align{};  // ... bytes
     Faults fail{};
     Faults update_fail{}; // of the updates of PTEs and PMDs, where a design's may fail
+    Frames frames{};
 
     auto operator<=>(const Op&) const = default;
 

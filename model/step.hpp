@@ -20,6 +20,7 @@ namespace mmodel {
 template <class Watch>
 Ran run(State& s, pcpu::Pcpu* p, const Op& op, Watch& watch) {
     Kernel<Watch> k(s.machine, watch, op.fail);
+    k.name_frames(op.frames);
     Outcome outcome;
     if (is_percpu(op.kind)) {
         pcpu::ModelCalls<Kernel<Watch>> calls{k, *p};

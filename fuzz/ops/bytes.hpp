@@ -16,8 +16,9 @@
 //                      pcpu_boot                    4..6 static   7..8 reserved / 2   9..11 dyn
 //                      align, atom: 0 is 0, 1 to 32 are 1, 2, 4, ... 2G, 224 to 255 are 0 to 31
 //
-// Without the magic there is no header: row 0, records from byte 0. Of a trace, `expect` has no bytes;
-// `sabotage` has those of its mark, which decode() and encode() leave to whoever reports a finding.
+// Without the magic there is no header: row 0, records from byte 0. Of a trace, `expect` has no bytes, and no
+// record names frames (encode() refuses those); `sabotage` has the bytes of its mark, which decode() and
+// encode() leave to whoever reports a finding.
 #pragma once
 
 #include <array>

@@ -12,19 +12,19 @@ OpWords words_of(OpKind k) {
                 "alloc_folio folio=1 size=1G from=boot nid=1 fail=0"};
     case OpKind::free_folio:
         return {"Restores the folio if it is optimised, then gives it back to where it came from.",
-                "free_folio folio=1 fail=0 update_fail=1"};
+                "free_folio folio=1 fail=0 update_fail=1 frames=70000,70001"};
     case OpKind::optimise:
         return {"hugetlb_vmemmap_optimize_folio(): frees the vmemmap pages of the folio's tails.",
-                "optimise folio=1 fail=0,2 update_fail=0"};
+                "optimise folio=1 fail=0,2 update_fail=0 frames=70000,70001"};
     case OpKind::restore:
         return {"hugetlb_vmemmap_restore_folio(): gives the folio vmemmap pages of its own again.",
-                "restore folio=1 fail=3 update_fail=0,1"};
+                "restore folio=1 fail=3 update_fail=0,1 frames=70000,70001"};
     case OpKind::optimise_list:
         return {"hugetlb_vmemmap_optimize_folios() of several folios, lowest slot first.",
-                "optimise_list folios=0,1,5 fail=4 update_fail=0"};
+                "optimise_list folios=0,1,5 fail=4 update_fail=0 frames=70000,70001"};
     case OpKind::restore_list:
         return {"hugetlb_vmemmap_restore_folios() of several folios, lowest slot first.",
-                "restore_list folios=0,1,5 fail=4 update_fail=0"};
+                "restore_list folios=0,1,5 fail=4 update_fail=0 frames=70000,70001"};
     case OpKind::sysctl: return {"Sets vm.hugetlb_optimize_vmemmap.", "sysctl on=0"};
     case OpKind::alloc_lru:
         return {"Takes a folio's memory as ordinary pages in use instead, with a refcount of 1 each.",
@@ -54,17 +54,19 @@ OpWords words_of(OpKind k) {
                 "boot_late folios=1 fail=0"};
     case OpKind::boot_up:
         return {"The page allocator is up: hugetlb_vmemmap_optimize_bootmem_folios().",
-                "boot_up folios=0,1 fail=2 update_fail=0"};
+                "boot_up folios=0,1 fail=2 update_fail=0 frames=70000,70001"};
     case OpKind::pcpu_boot:
         return {"Sets up the first percpu chunk. Before it, the other percpu operations are disabled.",
                 "pcpu_boot static=184K reserved=8K dyn=28K atom=2M paged=0 fail=0"};
     case OpKind::pcpu_alloc:
-        return {"__alloc_percpu_gfp().", "pcpu_alloc area=0 bytes=32K align=8 atomic=1 fail=5"};
+        return {"__alloc_percpu_gfp().",
+                "pcpu_alloc area=0 bytes=32K align=8 atomic=1 fail=5 frames=70000,70001"};
     case OpKind::pcpu_free: return {"free_percpu().", "pcpu_free area=0 again=1"};
-    case OpKind::pcpu_balance: return {"The balance worker, if it was scheduled.", "pcpu_balance fail=1"};
+    case OpKind::pcpu_balance:
+        return {"The balance worker, if it was scheduled.", "pcpu_balance fail=1 frames=70000,70001"};
     case OpKind::module_load:
         return {"A module's percpu data, from the reserved chunk: __alloc_reserved_percpu().",
-                "module_load area=1 bytes=64 align=8 fail=0"};
+                "module_load area=1 bytes=64 align=8 fail=0 frames=70000,70001"};
     case OpKind::module_unload: return {"Frees a module's percpu data.", "module_unload area=1"};
     case OpKind::cpu_online: return {"A possible CPU comes online, or goes.", "cpu_online cpu=1 on=1"};
     case OpKind::pcpu_lookup:
@@ -75,7 +77,7 @@ OpWords words_of(OpKind k) {
                 "vm_create chunk=0 fail=1"};
     case OpKind::vm_populate:
         return {"pcpu_populate_chunk() of its pages from page= up to to=.",
-                "vm_populate chunk=0 page=1 to=6 fail=3"};
+                "vm_populate chunk=0 page=1 to=6 fail=3 frames=70000,70001"};
     case OpKind::vm_depopulate:
         return {"pcpu_depopulate_chunk() of its pages, then pcpu_post_unmap_tlb_flush().",
                 "vm_depopulate chunk=0 page=1 to=6"};
@@ -109,6 +111,10 @@ FieldWords words_of(Field f) {
     case f_update_fail:
         return {"N[,N]", "Which of its updates of PTEs and PMDs fail, where a design's may (later than 7.3); "
                          "one or two."};
+    case f_frames:
+        return {"N[,N]...",
+                "Which frames the page allocator gives for the pages and page tables that it asks for, "
+                "in order; of what is not free, and after the last, it chooses itself."};
     case f_area: return {"N", "Area slot, 0 to 63: what later operations know the area by."};
     case f_chunk: return {"N", "Chunk slot, 0 to 7: what later operations know the chunk by."};
     case f_cpu: return {"N", "Number of a CPU, from 0."};

@@ -17,7 +17,10 @@ u64 hash_op(const Op& op) {
                       u64{op.walker} << 48;
     const u64 large = u64{op.page} | u64{op.fail.nth[0]} << 32 | u64{op.fail.nth[1]} << 48;
     const u64 sizes = hash_combine(u64{op.bytes} << 32 | op.align, op.to);
-    return hash_combine(hash_combine(small, sizes), hash_combine(large, op.folios));
+    u64 h = hash_combine(hash_combine(small, sizes), hash_combine(large, op.folios));
+    if (op.frames.any())
+        for (const u32 p : op.frames.nth) h = hash_combine(h, p);
+    return h;
 }
 
 u64 hash_trace(const Trace& t) {
@@ -110,6 +113,7 @@ private:
     void lower_number(std::size_t i, Field f);
     void lower_list(std::size_t i);
     void lower_faults(std::size_t i, Faults Op::* faults);
+    void drop_frames(std::size_t i);
     void renumber(Field f);
     void plainer_machine();
 
@@ -214,6 +218,7 @@ void Shrinker::lower_together() {
 void Shrinker::lower_op(std::size_t i) {
     lower_faults(i, &Op::fail);
     lower_faults(i, &Op::update_fail);
+    drop_frames(i);
     lower_list(i);
     for (const Field f : number_fields)
         if (!(f & (f_folio | f_area | f_chunk | f_folios))) lower_number(i, f);
@@ -243,6 +248,16 @@ void Shrinker::lower_list(std::size_t i) {
     one.kind = list.kind == OpKind::optimise_list ? OpKind::optimise : OpKind::restore;
     one.folio = static_cast<u8>(std::countr_zero(list.folios));
     take_op(i, one);
+}
+
+// None, or fewer at the end.
+void Shrinker::drop_frames(std::size_t i) {
+    for (std::size_t left = 0; left < max_named_frames && best_.ops[i].frames.any(); ++left) {
+        Op op = best_.ops[i];
+        if (op.frames.nth[left] == no_frame) return;
+        std::fill(op.frames.nth.begin() + static_cast<Diff>(left), op.frames.nth.end(), no_frame);
+        if (take_op(i, op)) return;
+    }
 }
 
 void Shrinker::lower_faults(std::size_t i, Faults Op::* faults) {

@@ -54,6 +54,8 @@ std::string wanted(const Config& c, Field f) {
     if (f == f_from) return "buddy, boot or hot";
     if (f == f_folios) return "folio slots, 0 to " + std::to_string(max_folios - 1) + ", as in 0,3,5";
     if (f == f_fail || f == f_update_fail) return "one or two numbers, " + range + ", as in 2,5";
+    if (f == f_frames)
+        return "up to " + std::to_string(max_named_frames) + " frame numbers, " + range + ", as in 40,41";
     if (is_size(f)) return "bytes, such as 64 or 8K, " + range;
     return "a whole number, " + range;
 }
@@ -120,6 +122,7 @@ private:
     Status read_value(Op& op, Field f, Word value) const;
     Status read_faults(Faults& faults, Field f, Word value) const;
     Status read_folios(Op& op, Word value) const;
+    Status read_frames(Frames& frames, Word value) const;
     std::expected<u64, TraceError> read_number(Field f, Word value, u64 limit) const;
     std::expected<u64, TraceError> read_size(Word value) const;
     std::expected<u64, TraceError> read_from(Word value) const;
@@ -316,6 +319,7 @@ Status Reader::read_value(Op& op, Field f, Word value) const {
     if (f == f_fail) return read_faults(op.fail, f, value);
     if (f == f_update_fail) return read_faults(op.update_fail, f, value);
     if (f == f_folios) return read_folios(op, value);
+    if (f == f_frames) return read_frames(op.frames, value);
     const auto n = f == f_size   ? read_size(value)
                    : f == f_from ? read_from(value)
                    : is_size(f)  ? read_bytes(f, value)
@@ -391,6 +395,22 @@ Status Reader::read_faults(Faults& faults, Field f, Word value) const {
                                          std::to_string(max_faults));
         if (faults.has(*nth)) return stop(item.column, key + ": " + quoted(item.text) + " is listed twice");
         faults.nth[n++] = static_cast<u16>(*nth);
+    }
+    return {};
+}
+
+Status Reader::read_frames(Frames& frames, Word value) const {
+    if (value.text.ends_with(','))
+        return stop(value.column + value.text.size(),
+                    "frames: the list ends in a comma; wanted " + wanted(out_.config, f_frames));
+    for (std::size_t n = 0; !value.text.empty(); ++n) {
+        const Word item = next_item(value);
+        const auto pfn = read_number(f_frames, item, no_frame);
+        if (!pfn) return std::unexpected(pfn.error());
+        if (n == max_named_frames)
+            return stop(item.column, "frames: " + quoted(item.text) + " is one too many; wanted at most " +
+                                         std::to_string(max_named_frames));
+        frames.nth[n] = static_cast<u32>(*pfn);
     }
     return {};
 }

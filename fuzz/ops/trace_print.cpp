@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 // Traces as text, and the fields of an operation by name.
 #include <algorithm>
+#include <utility>
 
 #include "fuzz/ops/trace.hpp"
 #include "fuzz/ops/trace_words.hpp"
@@ -37,6 +38,14 @@ void print_faults(std::string& out, Field f, const Faults& faults) {
     if (faults.nth[1] != no_fault) out += "," + std::to_string(faults.nth[1]);
 }
 
+void print_frames(std::string& out, const Frames& frames) {
+    std::string_view before = " frames=";
+    for (const u32 p : frames.nth) {
+        if (p == no_frame) return;
+        (out += std::exchange(before, ",")) += std::to_string(p);
+    }
+}
+
 } // namespace
 
 u64 field_value(const Op& op, Field f) {
@@ -63,7 +72,8 @@ u64 field_value(const Op& op, Field f) {
     case f_to:
     case f_dyn: return op.to;
     case f_fail:
-    case f_update_fail: break;
+    case f_update_fail:
+    case f_frames: break;
     }
     return 0;
 }
@@ -92,7 +102,8 @@ void set_field(Op& op, Field f, u64 value) {
     case f_to:
     case f_dyn: op.to = static_cast<u32>(value); return;
     case f_fail:
-    case f_update_fail: return;
+    case f_update_fail:
+    case f_frames: return;
     }
 }
 
@@ -121,6 +132,7 @@ u64 nr_values(const Config& c, Field f) {
     case f_paged: return 2;
     case f_fail:
     case f_update_fail: return u64{max_fault} + 1;
+    case f_frames: return no_frame;
     }
     return 1;
 }
@@ -139,6 +151,7 @@ std::string print_op(const Geometry& g, const Op& op) {
         if (fields_of(c.kind) & f) print_field(out, g, c, f);
     print_faults(out, f_fail, c.fail);
     print_faults(out, f_update_fail, c.update_fail);
+    print_frames(out, c.frames);
     return out;
 }
 

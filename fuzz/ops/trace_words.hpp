@@ -37,7 +37,8 @@ inline constexpr std::array field_names{FieldName{f_folio, "folio"},
                                         FieldName{f_dyn, "dyn"},
                                         FieldName{f_atom, "atom"},
                                         FieldName{f_paged, "paged"},
-                                        FieldName{f_update_fail, "update_fail"}};
+                                        FieldName{f_update_fail, "update_fail"},
+                                        FieldName{f_frames, "frames"}};
 
 // Written as sizes: "8K".
 constexpr bool is_size(Field f) { return f & (f_bytes | f_align | f_static | f_reserved | f_dyn | f_atom); }

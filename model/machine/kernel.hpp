@@ -103,6 +103,8 @@ public:
     bool loses_race() { return failing_updates_.has(nr_updates_++); }
     void let_updates_fail(const Faults& which) { failing_updates_ = which; }
     [[nodiscard]] u32 nr_updates() const { return nr_updates_; }
+    // Those that are named are what the page allocator gives, as long as a watch does not say it.
+    void name_frames(const Frames& which) { frames_ = which.any() ? &which : nullptr; }
 
     void free_page(Caller where, Pfn p) {
         emit({.kind = EventKind::free_page, .pfn = p, .where = where}, [&] { m_.free_page(p); });
@@ -321,6 +323,20 @@ public:
 private:
     Faults failing_updates_{};
     u32 nr_updates_{};
+    const Frames* frames_{}; // nullptr: none is named
+    std::size_t nr_taken_{};
+
+    // Nothing: the allocator chooses, for none is named, or not one that it could give.
+    std::optional<Pfn> next_named_frame(Nid nid, bool this_node, bool highmem) {
+        if constexpr (std::same_as<M, Machine>) {
+            if (!frames_ || nr_taken_ == max_named_frames) return std::nullopt;
+            const Pfn p{frames_->nth[nr_taken_++]};
+            if (!m_.is_free(p) || (this_node && m_.nid_of(p) != nid)) return std::nullopt;
+            const bool is_high = p >= m_.config().highmem_start(m_.nid_of(p).value);
+            return is_high && !highmem ? std::nullopt : std::optional(p);
+        }
+        return std::nullopt;
+    }
 
     // A watch may say which frame it is that the page allocator has to give (nothing: there is none).
     std::optional<Pfn> take_page(Nid nid, bool this_node, bool highmem) {
@@ -329,6 +345,7 @@ private:
                 const std::optional<Pfn> p = watch_.pick_frame(m_);
                 return p ? m_.alloc_this_page(*p) : p;
             }
+        if (const auto p = next_named_frame(nid, this_node, highmem)) return m_.alloc_this_page(*p);
         return highmem ? m_.alloc_highmem_page(nid, this_node) : m_.alloc_page(nid, this_node);
     }
     std::optional<Pfn> take_table() {
@@ -337,6 +354,7 @@ private:
                 const std::optional<Pfn> p = watch_.pick_frame(m_);
                 return p ? m_.alloc_this_table(*p) : p;
             }
+        if (const auto p = next_named_frame(Nid{0}, false, false)) return m_.alloc_this_table(*p);
         return m_.alloc_table(Nid{0});
     }
     // mm/vmalloc.c: lazy_max_pages().

@@ -66,6 +66,7 @@ private:
     u32 end_of(const Op& op);
     void flatten();
     Op op_of(u16 op_idx) const;
+    Op with_frames(Op op) const;
 
     Subject& subject_;
     bool inductive_;
@@ -84,6 +85,8 @@ private:
     std::vector<Decision> script_;
     std::vector<u16> nr_choices_; // by allocation so far
     u16 nr_picked_{};
+    Frames named_; // that it got
+    std::size_t nr_named_{};
     u32 at_{};
     Mays mays_;
     u16 op_idx_{}, event_idx_{};
@@ -96,8 +99,13 @@ std::optional<Pfn> Builder::pick_frame(const Machine& m) {
     const std::vector<Pfn> from = choices(m, space_, options_.symmetry);
     const std::size_t at = nr_choices_.size();
     nr_picked_ = static_cast<u16>(from.size());
-    if (from.empty()) return std::nullopt;
-    return from[at < script_.size() ? script_[at].choice : 0];
+    if (from.empty()) {
+        nr_named_ = max_named_frames; // what comes after it cannot be told
+        return std::nullopt;
+    }
+    const Pfn p = from[at < script_.size() ? script_[at].choice : 0];
+    if (nr_named_ < max_named_frames) named_.nth[nr_named_++] = static_cast<u32>(p.value);
+    return p;
 }
 
 void Builder::after(const Machine& m, const Event& e) {
@@ -253,9 +261,18 @@ Op Builder::op_of(u16 op_idx) const {
     return op;
 }
 
+// The operation as it was run last.
+Op Builder::with_frames(Op op) const {
+    if (!options_.names_frames) return op;
+    op.frames = named_;
+    return canonical(op);
+}
+
 Attempt Builder::attempt(u32 rest, u16 op_idx, const Op& op) {
     subject_.load(rest);
     nr_choices_.clear();
+    named_ = {};
+    nr_named_ = 0;
     at_ = g_.rests[rest];
     mays_ = rest_mays_[rest];
     rest_idx_ = rest;
@@ -297,7 +314,7 @@ void Builder::finish_run(u32 rest, const Op& op, const Ran& ran) {
     // Memory that is added changes what pages translate to, and is no event.
     const Mays now = mays_of(subject_.now().machine);
     std::vector<Remap> moved = remaps(mays_, now, Event{.kind = EventKind::smp_wmb});
-    const u32 next = rest_of(rest, op);
+    const u32 next = rest_of(rest, with_frames(op));
     const u64 outcome = hash_combine(~u64{0}, hash_combine(next, static_cast<u64>(ran.outcome.err)));
     for (const Draft& d : out_[last])
         if (d.outcome == outcome) return;
@@ -369,7 +386,7 @@ void Builder::note_broken(u32 rest, const Op& op, Attempt a) {
             continue;
         }
         std::vector<Op> ops = path_to(space_, g_, rest);
-        ops.push_back(op);
+        ops.push_back(with_frames(op));
         g_.broken.push_back({.violation = std::move(v), .ops = std::move(ops), .known = known});
     }
 }

@@ -130,6 +130,7 @@ struct GraphOptions {
     Symmetry symmetry{Symmetry::frames};
     Sabotage sabotage{};  // of the model
     bool stop_at_first{}; // at the first violation
+    bool names_frames{};  // operations on the way somewhere say which frames they got
     bool judged{true};    // by the specification; else only TLBs and walkers are there to find what is wrong
     // If given: what is seen of every node is kept, operations that begin alike are told apart, and ...
     std::function<NodeView(const ViewOf&)> view{};

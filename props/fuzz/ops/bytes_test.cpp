@@ -223,6 +223,8 @@ TEST_CASE("what bytes cannot hold is refused with the reason, and the expectatio
     CHECK(refusal("geometry tiny\nsabotage skip\n") == "fuzz bytes have no sabotage, and this trace has one");
     CHECK(refusal("geometry tiny\noptimise folio=1 fail=4097\n") ==
           "fuzz bytes have no record for 'optimise folio=1 fail=4097'");
+    CHECK(refusal("geometry tiny\nrestore folio=1 frames=40\n") ==
+          "fuzz bytes have no record for 'restore folio=1 frames=40'");
     CHECK(refusal("geometry tiny\nwalker_enter page=32\n") ==
           "fuzz bytes have no record for 'walker_enter folio=0 page=32'");
     CHECK(refusal("geometry tiny\npcpu_alloc bytes=1025 align=4\n") ==

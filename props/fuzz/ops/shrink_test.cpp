@@ -142,6 +142,18 @@ TEST_CASE("faults go, or go down, whichever of two is needed") {
     CHECK(shrunk(t, has_second(40'000)) == "geometry x86-64\noptimise folio=0 fail=0,40000\n");
 }
 
+TEST_CASE("the frames that an operation names go, but for the first ones that are needed") {
+    const Trace t =
+        trace_of("geometry x86-64\noptimise folio=0 frames=40000,40001,40002\nrestore folio=0 frames=7\n");
+    const auto names = [](u32 pfn) {
+        return [=](const Trace& x) {
+            return has(x, [=](const Op& op) { return std::ranges::count(op.frames.nth, pfn) != 0; });
+        };
+    };
+    CHECK(shrunk(t, names(40001)) == "geometry x86-64\noptimise folio=0 frames=40000,40001\n");
+    CHECK(shrunk(t, names(7)) == "geometry x86-64\nrestore folio=0 frames=7\n");
+}
+
 TEST_CASE("a list loses the members that are not needed, and a list of one becomes the operation on it") {
     const Trace t = trace_of("geometry tiny\nrestore folio=9\noptimise_list folios=1,4,9,12,15 fail=3\n");
     const auto both = [](const Trace& x) {

@@ -25,6 +25,8 @@ Op gen_op(Random& random, const Config& c) {
         if (fields_of(op.kind) & f) set_field(op, f, below(random, nr_values(c, f)));
     for (u16& nth : op.fail.nth)
         if (below(random, 2)) nth = gen_fault(random);
+    for (u64 n = below(random, 4) ? 0 : below(random, max_named_frames + 1); n-- > 0;)
+        op.frames.nth[n] = static_cast<u32>(below(random, no_frame));
     return canonical(op);
 }
 
@@ -248,9 +250,14 @@ TEST_CASE("every error says where it is, what was seen and what was wanted") {
             "module_load module_unload "
             "cpu_online pcpu_lookup vm_create vm_populate vm_depopulate vm_destroy vm_should_reclaim");
         expect(tiny + "optimise folio=1 nid=0\n",
-               "line 3, column 18: optimise has no 'nid'; it takes: folio fail update_fail");
+               "line 3, column 18: optimise has no 'nid'; it takes: folio fail update_fail frames");
         expect(tiny + "optimise fol\n",
-               "line 3, column 10: optimise has no 'fol'; it takes: folio fail update_fail");
+               "line 3, column 10: optimise has no 'fol'; it takes: folio fail update_fail frames");
+        expect(tiny + "optimise folio=1 frames=4,\n",
+               "line 3, column 27: frames: the list ends in a comma; wanted up to 16 frame numbers, 0 to "
+               "4294967294, as in 40,41");
+        expect(tiny + "optimise folio=1 frames=0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6\n",
+               "line 3, column 57: frames: '6' is one too many; wanted at most 16");
         expect(tiny + "optimise folio=1 folio=1\n",
                "line 3, column 18: 'folio' is given twice; wanted it once");
         expect(tiny + "optimise folio=",

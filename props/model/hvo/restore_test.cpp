@@ -36,6 +36,25 @@ TEST_CASE("restoring takes the 7 or 4095 pages back and copies the shared page i
     }
 }
 
+TEST_CASE("the page allocator gives the frames that an operation names, as long as they are free") {
+    World w = optimised("2M");
+    std::vector<u64> free; // from the top, where nobody else takes any
+    for (Pfn p{w.config().nr_frames() - 1}; free.size() < 3; p = p - 1)
+        if (w.machine().is_free(p)) free.push_back(p.value);
+    const u64 taken = w.machine().translate(Vpage{0}).pfn().value;
+    const auto name = [](u64 n) { return std::to_string(n) + ","; };
+    const Did d = run(w, "restore folio=0 frames=" + name(free[2]) + name(free[0]) + name(taken) +
+                             std::to_string(free[1]));
+    std::vector<u64> got;
+    for (const Event& e : d.events)
+        if (e.kind == EventKind::alloc_pages_node) got.push_back(e.pfn.value);
+    REQUIRE(got.size() == 7);
+    CHECK(got[0] == free[2]);
+    CHECK(got[1] == free[0]);
+    CHECK(got[2] != taken);
+    CHECK(got[3] == free[1]);
+}
+
 TEST_CASE(
     "after optimise and restore every reader sees what was there before: only frames and tables differ") {
     for (const char* size : {"2M", "1G"}) {

@@ -87,6 +87,40 @@ TEST_CASE(
     CHECK_FALSE(shows(bench::not_stale));
 }
 
+// The frame that a CPU's TLB still has is written to, or read, after it was freed: which one that is depends
+// on what the allocator gave, and in a fresh child it gives others.
+TEST_CASE(
+    "what comes of a missing flush of percpu names the frames that it needs, and a fresh child shows it") {
+    if (there_is_nothing_to_break()) return;
+    bench::Unit unit =
+        compiled(broken_tree("percpu-vm.c", R"(flush_tlb_kernel_range\()", "if (0) $&"), {"percpu"});
+    const explore::Space space = tiny_space("percpu-reclaim");
+    const auto r = bench::explore_file(unit, space, {.stale = true}, {.jobs = 2});
+    INFO((r ? "" : r.error().what));
+    REQUIRE(r.has_value());
+    CHECK(r->unconfirmed.empty());
+    const auto& found = r->explored.found;
+    const auto f = std::ranges::find_if(found, [](const explore::Finding& g) {
+        return g.stale != bench::not_stale && g.violation.inv == Inv::kernel_code_touches_only_what_is_mapped;
+    });
+    REQUIRE(f != found.end());
+    CAPTURE(f->violation.detail);
+    CHECK(f->violation.detail.find(", which the CPU's TLB still has there, was freed") != std::string::npos);
+    CHECK(std::ranges::any_of(f->ops, [](const Op& op) { return op.frames.any(); }));
+
+    unit.stale = f->stale;
+    const auto shows = [&](const std::vector<Op>& ops) {
+        const auto again = bench::run_one(unit, space.config, ops);
+        REQUIRE(again.has_value());
+        return std::ranges::find(again->violations, f->violation.inv, &spec::Violation::inv) !=
+               again->violations.end();
+    };
+    CHECK(shows(f->ops));
+    std::vector<Op> whichever = f->ops;
+    for (Op& op : whichever) op.frames = {};
+    CHECK_FALSE(shows(whichever));
+}
+
 TEST_CASE("a campaign finds what comes of a missing flush only if it is told to use old translations") {
     if (there_is_nothing_to_break()) return;
     const Edit& e = edits[0];

@@ -112,7 +112,7 @@ template <class IO>
 void pass(IO& io, const Space& space, Op& op) {
     std::optional<WireOp> w = IO::receives ? WireOp{} : to_wire(space, op);
     demand(w.has_value(), "an operation that is not of the space");
-    numbers(io, w->idx, w->fail);
+    numbers(io, w->idx, w->fail, w->frames.nth);
     const auto back = from_wire(space, *w);
     demand(back.has_value(), "an operation that the space does not have");
     op = *back;
@@ -215,16 +215,16 @@ void check_rests(const Graph& g) {
 
 std::optional<WireOp> to_wire(const Space& space, const Op& op) {
     Op plain = op;
-    plain.fail = {};
+    plain.fail = {}, plain.frames = {};
     const auto at = std::ranges::find(space.alphabet, plain);
     if (at == space.alphabet.end()) return std::nullopt;
-    return WireOp{static_cast<u16>(at - space.alphabet.begin()), op.fail.nth};
+    return WireOp{static_cast<u16>(at - space.alphabet.begin()), op.fail.nth, op.frames};
 }
 
 std::optional<Op> from_wire(const Space& space, const WireOp& w) {
     if (w.idx >= space.alphabet.size()) return std::nullopt;
     Op op = space.alphabet[w.idx];
-    op.fail.nth = w.fail;
+    op.fail.nth = w.fail, op.frames = w.frames;
     return canonical(op);
 }
 

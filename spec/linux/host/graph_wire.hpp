@@ -13,10 +13,12 @@
 
 namespace mmodel::bench {
 
-// Each operation after the space's boot, as an index into its alphabet and the allocations that fail.
+// Each operation after the space's boot, as an index into its alphabet, the allocations that fail, and the
+// frames that it got, if that is said.
 struct WireOp {
     u16 idx{};
     std::array<u16, max_faults> fail{no_fault, no_fault};
+    Frames frames{};
 };
 [[nodiscard]] std::optional<WireOp> to_wire(const explore::Space& space, const Op& op);
 [[nodiscard]] std::optional<Op> from_wire(const explore::Space& space, const WireOp& op);

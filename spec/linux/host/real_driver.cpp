@@ -105,6 +105,7 @@ RealDriver::Running::Running(RealDriver& d, const Op& op, spec::Scope scope)
       watch{monitor, d.observer_}, state(d.world_.own()), kernel(state.machine, watch, op.fail),
       tlb(state.machine, d.stale_) {
     kernel.let_updates_fail(op.update_fail);
+    kernel.name_frames(op.frames);
     d.monitor_ = &monitor;
     d.kernel_ = &kernel;
     d.tlb_ = d.stale_ == not_stale ? nullptr : &tlb;

@@ -107,8 +107,9 @@ class TreeBuilder {
 public:
     TreeBuilder(const Unit& unit, const Space& space, const GraphOptions& options, const GraphLimits& limits)
         : unit_(unit), space_(space),
-          options_{.symmetry = options.symmetry, .stop_at_first = options.stop_at_first}, limits_(limits),
-          asked_(share<Asked>()), reply_(share<Reply>()), place_(share<Place>()),
+          options_{
+              .symmetry = options.symmetry, .stop_at_first = options.stop_at_first, .names_frames = true},
+          limits_(limits), asked_(share<Asked>()), reply_(share<Reply>()), place_(share<Place>()),
           coverage_(unit.edges ? std::make_unique<CoverageMap>(unit.edges) : nullptr) {}
     ~TreeBuilder();
     TreeBuilder(const TreeBuilder&) = delete;
@@ -125,7 +126,8 @@ private:
     [[nodiscard]] bool hangs();
     [[nodiscard]] std::expected<void, Problem> note_crash();
     [[nodiscard]] std::vector<Op> where_it_was() const;
-    [[nodiscard]] std::optional<spec::Violation> shown_again(const RealResult& r, const Broken& b) const;
+    [[nodiscard]] std::expected<bool, Problem> shown_again(Broken& b) const;
+    [[nodiscard]] std::expected<bool, Problem> confirm(Broken& b) const;
     [[nodiscard]] std::expected<TreeGraph, Problem> confirmed(Graph g);
 
     const Unit& unit_;
@@ -249,31 +251,45 @@ std::expected<void, Problem> TreeBuilder::note_crash() {
     return {};
 }
 
-// What a fresh child showed that ran the operations of it, if it is the same.
-std::optional<spec::Violation> TreeBuilder::shown_again(const RealResult& r, const Broken& b) const {
-    const auto is_it = [&](const spec::Violation& v, u64 op_idx) {
-        const OpKind op = b.ops[std::min<u64>(op_idx, b.ops.size() - 1)].kind;
-        return v.inv == b.violation.inv && unit_.known_as(v, op) == b.known;
-    };
-    for (const Passed& p : r.passed)
-        if (is_it(p.violation, p.op_idx)) return p.violation;
-    for (const spec::Violation& v : r.violations)
-        if (is_it(v, r.op_idx)) return v;
-    return std::nullopt;
+// Whether a fresh child that runs its operations shows the same; then it is as that child showed it.
+std::expected<bool, Problem> TreeBuilder::shown_again(Broken& b) const {
+    auto r = run_one(unit_, space_.config, b.ops, {}, !unit_.known.empty());
+    if (!r) return std::unexpected(r.error());
+    for (spec::Violation& v : r->violations) r->passed.push_back({r->op_idx, std::move(v)});
+    for (Passed& p : r->passed) {
+        const OpKind op = b.ops[std::min<u64>(p.op_idx, b.ops.size() - 1)].kind;
+        if (p.violation.inv != b.violation.inv || unit_.known_as(p.violation, op) != b.known) continue;
+        b.violation = std::move(p.violation);
+        return true;
+    }
+    return false;
+}
+
+void forget_frames(std::span<Op> ops) {
+    for (Op& op : ops) op.frames = {};
+}
+
+// Most show whatever frames the allocator gives. Else the operations say which ones those were, the fewest of
+// the last ones that do.
+std::expected<bool, Problem> TreeBuilder::confirm(Broken& b) const {
+    const std::vector<Op> named = b.ops;
+    for (std::size_t from = named.size();; --from) {
+        if (from < named.size() && !named[from].frames.any()) continue;
+        b.ops = named;
+        forget_frames(std::span(b.ops).first(from));
+        const auto shown = shown_again(b);
+        if (!shown || *shown || from == 0) return shown;
+    }
 }
 
 std::expected<TreeGraph, Problem> TreeBuilder::confirmed(Graph g) {
     TreeGraph out;
     for (Broken& b : std::exchange(g.broken, {})) {
-        auto r = run_one(unit_, space_.config, b.ops, {}, !unit_.known.empty());
-        if (!r) return std::unexpected(r.error());
-        if (auto same = shown_again(*r, b)) {
-            b.violation = std::move(*same);
-            g.broken.push_back(std::move(b));
-        } else {
-            out.unconfirmed.push_back(std::move(b));
-        }
+        const auto shown = confirm(b);
+        if (!shown) return std::unexpected(shown.error());
+        (*shown ? g.broken : out.unconfirmed).push_back(std::move(b));
     }
+    for (Origin& o : g.origins) o.op.frames = {};
     if (!out.unconfirmed.empty() && g.complete) g.complete = false, g.cut_by = "unconfirmed";
     if (crash_) g.complete = false, g.cut_by = "crash";
     if (coverage_) out.reached = coverage_->take();

@@ -12,9 +12,8 @@
 namespace mmodel::bench {
 
 struct TreeGraph {
-    explore::Graph graph{}; // broken: as a fresh child showed it
-    // Violations that no fresh child showed: which frames the allocator gave is not in a trace. The graph is
-    // not complete then.
+    explore::Graph graph{}; // broken: as a fresh child showed it; operations name the frames that it needs
+    // Violations that no fresh child showed. The graph is not complete then.
     std::vector<explore::Broken> unconfirmed{};
     Reached reached{}; // of the unit's edges
     u64 nr_compared{}; // operations that were compared with the model; of them those that deviated as is
