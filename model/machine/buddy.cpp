@@ -102,6 +102,20 @@ bool Buddy::is_free(Area a, Pfn pfn) const {
     return false;
 }
 
+FreeRun Buddy::run_from(Area a, Pfn pfn) const {
+    if (pfn >= frontier_[a] && pfn < untouched_end_[a]) return {true, untouched_end_[a]};
+    Pfn end = pfn < frontier_[a] ? std::min(frontier_[a], end_[a]) : end_[a];
+    for (u8 o = 0; o <= max_order_; ++o) {
+        if (!nr_free_[a][o]) continue;
+        const u64 at = index(pfn, o);
+        const auto next = free_.first_from(at);
+        if (next == at) return {true, align_down(pfn, pages(o)) + pages(o)};
+        if (next)
+            end = std::min(end, Pfn{(*next - base_[o]) << o}); // past the area, if it is of another order
+    }
+    return {false, end};
+}
+
 u64 Buddy::hash() const {
     u64 h = free_.hash();
     for (Area a = 0; a < max_areas; ++a) h = hash_combine(h, frontier_[a].value ^ nr_free_pages_[a] << 32);

@@ -17,6 +17,12 @@ namespace mmodel {
 // node's highmem.
 using Area = u8;
 
+// Frames up to `end` that are all free, or none of which is.
+struct FreeRun {
+    bool is_free{};
+    Pfn end{};
+};
+
 class Buddy {
 public:
     static constexpr Area max_areas = 2 * max_nodes + max_hot_blocks;
@@ -41,6 +47,8 @@ public:
     void free(Area a, Pfn pfn, Order order);
 
     [[nodiscard]] bool is_free(Area a, Pfn pfn) const;
+    // From that page on; the next run may be of the same kind. O(orders).
+    [[nodiscard]] FreeRun run_from(Area a, Pfn pfn) const;
     [[nodiscard]] u64 nr_free_pages(Area a) const { return nr_free_pages_[a]; }
     // Blocks on the free list of that order, untouched ones not counted.
     [[nodiscard]] u32 nr_free(Area a, Order order) const { return nr_free_[a][order.value]; }

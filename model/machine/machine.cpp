@@ -56,6 +56,13 @@ bool Machine::is_populated(Pfn p) const {
 
 bool Machine::is_free(Pfn p) const { return is_populated(p) && buddy_.is_free(area_of(p), p); }
 
+FreeRun Machine::free_run_from(Pfn p) const {
+    const Area a = area_of(p);
+    if (is_populated(p)) return buddy_.run_from(a, p);
+    const u64 block = (p - config_.hot_start()) / config_.hot_block_frames;
+    return {false, config_.hot_start() + (block + 1) * config_.hot_block_frames};
+}
+
 bool Machine::is_boot_memory(Pfn p) const {
     if (p >= config_.hot_start() || frame(p).released || hot_vmemmap_block(p)) return false;
     return p - config_.node_start(node_at(p)) < config_.vmemmap_frames(config_.frames_per_node);

@@ -80,10 +80,11 @@ public:
     [[nodiscard]] u8 zone_of(Pfn p) const {
         return static_cast<u8>(nid_of(p).value * 2 + (p >= config_.hot_start()));
     }
-    [[nodiscard]] bool is_populated(Pfn p) const;   // memory that exists (hot blocks once added)
-    [[nodiscard]] bool is_free(Pfn p) const;        // in the buddy allocator. O(orders)
-    [[nodiscard]] bool is_reserved(Pfn p) const;    // PageReserved()
-    [[nodiscard]] bool is_self_hosted(Pfn p) const; // PageVmemmapSelfHosted()
+    [[nodiscard]] bool is_populated(Pfn p) const;     // memory that exists (hot blocks once added)
+    [[nodiscard]] bool is_free(Pfn p) const;          // in the buddy allocator. O(orders)
+    [[nodiscard]] FreeRun free_run_from(Pfn p) const; // from a frame of the machine's on. O(orders)
+    [[nodiscard]] bool is_reserved(Pfn p) const;      // PageReserved()
+    [[nodiscard]] bool is_self_hosted(Pfn p) const;   // PageVmemmapSelfHosted()
     [[nodiscard]] const Frame& frame(Pfn p) const { return frames_[p.value]; }
     [[nodiscard]] std::optional<Pfn>
     first_detached() const; // the lowest frame that is nobody's. O(frames ever touched)

@@ -11,6 +11,14 @@ bool is_in_pool(const Space& space, Pfn p) {
     return std::ranges::any_of(space.pool, [&](const FrameRange& r) { return p >= r.start && p < r.end; });
 }
 
+// The first frame of the pool behind p.
+Pfn next_in_pool(const Space& space, Pfn p) {
+    Pfn next{~u64{0}};
+    for (const FrameRange& r : space.pool)
+        if (r.start > p && r.start < r.end) next = std::min(next, r.start);
+    return next;
+}
+
 bool is_interchangeable(const Machine& m, const Space& space, Pfn p, Symmetry symmetry) {
     if (symmetry == Symmetry::none || !is_in_pool(space, p)) return false;
     return symmetry == Symmetry::pool ? !m.boot_vpage(p) : !m.is_reserved(p);
@@ -146,15 +154,19 @@ void put_shared_tails(KeyWriter& w, const Machine& m) {
 void put_free(KeyWriter& w, const Machine& m, const Space& space, Symmetry symmetry) {
     u64 nr = 0, run = 0;
     bool runs_free = false;
-    for (Pfn p{0}; p.value < m.config().nr_frames(); ++p) {
-        const bool is_free = m.is_free(p);
-        if (is_interchangeable(m, space, p, symmetry)) {
-            nr += is_free;
-        } else {
-            if (is_free != runs_free) w.put(std::exchange(run, 0));
-            runs_free = is_free;
-            ++run;
+    FreeRun now{};
+    const Pfn last{m.config().nr_frames()};
+    for (Pfn p{0}, next; p < last; p = next) {
+        if (p >= now.end) now = m.free_run_from(p);
+        const bool pool = symmetry != Symmetry::none && is_in_pool(space, p);
+        next = pool ? p + 1 : std::min({now.end, last, next_in_pool(space, p)});
+        if (pool && is_interchangeable(m, space, p, symmetry)) {
+            nr += now.is_free;
+            continue;
         }
+        if (now.is_free != runs_free) w.put(std::exchange(run, 0));
+        runs_free = now.is_free;
+        run += next - p;
     }
     w.put(run);
     w.put(0);
@@ -186,13 +198,20 @@ bool KeyWriter::is_interchangeable(Pfn p) const {
     return explore::is_interchangeable(m_, space_, p, symmetry_);
 }
 
-bool KeyWriter::has_named(Pfn p) const { return std::ranges::find(named_, p) != named_.end(); }
+std::size_t KeyWriter::name_of(Pfn p) const {
+    if (p.value >= names_.size())
+        return static_cast<std::size_t>(std::ranges::find(named_, p) - named_.begin());
+    return names_[p.value] ? names_[p.value] - 1 : named_.size();
+}
+
+bool KeyWriter::has_named(Pfn p) const { return name_of(p) < named_.size(); }
 
 void KeyWriter::put_frame(Pfn p) {
-    const auto known = std::ranges::find(named_, p);
-    put(is_interchangeable(p) ? static_cast<u64>(known - named_.begin()) << 1 | 1 : p.value << 1);
-    if (known != named_.end()) return;
+    const std::size_t known = name_of(p);
+    put(is_interchangeable(p) ? u64{known} << 1 | 1 : p.value << 1);
+    if (known != named_.size()) return;
     named_.push_back(p);
+    if (p.value < names_.size()) names_[p.value] = static_cast<u32>(named_.size());
     put_what_it_carries(p);
     if (beside_) beside_->put_frame(*this, p);
 }

@@ -39,29 +39,37 @@ protected:
 class KeyWriter {
 public:
     KeyWriter(const Machine& m, const Space& space, Symmetry symmetry, const Beside* beside = nullptr)
-        : m_(m), space_(space), symmetry_(symmetry), beside_(beside) {}
+        : m_(m), space_(space), symmetry_(symmetry), beside_(beside), names_(m.config().nr_frames()) {}
 
     void put(u64 n) {
-        for (; n >= 0x80; n >>= 7) out_.push_back(static_cast<char>(n | 0x80));
-        out_.push_back(static_cast<char>(n));
+        constexpr std::size_t most = 10; // bytes of a number
+        if (out_.size() - nr_bytes_ < most) out_.resize(2 * out_.size());
+        char* to = out_.data() + nr_bytes_;
+        for (; n >= 0x80; n >>= 7) *to++ = static_cast<char>(n | 0x80);
+        *to++ = static_cast<char>(n);
+        nr_bytes_ = static_cast<std::size_t>(to - out_.data());
     }
     void put_signed(i64 n) { put(static_cast<u64>(n) << 1 ^ static_cast<u64>(n >> 63)); }
     void put_pte(const Pte& p);
     void put_frame(Pfn p);
     [[nodiscard]] bool is_interchangeable(Pfn p) const;
     [[nodiscard]] bool has_named(Pfn p) const;
-    [[nodiscard]] std::string take() { return std::move(out_); }
+    [[nodiscard]] std::string take() { return out_.substr(0, nr_bytes_); }
     [[nodiscard]] const std::vector<Pfn>& named() const { return named_; }
 
 private:
     void put_what_it_carries(Pfn p);
+    // Its place in named_, or the end. A frame number past the machine's memory may have one, too.
+    [[nodiscard]] std::size_t name_of(Pfn p) const;
 
     const Machine& m_;
     const Space& space_;
     Symmetry symmetry_;
     const Beside* beside_;
-    std::string out_{};
+    std::string out_ = std::string(1024, '\0'); // room; so many bytes are written:
+    std::size_t nr_bytes_{};
     std::vector<Pfn> named_{};
+    std::vector<u32> names_; // by frame of the machine's: one more than its place in named_, 0: none yet
 };
 
 // Drops from a world at rest what no operation ever reads: areas that were freed (their slot keeps where they

@@ -117,6 +117,9 @@ void play(const Config& c, const std::vector<Area_>& areas, u64 seed, int nr_ste
         for (int k = 0; k < 4; ++k) {
             const Pfn p = areas[i].start + below(random, areas[i].end - areas[i].start);
             REQUIRE(b.is_free(a, p) == dumb[i].is_free(p));
+            const FreeRun run = b.run_from(a, p);
+            REQUIRE((run.end > p && run.end <= areas[i].end));
+            for (Pfn q = p; q < run.end; q = q + 1) REQUIRE(dumb[i].is_free(q) == run.is_free);
         }
     }
     for (std::size_t i = 0; i < areas.size(); ++i) {
