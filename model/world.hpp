@@ -29,6 +29,14 @@ public:
     [[nodiscard]] const pcpu::Pcpu& pcpu() const { return *state_->pcpu; }
     [[nodiscard]] const Config& config() const { return machine().config(); }
     [[nodiscard]] State& own() { return state_.own(); }
+    // Becomes equal to `o`, as by =, but does not share with it what own() copies: for who needs a second
+    // world again and again and keeps the room.
+    void copy_from(const World& o) {
+        State& s = state_.own();
+        s.machine = o.state_->machine;
+        s.pool = o.state_->pool;
+        s.pcpu.own() = *o.state_->pcpu;
+    }
     [[nodiscard]] u64 hash() const {
         return hash_combine(hash_combine(machine().hash(), pool().hash()), pcpu().hash());
     }

@@ -58,7 +58,7 @@ struct Differs {
 bool Agreement::begin(const World& before, const Op& op, bool picked) {
     shown_ = {};
     if (!calls_the_file(op)) return false;
-    before_ = before;
+    models_world_ ? models_world_->copy_from(before) : void(models_world_ = before);
     op_ = op;
     picked_ = picked;
     events_.clear();
@@ -140,7 +140,7 @@ Difference Agreement::compare_results(const Ran& real, Outcome model) const {
 }
 
 Difference Agreement::finish(const World& after, const Ran& ran) {
-    World model = *std::exchange(before_, std::nullopt);
+    World& model = *models_world_;
     const auto walkers = model.machine().walkers;
     Follower follower{*this};
     try {

@@ -44,7 +44,7 @@ private:
     [[nodiscard]] Difference compare_results(const Ran& real, Outcome model) const;
 
     DeviationSet allowed_, shown_;
-    std::optional<World> before_;
+    std::optional<World> models_world_; // before the operation, then after it
     Op op_{};
     std::vector<Event> events_; // the file's
     std::size_t next_{};        // of them: as far as the model's agree

@@ -31,7 +31,7 @@ unsigned long mask_of_possible_cpus(const Config& c) {
 } // namespace
 
 PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Backing backing, Progress& progress)
-    : RealDriver(c, backing, progress), objects_(arena_) {
+    : RealDriver(c, backing, progress), objects_(arena_), models_world_(c) {
     mem_map_ = static_cast<std::byte*>(map_zeroed(arena_.nr_frames() * MMODEL_STRUCT_PAGE_SIZE));
     pmds_.resize((arena_.vmalloc_end() - arena_.vmalloc()) / arena_.page() / c.geometry.ptrs_per_pte + 1);
     host_ = make_percpu_host(*this);
@@ -306,14 +306,14 @@ struct Follower {
 
 } // namespace
 
-Ran PercpuDriver::run_model(World& from, const Op& op, const RealWatch& files) const {
+Ran PercpuDriver::run_model(const Op& op, const RealWatch& files) {
     Follower follower{files.picked, files.picks()};
-    return advance(from, op, follower);
+    return advance(models_world_, op, follower);
 }
 
 RealStep PercpuDriver::run(const Op& asked) {
     const Op op = as_a_kernel_meets_it(asked);
-    World model = world_;
+    models_world_.copy_from(world_);
     Running running(*this, op, {});
     pcpu_ = &running.state.pcpu.own();
     pcpu_->chunks.forget_touched();
@@ -333,9 +333,9 @@ RealStep PercpuDriver::run(const Op& asked) {
         }
         code_is_done();
         running.count(out.ran);
-        const Ran expected = run_model(model, op, running.watch);
-        model_ = &model.pcpu();
-        judge(op, out, model, expected);
+        const Ran expected = run_model(op, running.watch);
+        model_ = &models_world_.pcpu();
+        judge(op, out, expected);
         if (explored_) forget_the_array();
     } catch (const Abandon&) {
         out.left = Left::cut_off;
@@ -344,9 +344,9 @@ RealStep PercpuDriver::run(const Op& asked) {
         accuse(out, b);
     } catch (const Panicked& p) {
         out.left = Left::cut_off;
-        const Ran expected = run_model(model, op, running.watch);
+        const Ran expected = run_model(op, running.watch);
         if (op.kind == OpKind::pcpu_boot && expected.outcome.err != Errno::ok)
-            give_up_boot(out, model, expected);
+            give_up_boot(out, expected);
         else
             running.monitor.fail_in(p.where, spec::Inv::no_bug, std::string(p.where) + "(): panic: " + p.what,
                                     p.what);
@@ -359,7 +359,7 @@ RealStep PercpuDriver::run(const Op& asked) {
 }
 
 // What follows from a violation is not judged: with the first event that is wrong, the rest may be anything.
-void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const Ran& expected) {
+void PercpuDriver::judge(const Op& op, RealStep& step, const Ran& expected) {
     const auto is_clean = [&] { return monitor_->violations().empty(); };
     step.left = Left::unsound;
     if (!is_clean()) return;
@@ -377,14 +377,14 @@ void PercpuDriver::judge(const Op& op, RealStep& step, const World& model, const
     if (monitor_->broke_a_promise()) return;
     step.compared = true;
     if (const auto what =
-            first_difference(step.ran, expected, world_.pcpu(), model.pcpu(), op.kind == OpKind::pcpu_boot))
+            first_difference(step.ran, expected, world_.pcpu(), *model_, op.kind == OpKind::pcpu_boot))
         monitor_->fail(spec::Inv::real_file_agrees_with_the_model, nullptr, what->text, {.way = what->way});
     step.left = Left::sound;
 }
 
 // The kernel panics where the model takes everything back.
-void PercpuDriver::give_up_boot(RealStep& step, const World& model, const Ran& expected) {
-    world_ = model;
+void PercpuDriver::give_up_boot(RealStep& step, const Ran& expected) {
+    world_ = models_world_;
     put_back_unit();
     for (u64 i = 0; i + 1 < pmds_.size(); ++i)
         pmds_[i] = world_.machine().vmalloc().table(Vmap{i * config_.geometry.ptrs_per_pte}).present();

@@ -76,14 +76,14 @@ private:
     [[nodiscard]] Op as_a_kernel_meets_it(Op op) const;
     // Sizes that no layout has are met with a BUG() or worse; a kernel file is not asked.
     [[nodiscard]] bool has_layout(const pcpu::BootParams& b) const;
-    void judge(const Op& op, RealStep& step, const World& model, const Ran& expected);
-    void give_up_boot(RealStep& step, const World& model, const Ran& expected);
+    void judge(const Op& op, RealStep& step, const Ran& expected);
+    void give_up_boot(RealStep& step, const Ran& expected);
     void put_back_unit();
     void prepare_static_image(u64 bytes);
     [[nodiscard]] std::vector<std::span<std::byte>> pieces(u64 addr, u64 bytes);
     [[nodiscard]] Held held(u8 slot);
     void about_to_write(const Held& h);
-    [[nodiscard]] Ran run_model(World& from, const Op& op, const RealWatch& files) const;
+    [[nodiscard]] Ran run_model(const Op& op, const RealWatch& files);
     void clear_struct_page(Pfn p);
     void check_contents(const Op& op);
     void check_all_contents(int cpu);
@@ -119,7 +119,8 @@ private:
 
     // While an operation runs.
     Op op_{};
-    const Pcpu* model_{}; // what the model made of it
+    World models_world_;  // the same operation, by the model
+    const Pcpu* model_{}; // ... what it made of it
     Pcpu* pcpu_{};
     ChunkNumbers numbers_;
     std::vector<void*> selves_; // by number: the kernel file's own chunk

@@ -31,7 +31,10 @@ bool is_same(const Bitmap& b, const unsigned long* map) {
 }
 
 void read_bits(Bitmap& b, const unsigned long* map) {
-    for (std::size_t i = 0; i < b.words.size(); ++i) b.words[i] = word_of(map, i, b.nr_bits);
+    if (b.words.empty()) return;
+    const std::size_t last = b.words.size() - 1;
+    std::copy_n(map, last, b.words.begin());
+    b.words[last] = word_of(map, last, b.nr_bits);
 }
 
 // The chunk's own hints; its edges are not kept.
