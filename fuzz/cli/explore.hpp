@@ -52,6 +52,8 @@ explore_file(const bench::Unit& unit, const explore::Space& s, const explore::Li
              const explore::Options& options = {});
 // Of what is known: "; 2 findings known, in 12 operations, 10 of them passed"; or nothing.
 [[nodiscard]] std::string known_words(const explore::Explored& e);
+// ... its second half alone.
+[[nodiscard]] std::string passed_words(const explore::Explored& e);
 
 // One space on all CPUs, for as long as it is given; for `mmodel run`.
 [[nodiscard]] explore::Explored explore_for(const explore::Space& s, double seconds, Progress& progress);

@@ -35,6 +35,13 @@ std::vector<std::string> unrecorded(const std::vector<Record>& records, const be
     return out;
 }
 
+// One record may say several ways in which its mistake shows.
+std::string recorded_words(const explore::Explored& e, std::size_t nr_records) {
+    std::string out = "as recorded: " + plural(e.found.size(), "finding");
+    if (nr_records < e.found.size()) out += fmt::format(" of {}", plural(nr_records, "record"));
+    return out + passed_words(e);
+}
+
 void report(Job& job, const std::vector<Record>& records, const bench::Tree& tree, const explore::Space& s,
             const explore::Explored& e) {
     std::size_t nr_recorded = 0;
@@ -52,8 +59,7 @@ void report(Job& job, const std::vector<Record>& records, const bench::Tree& tre
     Row row{fmt::format("{} {}: {}", tree.version, tree.name, s.name),
             {grouped(e.rests), grouped(e.states), grouped(e.transitions),
              e.complete ? "all states" : plural(e.depth, "step")},
-            as_recorded ? fmt::format("as recorded: {}", plural(nr_recorded, "finding")) + known_words(e)
-                        : v.text()};
+            as_recorded ? recorded_words(e, nr_recorded) : v.text()};
     for (const std::string& name : fresh) row.beneath.push_back("violates " + name);
     if (!fresh.empty())
         job.findings.push_back(fmt::format("{} {}, every state of {}: see {} explore --tree {} --space {}\n",

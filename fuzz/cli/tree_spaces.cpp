@@ -243,11 +243,12 @@ std::expected<std::vector<bench::Tree>, bench::Problem> files_meant(const Spaces
 
 std::string known_words(const Explored& e) {
     const std::size_t nr = standing_of(e).known;
-    if (!nr) return {};
-    const std::string out = "; " + plural(nr, "finding") + " known";
-    if (!e.known) return out;
-    return out +
-           fmt::format(", in {}, {} of them passed", plural(e.known, "operation"), grouped(e.known_passed));
+    return nr ? "; " + plural(nr, "finding") + " known" + passed_words(e) : "";
+}
+
+std::string passed_words(const Explored& e) {
+    if (!e.known) return {};
+    return fmt::format(", in {}, {} of them passed", plural(e.known, "operation"), grouped(e.known_passed));
 }
 
 std::vector<Space> spaces_for(const bench::Tree& tree) { return spaces_of(tree, explore::default_spaces()); }
