@@ -135,6 +135,17 @@ std::vector<Op> areas() {
     return ops;
 }
 
+// Pages of a chunk of percpu's, on each CPU.
+std::vector<Op> pages_of_a_chunk() {
+    std::vector<Op> ops{
+        {.kind = OpKind::pcpu_boot, .page = 8192, .to = 28672, .bytes = 40960, .align = 2 << 20},
+        {.kind = OpKind::vm_create}};
+    for (int i = 0; i < 200; ++i)
+        for (const OpKind kind : {OpKind::vm_populate, OpKind::vm_depopulate})
+            ops.push_back({.kind = kind, .to = 8});
+    return ops;
+}
+
 // Every state of a file in a space, in this process: operations of the C a second of CPU time, with all that
 // is done for each: judging it, keeping the state, telling it from others, going back.
 void explored(benchmark::State& state, const std::string& dir, const char* name, explore::Symmetry symmetry) {
@@ -168,6 +179,7 @@ void explored(benchmark::State& state, const std::string& dir, const char* name,
     BENCHMARK_CAPTURE(both, name, dir, file, ops)->UseManualTime()->Unit(benchmark::kMillisecond)
 
 BOTH(percpu_areas_6_12, trees + std::string("/linux-6.12"), "percpu", areas());
+BOTH(percpu_pages_6_12, trees + std::string("/linux-6.12"), "percpu", pages_of_a_chunk());
 BOTH(2M_6_1, trees + std::string("/linux-6.1"), "hugetlb_vmemmap", pairs(0, 500));
 BOTH(2M_6_12_optimise_only, trees + std::string("/linux-6.12"), "hugetlb_vmemmap", optimise_only());
 BOTH(2M_stand_in, MMODEL_FIXTURES_DIR "/reuse_page", "hugetlb_vmemmap", pairs(0, 500));
