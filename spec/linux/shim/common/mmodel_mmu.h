@@ -16,7 +16,7 @@
 #define MMODEL_RW      0x2ul
 #define MMODEL_LEAF    0x80ul /* PMD only: maps PTRS_PER_PTE pages itself */
 
-enum { MMODEL_READ = 0, MMODEL_WRITE = 1, MMODEL_VOLATILE = 2, MMODEL_ATOMIC = 4 };
+enum { MMODEL_READ = 0, MMODEL_WRITE = 1, MMODEL_ATOMIC = 4 };
 
 /* Memory that is shared with the code, a piece. */
 struct mmodel_shared {

@@ -169,19 +169,20 @@ PLAIN __attribute__((noinline)) static void touch_rarely(const volatile void *at
 	touch(at, n, kind, pc);
 }
 
-#define OFTEN(name, n, kind) PLAIN void __tsan_##name(void *at) { touch(at, n, kind, PC); }
-#define ACCESS(name, n, kind) PLAIN void __tsan_##name(void *at) { touch_rarely(at, n, kind, PC); }
+/* Of a size there is one way to read and one to write: what else compilers call it are names of those two. */
+#define ACCESS(name, n, kind) PLAIN void __tsan_##name(void *at) { touch(at, n, kind, PC); }
+#define NAME(name, of) PLAIN void __tsan_##name(void *at) __attribute__((alias("__tsan_" #of)));
 #define ACCESSES(n)                                                                     \
-	OFTEN(read##n, n, MMODEL_READ)                                                  \
-	OFTEN(write##n, n, MMODEL_WRITE)                                                \
-	ACCESS(read_write##n, n, MMODEL_WRITE)                                          \
-	ACCESS(unaligned_read##n, n, MMODEL_READ)                                       \
-	ACCESS(unaligned_write##n, n, MMODEL_WRITE)                                     \
-	ACCESS(unaligned_read_write##n, n, MMODEL_WRITE)                                \
-	ACCESS(volatile_read##n, n, MMODEL_VOLATILE)                                    \
-	ACCESS(volatile_write##n, n, MMODEL_VOLATILE | MMODEL_WRITE)                    \
-	ACCESS(unaligned_volatile_read##n, n, MMODEL_VOLATILE)                          \
-	ACCESS(unaligned_volatile_write##n, n, MMODEL_VOLATILE | MMODEL_WRITE)
+	ACCESS(read##n, n, MMODEL_READ)                                                 \
+	ACCESS(write##n, n, MMODEL_WRITE)                                               \
+	NAME(read_write##n, write##n)                                                   \
+	NAME(unaligned_read##n, read##n)                                                \
+	NAME(unaligned_write##n, write##n)                                              \
+	NAME(unaligned_read_write##n, write##n)                                         \
+	NAME(volatile_read##n, read##n)                                                 \
+	NAME(volatile_write##n, write##n)                                               \
+	NAME(unaligned_volatile_read##n, read##n)                                       \
+	NAME(unaligned_volatile_write##n, write##n)
 
 ACCESSES(1)
 ACCESSES(2)
