@@ -19,6 +19,7 @@ concept CallsLike = requires(C& c, const BootParams& b, Request r, Where w, u64 
     { c.boot(b) } -> std::same_as<Errno>;
     { c.alloc(r) } -> std::same_as<std::expected<Where, Errno>>;
     { c.free(w) } -> std::same_as<bool>;
+    c.free_again(w); // of what is not allocated
     c.balance();
     { c.lookup(addr) } -> std::same_as<u64>;
     c.online(u8{}, true);
@@ -40,6 +41,7 @@ struct ModelCalls {
         return std::unexpected(is_legal(p.sizes, size_of(r), align_of(r)) ? Errno::nomem : Errno::inval);
     }
     bool free(Where w) { return free_percpu(k, p, p.chunks[w.chunk].base_addr + static_cast<u64>(w.off)); }
+    void free_again(Where) {}
     void balance() { pcpu_balance_workfn(k, p); }
     u64 lookup(u64 addr) { return per_cpu_ptr_to_phys(k, p, addr); }
     void online(u8, bool) {}
@@ -86,12 +88,16 @@ Outcome alloc(Pcpu& p, Calls& calls, u8 slot, const Request& r) {
     return {.value = value_of(*w)};
 }
 
-// free_percpu() of what is not allocated would corrupt the chunk: it is refused here, and never asked of a
-// real file.
+// free_percpu() of what is not allocated is refused, and changes nothing. It would corrupt a chunk of a
+// kernel before 6.19, of which it is not asked.
 template <class Calls>
 Outcome free(Pcpu& p, Calls& calls, u8 slot, bool again) {
     Area& a = p.areas[slot];
-    if (again) return !a.live && a.chunk != no_chunk ? Outcome{.err = Errno::inval} : Outcome::disable();
+    if (again) {
+        if (a.live || a.chunk == no_chunk) return Outcome::disable();
+        calls.free_again({a.chunk, a.off});
+        return {.err = Errno::inval};
+    }
     if (!a.live) return Outcome::disable();
     a.live = false;
     return {.err = calls.free({a.chunk, a.off}) ? Errno::ok : Errno::inval};

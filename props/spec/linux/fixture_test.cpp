@@ -283,6 +283,30 @@ TEST_CASE("a constant that a tree's own header has otherwise than the shims is s
           std::vector<std::string>{"__NR_USED_SUBPAGE is not what include/linux/hugetlb.h of the tree says"});
 }
 
+TEST_CASE("flags that a tree's header makes of other bits than the shims are said") {
+    const auto whole = changed_tree([](std::string&) {});
+    fs::create_directories(whole.dir / "include/linux");
+    std::ofstream(whole.dir / "mm/percpu.c") << "\n";
+    std::ofstream(whole.dir / "mm/percpu-vm.c") << "\n";
+    std::ofstream(whole.dir / "mm/percpu-internal.h") << "\n";
+    const auto said = [&](const char* noio) {
+        std::ofstream(whole.dir / "include/linux/gfp_types.h")
+            << "enum { ___GFP_IO_BIT };\n#define ___GFP_IO BIT(___GFP_IO_BIT)\n#define ___GFP_FS 0x80u\n"
+               "#define ___GFP_DIRECT_RECLAIM 0x400u\n#define ___GFP_KSWAPD_RECLAIM 0x800u\n"
+               "#define __GFP_IO ((__force gfp_t)___GFP_IO)\n#define __GFP_FS ((__force gfp_t)___GFP_FS)\n"
+               "#define __GFP_RECLAIM ((__force gfp_t)(___GFP_DIRECT_RECLAIM|___GFP_KSWAPD_RECLAIM))\n"
+               "#define GFP_KERNEL (__GFP_RECLAIM | __GFP_IO | __GFP_FS)\n#define GFP_NOIO ("
+            << noio << ")\n";
+        auto tree = bench::open_tree(whole.dir).value();
+        tree = tree.seen_by(tree.files.back());
+        REQUIRE(tree.name == "percpu");
+        return bench::find_drift(tree, test_work_dir() / "drift", {});
+    };
+    CHECK(said("__GFP_RECLAIM").empty());
+    CHECK(said("__GFP_RECLAIM | __GFP_FS") ==
+          std::vector<std::string>{"GFP_NOIO is not what include/linux/gfp_types.h of the tree says"});
+}
+
 TEST_CASE("a call that is not as any known one is named, with the nearest generation that is understood") {
     const auto unit = bench::compile(changed_tree([](std::string& text) {
                                          replace_all(text, "restore_folio(const struct hstate *h,",

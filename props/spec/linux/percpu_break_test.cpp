@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "fuzz/campaign/campaign.hpp"
+#include "fuzz/ops/trace.hpp"
 #include "props/spec/linux/broken_tree.hpp"
 #include "props/spec/linux/compiled.hpp"
 #include "spec/explore/space.hpp"
@@ -214,4 +215,56 @@ TEST_CASE("no room for what may not sleep, and a hint at more than there is, bre
         REQUIRE(r.has_value());
         CHECK(std::ranges::count(r->violations, s.way, &spec::Violation::way) == 1);
     }
+}
+
+TEST_CASE("what percpu.c offers is what the compiler sees, not what a comment says") {
+    const fs::path old = fs::path(MMODEL_TREES_DIR) / "linux-6.1";
+    if (there_is_nothing_to_break() || !fs::exists(old)) return;
+    const auto defines = [](const fs::path& dir) { return compiled(dir, {"percpu"}).tree.defines; };
+    const fs::path copy = edited_copy(
+        "percpu.c",
+        {{R"(\n#include <linux/bitmap.h>)", "$&\n/* pcpu_alloc_noprof() after flush_cache_vmap_early(). */"},
+         {R"(\narea_found:)", "$& /* pcpu_schedule_balance_work() later */"}},
+        old);
+    CHECK(defines(copy) == defines(old));
+    const auto early_size_is = [&](const char* size) {
+        const auto all = defines(copy);
+        return std::ranges::count(all, "-DMMODEL_PERCPU_EARLY_SIZE=" + std::string(size)) == 1;
+    };
+    CHECK(early_size_is("(12 << 10)"));
+    std::ofstream(copy / "include/linux/percpu.h")
+        << "#include <linux/nowhere.h>\n#ifdef CONFIG_SMP\n#define SHIFT 11 /* as in no kernel */\n#endif\n"
+           "#define PERCPU_DYNAMIC_EARLY_SIZE (20 << SHIFT)\n";
+    CHECK(early_size_is("(20 << 11)"));
+}
+
+TEST_CASE("a file that refuses to free what is not allocated is asked to, and does nothing but warn") {
+    if (there_is_nothing_to_break()) return;
+    // As 6.19 and later do, in Debian's file.
+    const TextEdit refusing{R"(\tsize = pcpu_free_area\(chunk, off\);\n)",
+                            "$&\tif (!size) {\n\t\tspin_unlock_irqrestore(&pcpu_lock, flags);\n"
+                            "\t\tWARN_ON_ONCE(1);\n\t\treturn;\n\t}\n"};
+    const auto check_that = [](const char* nothing_is_there) {
+        return TextEdit{
+            "\n\t/\\* find end index \\*/\n\tend = find_next_bit\\(chunk->bound_map, pcpu_chunk_map_bits",
+            nothing_is_there};
+    };
+    const auto run = [&](const char* condition) {
+        const std::string edit = "\n\tif (" + std::string(condition) + ")\n\t\treturn 0;$&";
+        const auto unit =
+            compiled(edited_copy("percpu.c", {refusing, check_that(edit.c_str())}), {"percpu", "x86-64"});
+        CHECK(std::ranges::count(unit.tree.defines, "-DMMODEL_REFUSES_FREES") == 1);
+        const auto t =
+            parse_trace("mmodel trace 1\ngeometry x86-64\npcpu_boot static=16K dyn=28K atom=4K\n"
+                        "pcpu_alloc area=0 bytes=64\npcpu_alloc area=1 bytes=64\npcpu_free area=0\n"
+                        "pcpu_free area=0 again=1\npcpu_free area=0 again=1\n");
+        REQUIRE(t.has_value());
+        const auto r = bench::run_one(unit, t->config, t->ops);
+        REQUIRE(r.has_value());
+        REQUIRE(r->ran.size() >= 4);
+        CHECK((!r->ran[3].outcome.disabled && r->ran[3].outcome.err == Errno::ok));
+        return r->violations;
+    };
+    CHECK(run("!test_bit(bit_off, chunk->alloc_map) || !test_bit(bit_off, chunk->bound_map)").empty());
+    CHECK_FALSE(run("!test_bit(bit_off, chunk->bound_map)").empty()); // which stays set
 }

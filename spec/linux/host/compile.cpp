@@ -178,21 +178,54 @@ std::string object_stem(const Tree& tree, const KernelFile& file, const std::vec
 
 namespace {
 
-// hugetlb_vmemmap: what the tree offers, for the rest of the compile line.
-std::expected<void, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
-                                            std::vector<std::string> words, const fs::path& work_dir,
-                                            const CompileLimits& limits) {
+// What the preprocessor leaves of a file after the shims, and how that went.
+struct Preprocessed {
+    std::string text, said;
+    Ended end;
+};
+Preprocessed preprocess(std::vector<std::string> words, const fs::path& file, const fs::path& work_dir,
+                        const CompileLimits& limits) {
     const fs::path text = work_dir / own_name("text"), log = text.string() + ".log";
     words.pop_back(); // the unit
-    words.insert(words.end(), {"-E", "-include", "mmodel_kernel.h", (tree.dir / file.compiled).string(), "-o",
-                               text.string()});
+    words.insert(words.end(), {"-E", "-include", "mmodel_kernel.h", file.string(), "-o", text.string()});
     const Ended end = run_command(words, log, limits);
-    const std::string said = first_part(log, most_log);
-    tree.hvo = hvo_offers(own_lines(first_part(text, max_text), tree.dir));
+    Preprocessed out{first_part(text, max_text), first_part(log, most_log), end};
     std::error_code ec;
     fs::remove(text, ec), fs::remove(log, ec);
-    if (end.status || end.too_long)
-        return std::unexpected(does_not_compile(tree, work_dir, said, end, limits));
+    return out;
+}
+
+// ... of a text that is made of a header of the tree. Nothing: there is none, or it cannot be.
+std::optional<std::string> preprocess_header(const Tree& tree, const char* header,
+                                             std::string (*probe_of)(std::string_view),
+                                             const std::vector<std::string>& words, const fs::path& work_dir,
+                                             const CompileLimits& limits) {
+    const auto text = slurp(tree.dir / header);
+    if (!text) return std::nullopt;
+    const fs::path probe = work_dir / (own_name("header") + ".c");
+    std::ofstream(probe) << probe_of(*text);
+    Preprocessed p = preprocess(words, probe, work_dir, limits);
+    std::error_code ec;
+    fs::remove(probe, ec);
+    return p.end.status || p.end.too_long ? std::nullopt : std::optional(std::move(p.text));
+}
+
+// What the tree offers, for the rest of the compile line.
+std::expected<std::vector<std::string>, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
+                                                                std::vector<std::string> words,
+                                                                const fs::path& work_dir,
+                                                                const CompileLimits& limits) {
+    const bool percpu = is_percpu(file);
+    const auto header =
+        preprocess_header(tree, percpu ? "include/linux/percpu.h" : "include/linux/page_ref.h",
+                          percpu ? early_size_probe : walker_probe, words, work_dir, limits);
+    if (percpu) words.insert(words.end() - 1, percpu_asked_with);
+    const Preprocessed p = preprocess(words, tree.dir / file.compiled, work_dir, limits);
+    const std::string own = own_lines(p.text, tree.dir);
+    if (!percpu) tree.hvo = hvo_offers(own, header);
+    if (p.end.status || p.end.too_long)
+        return std::unexpected(does_not_compile(tree, work_dir, p.said, p.end, limits));
+    if (percpu) return percpu_offers(own, header, tree.version).defines();
     if (tree.hvo.shape.empty())
         return std::unexpected(Problem{
             .what =
@@ -201,7 +234,7 @@ std::expected<void, Problem> ask_for_offers(Tree& tree, const KernelFile& file,
                 "hugetlb_vmemmap_optimize_folio(); the nearest that is: " +
                 tree.hvo.generation,
             .of_tree = true});
-    return {};
+    return tree.hvo.defines();
 }
 
 // Where the shims are, and the compiler that works.
@@ -289,14 +322,10 @@ std::expected<CompileLine, Problem> prepare(const Tree& tree, const fs::path& wo
     fs::create_directories(work_dir, ec);
     std::vector<std::string> words = compile_line(bench.linking(), bench.shims, tree, file, breaks, geometry);
     Unit unit{.tree = tree, .object = {}, .backend = backend, .geometry = std::string(geometry)};
-    if (!is_percpu(file)) {
-        if (const auto ok = ask_for_offers(unit.tree, file, words, work_dir, limits); !ok)
-            return std::unexpected(ok.error());
-        for (std::string& d : unit.tree.hvo.defines()) {
-            unit.tree.defines.push_back(d);
-            words.insert(words.end() - 1, std::move(d));
-        }
-    }
+    const auto offers = ask_for_offers(unit.tree, file, words, work_dir, limits);
+    if (!offers) return std::unexpected(offers.error());
+    words.insert(words.end() - 1, offers->begin(), offers->end());
+    unit.tree.defines.insert(unit.tree.defines.end(), offers->begin(), offers->end());
     if (const auto ok = instrument(unit, words, bench); !ok) return std::unexpected(ok.error());
     return CompileLine{std::move(unit), std::move(words)};
 }

@@ -14,10 +14,21 @@ constexpr std::array all{
     HeldConstant{"hugetlb_vmemmap", "include/linux/mmzone.h", "VMEMMAP_TAIL_MIN_ORDER"},
     HeldConstant{"percpu", "include/linux/percpu.h", "PCPU_MIN_UNIT_SIZE"},
     HeldConstant{"percpu", "include/linux/percpu.h", "PCPU_MIN_ALLOC_SHIFT"},
-    HeldConstant{"percpu", "include/linux/percpu.h", "PERCPU_DYNAMIC_EARLY_SIZE"},
     HeldConstant{"percpu", "include/linux/percpu.h", "PERCPU_DYNAMIC_RESERVE"},
     HeldConstant{"percpu", "include/linux/percpu.h", "PERCPU_MODULE_RESERVE"},
+    HeldConstant{"percpu", "include/linux/gfp_types.h", "GFP_KERNEL"},
+    HeldConstant{"percpu", "include/linux/gfp_types.h", "GFP_NOIO"},
 };
+
+// The bits that a header's flags are made of are the shims', whatever number they have there.
+std::string own_bits() {
+    std::string out;
+    for (const char* bit :
+         {"DIRECT_RECLAIM", "KSWAPD_RECLAIM", "IO", "FS", "HIGHMEM", "ZERO", "NORETRY", "NOWARN", "NOFAIL"})
+        out += std::string("#undef ___GFP_") + bit + "\n#define ___GFP_" + bit + " MMODEL_PERCPU_GFP_" + bit +
+               "\n";
+    return out;
+}
 
 std::string mark(std::string_view name) { return "drift of " + std::string(name) + "!"; }
 
@@ -55,7 +66,7 @@ std::string drift_probe(std::string_view header_text, const std::vector<HeldCons
         out += "#ifdef " + name + "\nenum { mmodel_held_" + name + " = (long)(" + name + ") };\n#undef " +
                name + "\n#define mmodel_holds_" + name + "\n#endif\n";
     }
-    out += preprocessor_lines(header_text) + "\n";
+    out += "#ifndef __force\n#define __force\n#endif\n" + preprocessor_lines(header_text) + "\n" + own_bits();
     for (const HeldConstant& c : constants) {
         const std::string name(c.name);
         out += "#if defined(mmodel_holds_" + name + ") && defined(" + name +

@@ -46,14 +46,6 @@ std::optional<std::string> version_of(std::string_view makefile) {
            std::string(plain_part(assigned(head, "EXTRAVERSION").value_or("")).substr(0, 64));
 }
 
-// Whether the tree's page_ref_add_unless() is an RCU reader that skips fake heads (6.10 and later).
-bool walker_has_rcu(const fs::path& dir, std::string_view source) {
-    const auto header = slurp(dir / "include/linux/page_ref.h");
-    if (!header) return has_word(source, "synchronize_rcu(");
-    const auto body = between(*header, "bool page_ref_add_unless(", "\n}");
-    return body && body->find("rcu_read_lock") != std::string::npos;
-}
-
 // The model's design is that of 6.12 to 6.12.113 and 6.15 to 7.0.
 std::string what_of_the_model_it_lacks(std::string_view source, std::string_view header) {
     const auto lacks = [&](const char* what) { return source.find(what) == source.npos; };
@@ -63,37 +55,6 @@ std::string what_of_the_model_it_lacks(std::string_view source, std::string_view
     if (lacks("SYNCHRONIZE_RCU")) return "one grace period a list (VMEMMAP_SYNCHRONIZE_RCU)";
     if (lacks("memmap_pages_add")) return "the counters of memmap pages";
     return {};
-}
-
-// What the compiler cannot be asked for; the rest it is (host/offers.hpp).
-std::vector<std::string> hvo_defines(const Tree& t, std::string_view source) {
-    std::vector<std::string> out{"-D__MM_INTERNAL_H"}; // the tree may have mm/internal.h: it is passed over
-    if (walker_has_rcu(t.dir, source)) out.emplace_back("-DMMODEL_WALKER_RCU");
-    return out;
-}
-
-// PERCPU_DYNAMIC_EARLY_SIZE in KiB, of a tree with 4 KiB pages and no RANDOM_KMALLOC_CACHES. It grew in 6.2.
-std::string percpu_early_kib(const Tree& t) {
-    if (const auto header = slurp(t.dir / "include/linux/percpu.h"))
-        if (const auto size = between(*header, "define PERCPU_DYNAMIC_EARLY_SIZE", "<<"))
-            if (const auto kib = skip_blanks(*size);
-                kib.starts_with('(') && !leading_digits(kib.substr(1)).empty())
-                return std::string(leading_digits(kib.substr(1)).substr(0, 9));
-    return t.version.starts_with("6.1.") ? "12" : "20";
-}
-
-std::vector<std::string> percpu_defines(const Tree& t, std::string_view source) {
-    // The tree may have mm/internal.h and mm/vmalloc.h: they are passed over.
-    std::vector<std::string> out{"-D__MM_INTERNAL_H", "-D__MM_VMALLOC_H",
-                                 "-DMMODEL_PERCPU_EARLY_KIB=" + percpu_early_kib(t)};
-    if (has_word(source, "__per_cpu_load")) out.emplace_back("-DMMODEL_STATIC_AT_ZERO");
-    if (source.find("flush_cache_vmap_early(") != std::string::npos)
-        out.emplace_back("-DMMODEL_HAS_EARLY_FLUSH");
-    if (const auto locked = between(source, "\narea_found:", "spin_unlock_irqrestore(");
-        locked && has_word(*locked, "pcpu_schedule_balance_work("))
-        out.emplace_back("-DMMODEL_SCHEDULES_EARLY");
-    if (source.find("pcpu_alloc_noprof(") != std::string::npos) out.emplace_back("-DMMODEL_HAS_ALLOC_NOPROF");
-    return out;
 }
 
 std::string percpu_refusal(std::string_view source) {
@@ -153,7 +114,7 @@ void add_hvo(Tree& t) {
                        .compiled = t.file,
                        .unit = "hvo/unit.c",
                        .source = fnv1a(text[0]),
-                       .defines = hvo_defines(t, text[0]),
+                       .defines = {"-D__MM_INTERNAL_H"}, // the tree may have mm/internal.h: it is passed over
                        .called = called_words(text[0]),
                        .refusal = text.why_not()});
 }
@@ -170,7 +131,8 @@ void add_percpu(Tree& t) {
                                .compiled = "mm/percpu.c",
                                .unit = "percpu/unit.c",
                                .source = fnv1a(all),
-                               .defines = percpu_defines(t, core),
+                               // the tree may have mm/internal.h and mm/vmalloc.h: they are passed over
+                               .defines = {"-D__MM_INTERNAL_H", "-D__MM_VMALLOC_H"},
                                .called = called_words(core + vm),
                                .refusal = unread.empty() ? percpu_refusal(core) : unread});
     };

@@ -50,6 +50,14 @@ struct RealPercpuCalls {
         d.unit_->free_percpu(d.pointer_to(w));
         return true;
     }
+    // Not where another area begins now, nor where free_percpu() could not find the chunk, which the frame of
+    // the CPU that runs leads it to.
+    void free_again(Where w) {
+        if (!d.unit_->refuses_frees || !d.pcpu_->chunks.is_live(w.chunk)) return;
+        const pcpu::Chunk& c = d.pcpu_->chunks[w.chunk];
+        if (c.populated.test(w.off / c.page_bytes) && !pcpu::area_bytes_at(c, w.off))
+            d.unit_->free_percpu(d.pointer_to(w));
+    }
     void balance() {
         d.pcpu_->balance_scheduled = false;
         d.unit_->balance();

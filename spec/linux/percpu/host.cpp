@@ -185,7 +185,9 @@ struct PercpuHost {
     }
     static void schedule_work(const char*) { self->pcpu_->balance_scheduled = true; }
     static void warn(const char* where, const char*, int line, const char* condition) {
-        self->warn(where, line, condition);
+        if (!self->op_.is_again())
+            self->warn( // which is right to do of what is not allocated
+                where, line, condition);
     }
     __attribute__((noreturn)) static void bug(const char* where, const char*, int line,
                                               const char* condition) {

@@ -20,7 +20,7 @@
 #ifndef MMODEL_PERCPU_ABI_H
 #define MMODEL_PERCPU_ABI_H
 
-#define MMODEL_PERCPU_ABI_VERSION 5
+#define MMODEL_PERCPU_ABI_VERSION 6
 
 #define MMODEL_STRUCT_PAGE_SIZE 64
 #define MMODEL_PERCPU_MAX_CPUS  64
@@ -173,6 +173,7 @@ struct mmodel_percpu_unit {
 	unsigned long min_unit_size, min_alloc_size, dynamic_early_size, dynamic_reserve, module_reserve;
 	int flushes_early; /* it has flush_cache_vmap_early(), for what is mapped so early */
 	int schedules_early; /* pcpu_alloc() schedules the balance worker before it populates */
+	int refuses_frees;   /* free_percpu() of what is not allocated warns and changes nothing */
 
 	/* Boot, once. Then slab is available. 0 or -errno; bug() and panic() do not return. */
 	int (*setup)(const struct mmodel_percpu_boot *boot);

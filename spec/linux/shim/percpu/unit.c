@@ -6,10 +6,11 @@
  *
  * The compile line says which file, and what it offers:
  *   MMODEL_TREE_FILE         the file, as a quoted string; what it includes is found beside it
- *   MMODEL_PERCPU_EARLY_KIB  the tree's PERCPU_DYNAMIC_EARLY_SIZE (include/linux/percpu.h)
+ *   MMODEL_PERCPU_EARLY_SIZE the tree's PERCPU_DYNAMIC_EARLY_SIZE (include/linux/percpu.h)
  *   MMODEL_STATIC_AT_ZERO    it reads the static image at __per_cpu_load: percpu addresses start at 0
  *   MMODEL_HAS_EARLY_FLUSH   it calls flush_cache_vmap_early()
  *   MMODEL_SCHEDULES_EARLY   its pcpu_alloc() schedules the balance worker under pcpu_lock, before it populates
+ *   MMODEL_REFUSES_FREES     its free_percpu() of what is not allocated warns and changes nothing
  *   MMODEL_HAS_ALLOC_NOPROF  it exports pcpu_alloc_noprof(); else __alloc_percpu_gfp() and __alloc_reserved_percpu()
  * and, for a tree that has mm/internal.h and mm/vmalloc.h beside the file, their guards, so that they are passed over.
  */
@@ -343,6 +344,9 @@ static struct mmodel_percpu_unit mmodel_this_unit = {
 #endif
 #ifdef MMODEL_SCHEDULES_EARLY
 	.schedules_early = 1,
+#endif
+#ifdef MMODEL_REFUSES_FREES
+	.refuses_frees = 1,
 #endif
 	.setup = setup,
 	.enable_async = enable_async,
