@@ -2,6 +2,7 @@
 #include "fuzz/cli/patch/bisect.hpp"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -64,21 +65,22 @@ struct Asked {
 // Of one file. The trace first: mostly it is enough.
 std::expected<bool, bench::Problem> is_there(const Asked& a, const LinuxOptions& o, const WorkDir& work) {
     Progress progress;
-    std::vector<std::string> geometries = a.geometries;
-    if (a.sought.trace) geometries.emplace(geometries.begin(), a.sought.trace->config.geometry.arch);
-    std::vector<bench::Unit> units;
-    for (const std::string& g : geometries) {
-        auto unit = build_tree(a.tree.dir, work, a.tree.name, o.backend, g);
-        if (!unit) return std::unexpected(unit.error());
-        units.push_back(std::move(*unit));
-    }
+    std::map<std::string, std::expected<bench::Unit, bench::Problem>> units;
+    const auto compiled = [&](const std::string& geometry) -> auto& {
+        if (!units.contains(geometry))
+            units.emplace(geometry, build_tree(a.tree.dir, work, a.tree.name, o.backend, geometry));
+        return units.at(geometry);
+    };
     if (a.sought.trace) {
-        const auto shown = shows_by_trace(units.front(), a.sought);
+        const auto& unit = compiled(std::string(a.sought.trace->config.geometry.arch));
+        if (!unit) return std::unexpected(unit.error());
+        const auto shown = shows_by_trace(*unit, a.sought);
         if (!shown || *shown) return shown;
-        units.erase(units.begin());
     }
-    for (const bench::Unit& unit : units) {
-        const auto found = search(unit, a.sought, o, progress);
+    for (const std::string& geometry : a.geometries)
+        if (const auto& unit = compiled(geometry); !unit) return std::unexpected(unit.error());
+    for (const std::string& geometry : a.geometries) {
+        const auto found = search(*compiled(geometry), a.sought, o, progress);
         if (!found || *found) return found;
     }
     return false;

@@ -46,6 +46,10 @@ std::string around_all(const JudgeOptions& o) {
         o.backend == bench::Backend::mmu ? "mmu" : "mmap", fmt::join(o.geometries, ","), o.stale, o.seed);
 }
 
+std::string unit_name(Judge::Id id, std::string_view file, std::string_view geometry) {
+    return fmt::format("{} {} {}", id, file, geometry);
+}
+
 Texts without_makefile(Texts t) {
     t.erase("Makefile");
     return t;
@@ -180,7 +184,33 @@ void Judge::judge(Id id, const std::vector<std::string>& files, std::optional<Id
         if (r && r->trouble.empty() && !interrupted())
             cache_.put(cache_.name_of(key_of(id, file, true)), kept(*r));
         s.reports.emplace(file, std::move(r));
+        keep_units(id, checks, i);
     }
+}
+
+void Judge::keep_units(Id id, TreeChecks& checks, std::size_t nr) {
+    const std::string& file = checks.tree(nr).name;
+    for (const std::string& geometry : options_.geometries) {
+        const bench::Unit* compiled = checks.compiled(nr, geometry);
+        if (!compiled) continue;
+        bench::Unit own = *compiled;
+        own.object = work_.path() / fmt::format("unit-{}-{}-{}.so", id, file, geometry);
+        std::error_code ec;
+        fs::copy_file(compiled->object, own.object, ec);
+        if (!ec) keep(unit_name(id, file, geometry), std::move(own));
+    }
+}
+
+void Judge::keep(const std::string& name, std::expected<bench::Unit, bench::Problem> unit) {
+    constexpr std::size_t most = 24;
+    if (kept_.size() >= most) {
+        std::error_code ec;
+        if (const auto& oldest = units_.at(kept_.front())) fs::remove(oldest->object, ec);
+        units_.erase(kept_.front());
+        kept_.pop_front();
+    }
+    units_.insert_or_assign(name, std::move(unit));
+    kept_.push_back(name);
 }
 
 Judge::Answer& Judge::report(Id id, const std::string& file, std::optional<Id> hints) {
@@ -190,10 +220,9 @@ Judge::Answer& Judge::report(Id id, const std::string& file, std::optional<Id> h
 
 std::expected<Judge::Run, bench::Problem> Judge::run(Id id, const std::string& file,
                                                      const bench::Finding& f) {
-    const std::string name = fmt::format("{} {} {}", id, file, f.config.geometry.arch);
+    const std::string name = unit_name(id, file, f.config.geometry.arch);
     if (!units_.contains(name))
-        units_.emplace(name,
-                       build_tree(states_[id].dir, work_, file, options_.backend, f.config.geometry.arch));
+        keep(name, build_tree(states_[id].dir, work_, file, options_.backend, f.config.geometry.arch));
     auto& unit = units_.at(name);
     if (!unit) return std::unexpected(unit.error());
     unit->stale = f.stale;

@@ -77,6 +77,9 @@ private:
     };
     [[nodiscard]] std::expected<Run, bench::Problem> run(Id id, const std::string& file,
                                                          const bench::Finding& f);
+    // A file as it was compiled to be judged, on all geometries.
+    void keep_units(Id id, TreeChecks& checks, std::size_t nr);
+    void keep(const std::string& name, std::expected<bench::Unit, bench::Problem> unit);
     [[nodiscard]] std::string name_of(std::string_view what, Id id, const std::string& file,
                                       const bench::Finding& f);
     [[nodiscard]] std::vector<bench::Known> hints_of(std::optional<Id> id, const std::string& file) const;
@@ -86,8 +89,10 @@ private:
     Cache& cache_;
     std::string around_; // what every key depends on: the command, the compiler, the shims
     std::deque<State> states_;
-    std::map<std::string, std::string> made_;                                 // by key
-    std::map<std::string, std::expected<bench::Unit, bench::Problem>> units_; // that replay
+    std::map<std::string, std::string> made_; // by key
+    // That replay, by state, file and geometry; the last ones. What is not there is compiled again.
+    std::map<std::string, std::expected<bench::Unit, bench::Problem>> units_;
+    std::deque<std::string> kept_; // names in units_, oldest first
 };
 
 } // namespace mmodel::cli
