@@ -290,7 +290,7 @@ TEST_CASE("every error says where it is, what was seen and what was wanted") {
     SECTION("operations of the percpu allocator") {
         const std::string bytes = "; wanted bytes, such as 64 or 8K, 0 to 4294967295";
         expect(tiny + "pcpu_alloc folio=1\n",
-               "line 3, column 12: pcpu_alloc has no 'folio'; it takes: fail area bytes align atomic");
+               "line 3, column 12: pcpu_alloc has no 'folio'; it takes: fail area bytes align atomic frames");
         expect(tiny + "pcpu_boot size=1K\n",
                "line 3, column 11: pcpu_boot has no 'size'; it takes: fail static reserved dyn atom paged");
         expect(tiny + "pcpu_alloc bytes=4G\n", "line 3, column 18: bytes: '4G' is out of range" + bytes);
@@ -309,7 +309,8 @@ TEST_CASE("every error says where it is, what was seen and what was wanted") {
                "line 3, column 17: chunk: '8' is out of range; wanted a whole number, 0 to 7");
         expect(tiny + "pcpu_lookup cpu=2\n",
                "line 3, column 17: cpu: '2' is out of range; wanted a whole number, 0 to 1");
-        expect(tiny + "pcpu_balance on=1\n", "line 3, column 14: pcpu_balance has no 'on'; it takes: fail");
+        expect(tiny + "pcpu_balance on=1\n",
+               "line 3, column 14: pcpu_balance has no 'on'; it takes: fail frames");
         expect(tiny + "vm_populate to=-1\n",
                "line 3, column 16: to: '-1' is not a whole number; wanted a whole number, 0 to 4294967295");
     }

@@ -52,6 +52,10 @@ std::string counters(const std::string& detail) { return "inv_percpu_counters_eq
 std::string first_chunks(const std::string& detail) {
     return "inv_first_and_reserved_chunk_stay_populated: " + detail;
 }
+// After an atomic request that found no room.
+World with_the_worker_due(World w) {
+    return with(std::move(w), [](Pcpu& p) { p.balance_scheduled = true; });
+}
 auto contains(const std::string& line) { return Catch::VectorContains(line); }
 
 } // namespace
@@ -62,7 +66,8 @@ TEST_CASE("what a percpu operation may do is not reported") {
     CHECK(said(World(w.config()), boot, after(unbooted + boot + "\n"), done) == nothing);
     CHECK(said(World(w.config()), boot, World(w.config()), out_of_memory) == nothing);
     CHECK(said(w, "pcpu_alloc area=0 bytes=0 align=4", w, refused) == nothing);
-    CHECK(said(w, "pcpu_alloc area=0 bytes=64 align=4 atomic=1", w, for_no_reason) == nothing);
+    CHECK(said(w, "pcpu_alloc area=0 bytes=64 align=4 atomic=1", with_the_worker_due(w), for_no_reason) ==
+          nothing);
     CHECK(said(w, "module_load area=0 bytes=64 align=4", w, for_no_reason) == nothing);
     CHECK(said(w, "vm_populate chunk=0 to=1", after(with_chunk + "vm_populate chunk=0 to=1\n"), done) ==
           nothing);
@@ -154,9 +159,12 @@ TEST_CASE("an allocation whose result does not say what it did is reported") {
     const std::string atomic = "pcpu_alloc area=0 bytes=64 align=4 atomic=1",
                       odd = "pcpu_alloc area=0 bytes=0 align=4";
     const std::string broke = promise("an atomic allocation populated pages or made a chunk");
-    CHECK(said(w, atomic, w, for_no_reason, {{.kind = EventKind::alloc_pages_node, .ok = false}}) ==
+    CHECK(said(w, atomic, with_the_worker_due(w), for_no_reason,
+               {{.kind = EventKind::alloc_pages_node, .ok = false}}) == Said{broke});
+    CHECK(said(w, atomic, with_the_worker_due(after(with_chunk + "vm_create chunk=1\n")), for_no_reason) ==
           Said{broke});
-    CHECK(said(w, atomic, after(with_chunk + "vm_create chunk=1\n"), for_no_reason) == Said{broke});
+    CHECK(said(w, atomic, w, for_no_reason) ==
+          Said{promise("no empty page is left for an atomic allocation, and the balance worker is not due")});
     CHECK(said(w, odd, w, out_of_memory) == Said{promise("a request that cannot be is not refused")});
     CHECK(said(w, odd, after(with_chunk + "vm_create chunk=1\n"), refused) ==
           Said{rollback("the request was refused")});
