@@ -50,6 +50,9 @@ void draw_for_hvo(Config& c, Rng& rng) {
     const u64 least = least_frames(c.geometry);
     if (one_in(rng, 2)) c.frames_per_node = least * (1 + below(rng, c.frames_per_node / least));
     c.boot_gigantic = static_cast<u8>(below(rng, 3));
+    // Boot takes from the end of a node, where its folios are aligned if a node is whole ones.
+    const u64 gigantic = u64{1} << c.geometry.folio_order[c.geometry.nr_hstates() - 1];
+    if (c.boot_gigantic) c.frames_per_node = (c.frames_per_node + gigantic - 1) / gigantic * gigantic;
     if (one_in(rng, 3)) c.hot_block_frames = 0;
 }
 

@@ -248,6 +248,9 @@ TEST_CASE("machines for HVO are drawn with little memory on some nodes, with and
             one_node |= c.nr_nodes == 1, all_nodes |= c.nr_nodes == max_nodes;
             little |= c.frames_per_node < plain.frames_per_node;
             (c.boot_gigantic ? boot : no_boot) = true;
+            if (c.boot_gigantic)
+                CHECK(c.frames_per_node % (u64{1} << c.geometry.folio_order[c.geometry.nr_hstates() - 1]) ==
+                      0);
             no_block |= c.hot_block_frames == 0;
         }
         CHECK((one_node && all_nodes && little && no_boot && boot && no_block));
