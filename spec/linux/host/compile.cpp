@@ -178,21 +178,34 @@ std::string object_stem(const Tree& tree, const KernelFile& file, const std::vec
 
 namespace {
 
-// What the preprocessor leaves of a file after the shims, and how that went.
+// What the preprocessor leaves, and how that went.
 struct Preprocessed {
-    std::string text, said;
+    std::string text; // its first part
+    bool is_whole;
+    std::string said;
     Ended end;
+
+    [[nodiscard]] bool is_done() const { return !end.status && !end.too_long; }
 };
-Preprocessed preprocess(std::vector<std::string> words, const fs::path& file, const fs::path& work_dir,
-                        const CompileLimits& limits) {
+// `words`: a compile line without what is made.
+Preprocessed run_preprocessor(std::vector<std::string> words, const fs::path& work_dir,
+                              const CompileLimits& limits) {
     const fs::path text = work_dir / own_name("text"), log = text.string() + ".log";
-    words.pop_back(); // the unit
-    words.insert(words.end(), {"-E", "-include", "mmodel_kernel.h", file.string(), "-o", text.string()});
+    words.insert(words.end(), {"-E", "-o", text.string()});
     const Ended end = run_command(words, log, limits);
-    Preprocessed out{first_part(text, max_text), first_part(log, most_log), end};
     std::error_code ec;
+    const auto bytes = fs::file_size(text, ec);
+    Preprocessed out{first_part(text, max_text), !ec && bytes <= max_text, first_part(log, most_log), end};
     fs::remove(text, ec), fs::remove(log, ec);
     return out;
+}
+
+// Of a file after the shims.
+Preprocessed preprocess_file(std::vector<std::string> words, const fs::path& file, const fs::path& work_dir,
+                             const CompileLimits& limits) {
+    words.pop_back(); // the unit
+    words.insert(words.end(), {"-include", "mmodel_kernel.h", file.string()});
+    return run_preprocessor(std::move(words), work_dir, limits);
 }
 
 // ... of a text that is made of a header of the tree. Nothing: there is none, or it cannot be.
@@ -204,10 +217,10 @@ std::optional<std::string> preprocess_header(const Tree& tree, const char* heade
     if (!text) return std::nullopt;
     const fs::path probe = work_dir / (own_name("header") + ".c");
     std::ofstream(probe) << probe_of(*text);
-    Preprocessed p = preprocess(words, probe, work_dir, limits);
+    Preprocessed p = preprocess_file(words, probe, work_dir, limits);
     std::error_code ec;
     fs::remove(probe, ec);
-    return p.end.status || p.end.too_long ? std::nullopt : std::optional(std::move(p.text));
+    return p.is_done() ? std::optional(std::move(p.text)) : std::nullopt;
 }
 
 // What the tree offers, for the rest of the compile line.
@@ -220,11 +233,10 @@ std::expected<std::vector<std::string>, Problem> ask_for_offers(Tree& tree, cons
         preprocess_header(tree, percpu ? "include/linux/percpu.h" : "include/linux/page_ref.h",
                           percpu ? early_size_probe : walker_probe, words, work_dir, limits);
     if (percpu) words.insert(words.end() - 1, percpu_asked_with);
-    const Preprocessed p = preprocess(words, tree.dir / file.compiled, work_dir, limits);
+    const Preprocessed p = preprocess_file(words, tree.dir / file.compiled, work_dir, limits);
     const std::string own = own_lines(p.text, tree.dir);
     if (!percpu) tree.hvo = hvo_offers(own, header);
-    if (p.end.status || p.end.too_long)
-        return std::unexpected(does_not_compile(tree, work_dir, p.said, p.end, limits));
+    if (!p.is_done()) return std::unexpected(does_not_compile(tree, work_dir, p.said, p.end, limits));
     if (percpu) return percpu_offers(own, header, tree.version).defines();
     if (tree.hvo.shape.empty())
         return std::unexpected(Problem{
@@ -333,11 +345,8 @@ std::expected<CompileLine, Problem> prepare(const Tree& tree, const fs::path& wo
 // Lines that have something, without the blanks around it.
 std::string compact(const std::string& text) {
     std::string out;
-    for (const std::string& line : split(text, "\n")) {
-        const std::string_view blanks = " \t\r\f\v";
-        const auto from = line.find_first_not_of(blanks);
-        if (from != line.npos) out += line.substr(from, line.find_last_not_of(blanks) + 1 - from) + "\n";
-    }
+    for (const std::string& line : split(text, "\n"))
+        if (const std::string words = trimmed(line); !words.empty()) out += words + "\n";
     return out;
 }
 
@@ -348,19 +357,13 @@ std::expected<std::string, Problem> preprocess(const Tree& tree, const fs::path&
     const CompileLimits limits;
     auto line = prepare(tree, work_dir, {}, limits, backend, geometry, {});
     if (!line) return std::unexpected(line.error());
-    const fs::path text = work_dir / own_name("text"), log = text.string() + ".log";
     const std::string unit = (default_shim_dir() / tree.judged().unit).string();
     std::erase_if(line->words, [&](const std::string& w) { return w.ends_with(".c") && w != unit; });
-    line->words.insert(line->words.end(),
-                       {"-D__LINE__=0", "-D__FILE__=\"\"", "-E", "-P", "-o", text.string()});
-    const Ended end = run_command(line->words, log, limits);
-    const std::string said = first_part(log, most_log);
-    const auto seen = slurp(text);
-    std::error_code ec;
-    fs::remove(text, ec), fs::remove(log, ec);
-    if (end.status || end.too_long || !seen)
-        return std::unexpected(does_not_compile(line->unit.tree, work_dir, said, end, limits));
-    return compact(*seen);
+    line->words.insert(line->words.end(), {"-D__LINE__=0", "-D__FILE__=\"\"", "-P"});
+    const Preprocessed p = run_preprocessor(std::move(line->words), work_dir, limits);
+    if (!p.is_done() || !p.is_whole)
+        return std::unexpected(does_not_compile(line->unit.tree, work_dir, p.said, p.end, limits));
+    return compact(p.text);
 }
 
 std::expected<Unit, Problem> compile(const Tree& tree, const fs::path& work_dir,
