@@ -169,7 +169,6 @@ TEST_CASE("both backends leave the same bytes when gcc compiles the file") {
     CHECK(compare(c, {mmap, mmu}, 1) > 10);
 }
 
-#if defined(__x86_64__)
 TEST_CASE("inline assembly that changes a struct page is found by poisoned scratch memory") {
     const Config config = *parse_config("x86-64");
     const std::vector<Op> ops{{.kind = OpKind::alloc_folio}, {.kind = OpKind::optimise}};
@@ -194,7 +193,6 @@ TEST_CASE(
     CHECK(found.seen[1].violated == static_cast<int>(spec::Inv::kernel_code_touches_only_what_is_mapped));
     CHECK(std::string(found.why.data()).find("something wrote to pfn ") == 0);
 }
-#endif
 
 TEST_CASE("a store that the entry points forget to mark is missed, but not by the poisoned MMU") {
     const Config config = *parse_config("x86-64");

@@ -5,6 +5,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <memory>
@@ -33,16 +34,39 @@ struct Fault {
     bool write, near_stack_pointer;
 };
 
-Fault fault_of(const siginfo_t& info, void* context) {
-    Fault f{reinterpret_cast<unsigned long>(info.si_addr), false, false};
 #if defined(__x86_64__)
-    const auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
-    f.write = registers[REG_ERR] & 2;
-    f.near_stack_pointer = f.addr - static_cast<unsigned long>(registers[REG_RSP]) + 4096 < 2 * 4096;
+bool is_write(const mcontext_t& registers) { return registers.gregs[REG_ERR] & 2; }
+unsigned long stack_pointer(const mcontext_t& registers) {
+    return static_cast<unsigned long>(registers.gregs[REG_RSP]);
+}
+#elif defined(__aarch64__)
+// Not every host says it; the instruction does.
+bool is_write(const mcontext_t& registers) {
+    constexpr struct {
+        u32 mask, bits;
+    } writing[] = {
+        {0x3bc00000, 0x39000000}, {0x3bc00000, 0x38000000}, // str, stur
+        {0x3fc00000, 0x3d800000}, {0x3fe00000, 0x3c800000}, // ... of a q register
+        {0x3a400000, 0x28000000},                           // stp, stnp
+        {0x3f400000, 0x08000000},                           // stxr, stlr
+        {0x3f200c00, 0x38200000}, {0x3fa07c00, 0x08a07c00}, // ldadd and the like, swp; cas
+    };
+    if (registers.pc == registers.fault_address) return false; // there is no instruction
+    u32 instruction;
+    std::memcpy(&instruction, reinterpret_cast<const void*>(registers.pc), sizeof instruction);
+    return std::ranges::any_of(writing, [=](const auto& w) { return (instruction & w.mask) == w.bits; });
+}
+unsigned long stack_pointer(const mcontext_t& registers) { return registers.sp; }
 #else
-    (void)context;
+bool is_write(const mcontext_t&) { return false; }
+unsigned long stack_pointer(const mcontext_t&) { return 0; }
 #endif
-    return f;
+
+Fault fault_of(const siginfo_t& info, void* context) {
+    constexpr unsigned long near = 4096;
+    const mcontext_t& registers = static_cast<ucontext_t*>(context)->uc_mcontext;
+    const auto addr = reinterpret_cast<unsigned long>(info.si_addr);
+    return {addr, is_write(registers), addr - stack_pointer(registers) + near < 2 * near};
 }
 
 const char* describe(const Fault& f, bool in_vmemmap, bool in_vmalloc) {

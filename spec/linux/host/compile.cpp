@@ -272,17 +272,23 @@ struct Bench {
     }
 };
 
+// Without the software MMU a page of the machine's is one of the host's. Why that cannot be; empty: it can.
+std::string why_not_the_hosts_pages(const std::string& geometry) {
+    const long page = sysconf(_SC_PAGESIZE);
+    if (geometry != "x86-64") return "a file runs on x86-64 only, not on " + geometry;
+    if (page == 4096) return "";
+    return "a file runs on x86-64 only, whose pages have 4096 bytes, and those of this host " +
+           std::to_string(page);
+}
+
 // What is noted of the file, and who answers its accesses.
 std::expected<void, Problem> instrument(Unit& unit, std::vector<std::string>& words, const Bench& bench) {
     if (!bench.add(branches, words)) unit.no_coverage = bench.cc.front() + " has no edge coverage";
     if (unit.backend != Backend::mmu || bench.add(memory_accesses, words)) return {};
-    if (unit.geometry != "x86-64")
-        return std::unexpected(Problem{bench.cc.front() +
-                                       " has no thread instrumentation, without which a file runs on x86-64 "
-                                       "only, not on " +
-                                       unit.geometry});
     unit.backend = Backend::mmap;
     unit.no_mmu = bench.cc.front() + " has no thread instrumentation";
+    const std::string why = why_not_the_hosts_pages(unit.geometry);
+    if (!why.empty()) return std::unexpected(Problem{unit.no_mmu + ", without which " + why});
     return {};
 }
 
@@ -319,9 +325,9 @@ std::expected<CompileLine, Problem> prepare(const Tree& tree, const fs::path& wo
     if (auto why = why_hostile(tree)) return std::unexpected(std::move(*why));
     if (const auto known = geometries(); std::ranges::find(known, geometry) == known.end())
         return std::unexpected(Problem{"kernel trees do not run on geometry " + std::string(geometry), true});
-    if (backend == Backend::mmap && geometry != "x86-64")
-        return std::unexpected(
-            Problem{"the backend mmap has the host's pages: x86-64, not " + std::string(geometry), true});
+    if (const std::string why = why_not_the_hosts_pages(std::string(geometry));
+        backend == Backend::mmap && !why.empty())
+        return std::unexpected(Problem{"with the backend mmap " + why, true});
     Bench bench{compiler_words(), default_shim_dir(), work_dir, limits};
     if (bench.cc.empty())
         return std::unexpected(Problem{"no C compiler: install clang-19 or gcc, or name one in MMODEL_CC"});

@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <fstream>
+
 #include "spec/linux/hvo/driver.hpp"
 #include "spec/linux/percpu/driver.hpp"
 
@@ -17,6 +19,22 @@ F entry(void* lib, const char* symbol) {
     return reinterpret_cast<F>(found);
 }
 
+// Of an ELF file; nothing: it is none.
+std::optional<ElfW(Half)> machine_of(const std::filesystem::path& file) {
+    ElfW(Ehdr) header{};
+    std::ifstream in(file, std::ios::binary);
+    if (!in.read(reinterpret_cast<char*>(&header), sizeof header)) return std::nullopt;
+    return header.e_machine;
+}
+
+void* load(const std::filesystem::path& object) {
+    if (void* lib = dlopen(object.c_str(), RTLD_NOW | RTLD_LOCAL)) return lib;
+    const std::string why = dlerror();
+    if (const auto machine = machine_of(object); machine && machine != machine_of("/proc/self/exe"))
+        throw HostError("the compiler makes code for another machine than this one: it cannot be run here");
+    throw HostError(why);
+}
+
 void note_what_runs(void* lib, CoverageMap& coverage) {
     link_map* object = nullptr;
     if (dlinfo(lib, RTLD_DI_LINKMAP, &object) != 0) throw HostError(dlerror());
@@ -27,8 +45,7 @@ void note_what_runs(void* lib, CoverageMap& coverage) {
 
 std::unique_ptr<RealDriver> make_driver(const Unit& unit, const Config& c, Progress& progress,
                                         CoverageMap* coverage) {
-    void* lib = dlopen(unit.object.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!lib) throw HostError(dlerror());
+    void* lib = load(unit.object);
     if (coverage) note_what_runs(lib, *coverage);
     Backing backing{.poison = unit.poison, .stale = unit.stale};
     if (unit.backend == Backend::mmu) backing.attach = entry<void (*)(mmodel_mmu*)>(lib, "mmodel_mmu_attach");
