@@ -53,7 +53,9 @@ struct ModelCalls {
     static bool has_boot() { return true; }
     bool boot_early(Folio f, bool enabled) { return hugetlb_vmemmap_init_early(k, f, enabled); }
     u16 boot_late(const Pool& pool, u16, u16 spanning) {
-        for (const Folio& f : folios_of(pool, k.geometry(), spanning)) hugetlb_vmemmap_init_late(k, f);
+        for (u8 nid = 0; nid < k.machine().config().nr_nodes; ++nid)
+            for (const Folio& f : folios_of(pool, k.geometry(), spanning))
+                if (k.machine().nid_of(f.head).value == nid) hugetlb_vmemmap_init_late(k, f);
         return spanning;
     }
     void prep_boot(Folio, bool) {}

@@ -61,6 +61,15 @@ TEST_CASE("a boot folio that spans two zones gets a page for each, and its memor
     CHECK(run(w, "boot_up folios=0").free == 4095);
 }
 
+TEST_CASE("boot folios that span two zones are undone node by node") {
+    World w = after("geometry tiny512 nodes=2 boot=1\nboot_folio folio=0 nid=1\nboot_folio folio=1\n");
+    const Did d = run(w, "boot_late folios=0,1");
+    std::vector<u8> nodes;
+    for (const Event& e : d.events)
+        if (e.kind == EventKind::memblock_phys_free) nodes.push_back(w.machine().nid_of(e.pfn).value);
+    CHECK(nodes == std::vector<u8>{0, 1});
+}
+
 TEST_CASE(
     "a boot folio for whose vmemmap there is no memory is populated normally, then optimised in the list") {
     const int fault = GENERATE(1, 2, 3);
