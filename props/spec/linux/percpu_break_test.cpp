@@ -286,3 +286,41 @@ TEST_CASE("a file that refuses to free what is not allocated is asked to, and do
     CHECK(run("!test_bit(bit_off, chunk->alloc_map) || !test_bit(bit_off, chunk->bound_map)").empty());
     CHECK_FALSE(run("!test_bit(bit_off, chunk->bound_map)").empty()); // which stays set
 }
+
+// As linux-mm does, in Debian's file, but by possible CPUs. Theirs (spec/linux/findings) are those online.
+TEST_CASE("a file that counts the bytes of a node's pages counts all of them, and no others") {
+    if (there_is_nothing_to_break()) return;
+    const auto counted = [](const std::string& sign, const char* cpus) {
+        return "\n\tfor (int nid = 0; nid < MAX_NUMNODES; nid++)\n\t\tmod_node_page_state(NODE_DATA(nid), "
+               "NR_PERCPU_B,\n\t\t\t" +
+               sign + "1L * (page_end - page_start) * PAGE_SIZE * " + cpus + ");\n";
+    };
+    const char* possible = "({ int nr = 0; for_each_possible_cpu(cpu) nr += cpu_to_node(cpu) == nid; nr; })";
+    const auto violations = [&](const std::string& taken, const std::string& freed) {
+        const std::string at_taking = taken + "$&", at_freeing = "$&" + freed;
+        std::vector<TextEdit> edits;
+        if (!taken.empty()) edits.push_back({R"(\n\treturn 0;\n\nerr:\n\twhile)", at_taking.c_str()});
+        if (!freed.empty())
+            edits.push_back({R"(\n\t\t\t\t__free_page\(page\);\n\t\t\}\n\t\})", at_freeing.c_str()});
+        const auto unit = compiled(edited_copy("percpu-vm.c", edits), {"percpu", "x86-64"});
+        CHECK(std::ranges::count(unit.tree.defines, "-DMMODEL_COUNTS_BYTES") == !edits.empty());
+        const auto t =
+            parse_trace("mmodel trace 1\ngeometry x86-64 nodes=2 cpus=0,0,1\n"
+                        "pcpu_boot static=16K dyn=28K atom=4K\ncpu_online cpu=1 on=1\n"
+                        "pcpu_alloc area=0 bytes=32K\npcpu_alloc area=1 bytes=32K fail=4\n"
+                        "pcpu_alloc area=1 bytes=32K\npcpu_free area=1\npcpu_free area=0\npcpu_balance\n");
+        REQUIRE(t.has_value());
+        const auto r = bench::run_one(unit, t->config, t->ops);
+        REQUIRE(r.has_value());
+        for (const auto& v : r->violations) UNSCOPED_INFO(v.detail);
+        CHECK(std::ranges::all_of(r->violations, [](const spec::Violation& v) {
+            return v.inv == Inv::percpu_counters_equal_the_truth && v.way == spec::Way::percpu_bytes;
+        }));
+        return r->violations.size();
+    };
+    CHECK(violations("", "") == 0);
+    CHECK(violations(counted("", possible), counted("-", possible)) == 0);
+    CHECK(violations(counted("", "nr_cpus_node(nid)"), counted("-", "nr_cpus_node(nid)")) > 0);
+    CHECK(violations(counted("", possible), "") > 0);
+    CHECK(violations("", counted("-", possible)) > 0);
+}

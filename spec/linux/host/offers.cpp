@@ -111,6 +111,7 @@ PercpuOffers percpu_offers(std::string_view own, std::optional<std::string_view>
     o.schedules_early = locked && has_name(*locked, "pcpu_schedule_balance_work");
     const auto freeing = between(own, "int pcpu_free_area(", "\n}");
     o.refuses_frees = freeing && freeing->find("return 0") != freeing->npos;
+    o.counts_bytes = has_name(own, "mmodel_percpu_bytes");
     o.alloc_noprof = has_name(own, "pcpu_alloc_noprof");
     // With 4 KiB pages and no RANDOM_KMALLOC_CACHES. It grew in 6.2.
     o.early_size = version.starts_with("6.1.") ? "(12 << 10)" : "(20 << 10)";
@@ -126,6 +127,7 @@ std::vector<std::string> PercpuOffers::defines() const {
     if (early_flush) out.emplace_back("-DMMODEL_HAS_EARLY_FLUSH");
     if (schedules_early) out.emplace_back("-DMMODEL_SCHEDULES_EARLY");
     if (refuses_frees) out.emplace_back("-DMMODEL_REFUSES_FREES");
+    if (counts_bytes) out.emplace_back("-DMMODEL_COUNTS_BYTES");
     if (alloc_noprof) out.emplace_back("-DMMODEL_HAS_ALLOC_NOPROF");
     return out;
 }

@@ -43,6 +43,7 @@ struct PercpuOffers {
     bool early_flush{};     // it calls flush_cache_vmap_early()
     bool schedules_early{}; // see pcpu::Sizes
     bool refuses_frees{}; // free_percpu() of what is not allocated warns and changes nothing (6.19 and later)
+    bool counts_bytes{};  // it counts the bytes of a node's pages in NR_PERCPU_B (linux-mm)
     bool alloc_noprof{};  // it exports pcpu_alloc_noprof()
     std::string early_size; // PERCPU_DYNAMIC_EARLY_SIZE, in C
 

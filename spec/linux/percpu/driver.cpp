@@ -21,10 +21,9 @@ void* map_zeroed(u64 bytes) {
     return at;
 }
 
-unsigned long mask_of_possible_cpus(const Config& c) {
+unsigned long mask_of_cpus(const Config& c, auto&& is_in) {
     unsigned long mask = 0;
-    for (u8 cpu = 0; cpu < c.nr_cpu_ids(); ++cpu)
-        mask |= static_cast<unsigned long>(c.cpu_possible(cpu)) << cpu;
+    for (u8 cpu = 0; cpu < c.nr_cpu_ids(); ++cpu) mask |= static_cast<unsigned long>(is_in(cpu)) << cpu;
     return mask;
 }
 
@@ -43,7 +42,7 @@ PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Backing backing,
     host_.vmalloc_start = arena_.vmalloc();
     host_.vmalloc_end = arena_.vmalloc_end();
     host_.pmds = pmds_.data();
-    host_.possible_cpus = mask_of_possible_cpus(c);
+    host_.possible_cpus = mask_of_cpus(c, [&](u8 cpu) { return c.cpu_possible(cpu); });
     host_.processor_id = c.boot_cpu();
     arena_.share(&host_, sizeof host_, false);
     arena_.share(pmds_.data(), pmds_.size() * sizeof pmds_[0], false);
@@ -318,6 +317,7 @@ RealStep PercpuDriver::run(const Op& asked) {
     pcpu_ = &running.state.pcpu.own();
     pcpu_->chunks.forget_touched();
     op_ = op;
+    host_.online_cpus = mask_of_cpus(config_, [&](u8 cpu) { return world_.machine().is_online(cpu); });
     mapped_.clear();
     arrays_.clear();
     boot_is_paged_ = op.kind == OpKind::pcpu_boot && op.is_paged();
@@ -375,6 +375,7 @@ void PercpuDriver::judge(const Op& op, RealStep& step, const Ran& expected) {
     monitor_->finish(world_, step.ran);
     if (!is_clean()) return;
     if (monitor_->broke_a_promise()) return;
+    judge_bytes();
     step.compared = true;
     if (const auto what =
             first_difference(step.ran, expected, world_.pcpu(), *model_, op.kind == OpKind::pcpu_boot))

@@ -77,6 +77,7 @@ private:
     // Sizes that no layout has are met with a BUG() or worse; a kernel file is not asked.
     [[nodiscard]] bool has_layout(const pcpu::BootParams& b) const;
     void judge(const Op& op, RealStep& step, const Ran& expected);
+    void judge_bytes(); // sync.cpp
     void give_up_boot(RealStep& step, const Ran& expected);
     void put_back_unit();
     void prepare_static_image(u64 bytes);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <ranges>
 #include <span>
+#include <utility>
 
 #include "model/percpu/operations.hpp"
 #include "spec/linux/percpu/driver.hpp"
@@ -317,6 +318,27 @@ void PercpuDriver::sync_chunk(ChunkId id, const mmodel_percpu_chunk& d) {
     read_bits(own.alloc_map, d.alloc_map);
     read_bits(own.bound_map, d.bound_map);
     read_bits(own.populated, d.populated);
+}
+
+// NR_PERCPU_B of a node is what the populated pages of its possible CPUs hold; the first chunk's, which boot
+// populates, are not counted. What is wrong is put right, so that the sequence goes on.
+void PercpuDriver::judge_bytes() {
+    mmodel_percpu_globals g{};
+    unit_->globals(&g);
+    if (!g.percpu_bytes || !pcpu_->booted) return;
+    i64 pages = 0;
+    for (ChunkId id = 0; id < numbers_.end(); ++id)
+        if (numbers_.is_given(id) && !numbers_.is_boot(id)) pages += pcpu_->chunks[id].nr_populated;
+    for (u8 nid = 0; nid < config_.nr_nodes; ++nid) {
+        i64 truth = 0;
+        for (int cpu = 0; cpu < pcpu_->cpus.nr_cpu_ids(); ++cpu)
+            if (pcpu_->cpus.node(cpu) == nid) truth += pages * static_cast<i64>(pcpu_->page_bytes());
+        if (const i64 says = std::exchange(g.percpu_bytes[nid], truth); says != truth)
+            monitor_->fail(spec::Inv::percpu_counters_equal_the_truth, nullptr,
+                           "NR_PERCPU_B of node " + std::to_string(nid) + " is " + std::to_string(says) +
+                               ", in truth " + std::to_string(truth),
+                           {.way = spec::Way::percpu_bytes, .excess = says - truth});
+    }
 }
 
 // The one array of page pointers: an object of its size that is no chunk's. What is in it is judged where it

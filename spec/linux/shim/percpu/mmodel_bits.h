@@ -117,19 +117,19 @@ struct cpumask {
 #define get_boot_cpu_id()      0
 #define cpu_to_node(cpu)       mmodel_host->cpu_to_node(cpu)
 #define node_online(nid)       mmodel_host->node_online(nid)
-#define NODE_DATA(nid)         ((nid) >= 0)
+#define NODE_DATA(nid)         (nid)
 #define MAX_NUMNODES           4
 #define for_each_node(nid)                                 \
 	for ((nid) = 0; (nid) < MAX_NUMNODES; (nid)++)     \
 		if (node_online(nid))
 
-/* Every possible CPU of this machine is online. */
+/* include/linux/topology.h: the CPUs of cpumask_of_node(), which on x86 and arm64 are those that are online. */
 static inline unsigned int nr_cpus_node(int nid)
 {
 	unsigned int cpu, nr = 0;
 
 	for_each_possible_cpu(cpu)
-		nr += cpu_to_node(cpu) == nid;
+		nr += mmodel_host->online_cpus >> cpu & 1 && cpu_to_node(cpu) == nid;
 	return nr;
 }
 

@@ -30,14 +30,10 @@ _Static_assert(sizeof(struct page) == MMODEL_STRUCT_PAGE_SIZE, "what the host ma
 #define __free_pages(p, order)             mmodel_host->free_pages(__func__, page_to_pfn(p), order)
 #define __free_page(p)                     __free_pages(p, 0)
 
-/* What /proc/vmstat shows of a node. Nobody in the model reads it, so it is not judged. */
+/* What the statistics of a node say of percpu, for whom counts that (linux-mm of late 2026). */
 enum node_stat_item { NR_PERCPU_B };
-static inline void mod_node_page_state(bool node, enum node_stat_item item, long delta)
-{
-	(void)node;
-	(void)item;
-	(void)delta;
-}
+extern long mmodel_percpu_bytes[MAX_NUMNODES];
+#define mod_node_page_state(node, item, delta) ((void)(item), (void)(mmodel_percpu_bytes[node] += (delta)))
 
 static inline struct page *mmodel_alloc_pages(const char *where, int nid, gfp_t gfp, unsigned int order)
 {

@@ -20,7 +20,7 @@
 #ifndef MMODEL_PERCPU_ABI_H
 #define MMODEL_PERCPU_ABI_H
 
-#define MMODEL_PERCPU_ABI_VERSION 6
+#define MMODEL_PERCPU_ABI_VERSION 7
 
 #define MMODEL_STRUCT_PAGE_SIZE 64
 #define MMODEL_PERCPU_MAX_CPUS  64
@@ -62,6 +62,7 @@ struct mmodel_percpu_host {
 	const void *per_cpu_load;    /* the static image, static_size bytes */
 	unsigned long possible_cpus; /* bit c: CPU c is possible */
 	unsigned int processor_id;   /* the CPU that runs; the host may change it between calls */
+	unsigned long online_cpus;   /* as possible_cpus; the host may change it between calls */
 
 	int (*cpu_to_node)(unsigned int cpu);
 	int (*cpu_distance)(unsigned int from, unsigned int to); /* 10 is local */
@@ -164,6 +165,9 @@ struct mmodel_percpu_globals {
 	int nr_empty_pop_pages;
 	unsigned long nr_populated, nr_pages; /* nr_pages: pcpu_nr_pages() */
 	int atomic_alloc_failed, async_enabled;
+	/* NR_PERCPU_B by node: of what the file populates, not of the first chunk. Null: it does not count that. The host may write
+	 * to it between calls. */
+	long *percpu_bytes;
 };
 
 /* What a compiled unit offers. Percpu pointers and addresses are integers; chunks are pointers as in self. */

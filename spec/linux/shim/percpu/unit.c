@@ -11,6 +11,7 @@
  *   MMODEL_HAS_EARLY_FLUSH   it calls flush_cache_vmap_early()
  *   MMODEL_SCHEDULES_EARLY   its pcpu_alloc() schedules the balance worker under pcpu_lock, before it populates
  *   MMODEL_REFUSES_FREES     its free_percpu() of what is not allocated warns and changes nothing
+ *   MMODEL_COUNTS_BYTES      it counts the bytes of a node's pages in NR_PERCPU_B
  *   MMODEL_HAS_ALLOC_NOPROF  it exports pcpu_alloc_noprof(); else __alloc_percpu_gfp() and __alloc_reserved_percpu()
  * and, for a tree that has mm/internal.h and mm/vmalloc.h beside the file, their guards, so that they are passed over.
  */
@@ -27,6 +28,7 @@ unsigned long mmodel_static_size;
 unsigned long __per_cpu_offset[NR_CPUS];
 struct mm_struct init_mm;
 pgd_t mmodel_pgd;
+long mmodel_percpu_bytes[MAX_NUMNODES];
 
 #ifdef MMODEL_HAS_ALLOC_NOPROF
 void *pcpu_alloc_noprof(size_t size, size_t align, bool reserved, gfp_t gfp);
@@ -271,6 +273,9 @@ mmodel_unseen static void globals(struct mmodel_percpu_globals *out)
 		.nr_pages = pcpu_nr_pages(),
 		.atomic_alloc_failed = pcpu_atomic_alloc_failed,
 		.async_enabled = pcpu_async_enabled,
+#ifdef MMODEL_COUNTS_BYTES
+		.percpu_bytes = mmodel_percpu_bytes,
+#endif
 	};
 }
 
