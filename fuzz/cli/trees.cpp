@@ -237,6 +237,9 @@ std::expected<bench::Report, bench::Problem> TreeChecks::report(std::size_t i) c
     if (r && r->trouble.empty() && f.problem) r->trouble = f.problem->what;
     if (r && f.drift.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
         r->warnings = f.drift.get();
+    if (r)
+        if (const auto odd = bench::version_drift(r->tree.hvo, r->tree.version); !odd.empty())
+            r->warnings.push_back(odd);
     return r;
 }
 

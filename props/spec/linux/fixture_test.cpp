@@ -247,6 +247,9 @@ TEST_CASE("a version that lies changes nothing but what a tree is called") {
     CHECK(got->tree.version == "2.4.0");
     CHECK(got->tree.defines == want.value().tree.defines);
     CHECK(got->tree.hvo.generation == want->tree.hvo.generation);
+    CHECK(bench::version_drift(want->tree.hvo, "6.8.0").empty());
+    CHECK(bench::version_drift(got->tree.hvo, "2.4.0") ==
+          "the Makefile says 2.4.0; the file is as in folio calls and a page that is reused (6.8 to 7.0)");
 }
 
 TEST_CASE("a file beside the header of another generation is refused by what does not fit, and the file's "
@@ -262,6 +265,8 @@ TEST_CASE("a file beside the header of another generation is refused by what doe
     const std::string what = unit.error().what;
     INFO(what);
     CHECK(what.find("conflicting types for") != what.npos);
+    CHECK(what.find("mm/hugetlb_vmemmap.h:") != what.npos);
+    CHECK(what.find("the two do not fit: is one of them of another version of Linux?") != what.npos);
     CHECK(what.find("understood: folio calls and a page that is reused (6.8 to 7.0)") != what.npos);
 }
 

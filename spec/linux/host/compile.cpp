@@ -13,6 +13,7 @@
 
 #include "spec/linux/host/bench.hpp"
 #include "spec/linux/host/compiler.hpp"
+#include "spec/linux/host/complaint.hpp"
 #include "spec/linux/host/coverage.hpp"
 #include "spec/linux/host/data_dir.hpp"
 #include "spec/linux/host/drift.hpp"
@@ -26,46 +27,9 @@ namespace {
 bool is_percpu(const KernelFile& file) { return file.unit == "percpu/unit.c"; }
 
 constexpr u64 most_log = 256 * 1024; // of what the compiler says is read
-constexpr std::size_t most_line = 400;
 
-std::string first_error(std::string_view log) {
-    for (const std::string& line : split(log, "\n"))
-        if (has_word(line, "error") || has_word(line, "undefined reference") ||
-            has_word(line, "undefined symbol"))
-            return line;
-    return std::string(log.substr(0, log.find('\n')));
-}
-
-// What the compiler says is not there.
-std::optional<std::string_view> lacking(std::string_view log) {
-    struct Pattern {
-        const char *open, *close;
-    };
-    for (const auto [open, close] : {Pattern{"undefined reference to `", "'"},
-                                     {"undefined reference to '", "'"},
-                                     {"undefined symbol: ", "\n"},
-                                     {"undeclared identifier '", "'"},
-                                     {"undeclared function '", "'"}})
-        if (const auto found = between(log, open, close)) return found;
-    if (const auto found = before(log, "' undeclared", "'")) return found;
-    if (const auto found = between(log, "implicit declaration of function '", "'")) return found;
-    if (const auto found = before(log, "' file not found", "'")) return found;
-    if (const auto found = before(log, ": No such file", "error: ")) return found;
-    for (const char* open : {"unknown type name '", "no member named '"})
-        if (const auto found = between(log, open, "'")) return found;
-    return std::nullopt;
-}
-
-// As a terminal can take it.
-std::string shortened(std::string_view text) {
-    std::string out(text.substr(0, most_line));
-    std::ranges::replace_if(out, [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; }, '?');
-    return text.size() <= most_line ? out : out + " ...";
-}
-
-// The compiler's first error, and what it says the shims lack.
 std::string explain(std::string_view log, Ended e, const CompileLimits& limits) {
-    const std::string first = shortened(first_error(log));
+    const std::string first = first_error(log);
     const std::string said = first.empty() ? "" : "; it began with:\n" + first;
     const int sig = WIFSIGNALED(e.status) ? WTERMSIG(e.status) : 0;
     if (e.too_long || sig == SIGXCPU)
@@ -78,8 +42,7 @@ std::string explain(std::string_view log, Ended e, const CompileLimits& limits) 
         return sig ? std::string("the compiler was killed by ") + strsignal(sig)
                    : "the compiler failed with status " + std::to_string(WEXITSTATUS(e.status)) +
                          " and said nothing";
-    const auto name = lacking(log);
-    return first + (name ? "\nthe shims in spec/linux/shim lack: " + shortened(*name) : "");
+    return complaint(log);
 }
 
 // Why nothing can be written into a directory, said with its name; empty: something can. `why`: already

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <utility>
 
+#include "spec/linux/host/offers.hpp"
 #include "spec/linux/host/text.hpp"
 
 namespace mmodel::bench {
@@ -30,9 +33,26 @@ std::string own_bits() {
     return out;
 }
 
+// Which versions have it, as hundreds and units; those of the newest are not known yet.
+std::pair<int, int> versions_of(const HvoOffers& o) {
+    if (o.updates_fail) return {703, 9999};
+    if (o.shared_tail) return {701, 9999};
+    if (o.shape == "page") return {601, 607};
+    return {608, 700};
+}
+
 std::string mark(std::string_view name) { return "drift of " + std::string(name) + "!"; }
 
 } // namespace
+
+std::string version_drift(const HvoOffers& file, const std::string& version) {
+    int major = 0, minor = 0;
+    if (file.shape.empty() || std::sscanf(version.c_str(), "%d.%d", &major, &minor) != 2) return {};
+    const auto [first, last] = versions_of(file);
+    const int number = 100 * major + minor;
+    if (number >= first && number <= last) return {};
+    return "the Makefile says " + version + "; the file is as in " + file.generation;
+}
 
 std::vector<HeldConstant> held_constants(std::string_view file) {
     std::vector<HeldConstant> out;

@@ -29,6 +29,10 @@ struct HeldConstant {
 [[nodiscard]] std::vector<std::string> drifted(std::string_view messages,
                                                const std::vector<HeldConstant>& constants);
 
+// Where a version says another generation than the HVO file is of: a sentence. Empty: it may be so.
+struct HvoOffers;
+[[nodiscard]] std::string version_drift(const HvoOffers& file, const std::string& version);
+
 struct Tree;
 struct CompileLimits;
 // What differs in a tree, for the file that is judged: a sentence each. Headers that the tree lacks are not

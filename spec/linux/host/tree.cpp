@@ -68,7 +68,10 @@ std::string percpu_refusal(std::string_view source) {
 u64 conflict_line(std::string_view text) {
     u64 nr = 1;
     for (std::size_t at = 0; at < text.size(); ++nr) {
-        if (text.substr(at).starts_with("<<<<<<< ") || text.substr(at).starts_with(">>>>>>> ")) return nr;
+        const std::string_view line = text.substr(at, 8);
+        if (line.size() == 8 && std::string_view(" \r\n").contains(line[7]) &&
+            (line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>")))
+            return nr;
         at = std::min(text.find('\n', at), text.size() - 1) + 1;
     }
     return 0;
