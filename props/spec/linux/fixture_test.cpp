@@ -184,6 +184,8 @@ TEST_CASE("a tree that cannot be judged is refused with a message that says why"
     CHECK(refusal().find("mm/hugetlb_vmemmap.h: cannot be read") != std::string::npos);
     put("mm/hugetlb_vmemmap.h", "int a;\n<<<<<<< HEAD\nint b;\n");
     CHECK(refusal().find("mm/hugetlb_vmemmap.h, line 2: a conflict") != std::string::npos);
+    put("mm/hugetlb_vmemmap.h", "int a;\nint b;\n>>>>>>>\n"); // as a tool may leave it
+    CHECK(refusal().find("mm/hugetlb_vmemmap.h, line 3: a conflict") != std::string::npos);
     CHECK_FALSE(bench::open_tree(dir)->judged_by("hugetlb_vmemmap").error().usage);
     CHECK(bench::open_tree(dir)->judged_by("percpu").error().usage);
     put("mm/hugetlb_vmemmap.h", "void something_else(void);\n");
@@ -268,6 +270,21 @@ TEST_CASE("a file beside the header of another generation is refused by what doe
     CHECK(what.find("mm/hugetlb_vmemmap.h:") != what.npos);
     CHECK(what.find("the two do not fit: is one of them of another version of Linux?") != what.npos);
     CHECK(what.find("understood: folio calls and a page that is reused (6.8 to 7.0)") != what.npos);
+}
+
+TEST_CASE("what a tree's own header declares and its file does not have is not laid to the shims") {
+    const auto unit = bench::compile(
+        changed_tree([](std::string& text) {
+            replace_all(text,
+                        "\nint hugetlb_vmemmap_restore_folio(const struct hstate *h, struct folio *folio)\n",
+                        "\nint restore_folio(const struct hstate *h, struct folio *folio)\n");
+        }),
+        test_work_dir());
+    REQUIRE_FALSE(unit.has_value());
+    INFO(unit.error().what);
+    CHECK(
+        unit.error().what.find("the tree's own files lack: hugetlb_vmemmap_restore_folio; is one of them") !=
+        std::string::npos);
 }
 
 TEST_CASE("a constant that a tree's own header has otherwise than the shims is said, what is the same or not "
