@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// The real files under the specification, in children as a campaign runs them. Each benchmark runs one
-// sequence in turns on both backends and, between, the bare model, and counts each child's own CPU time: on a
-// busy machine the rates are worth little, their ratios a lot.
+// The real files under the specification, in children as a campaign runs them. Each benchmark runs its
+// sequences in turns on both backends and, between, the bare model, and counts each child's own CPU time: on
+// a busy machine the rates are worth little, their ratios a lot.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
 
+#include "fuzz/campaign/scenarios.hpp"
+#include "fuzz/ops/generate.hpp"
 #include "model/step.hpp"
 #include "spec/explore/graph.hpp"
 #include "spec/linux/host/load.hpp"
@@ -81,7 +83,9 @@ private:
     std::unique_ptr<bench::Runner> runner_;
 };
 
-void both(benchmark::State& state, const std::string& dir, const char* file, const std::vector<Op>& ops) {
+using Sequences = std::vector<std::vector<Op>>;
+
+void both(benchmark::State& state, const std::string& dir, const char* file, const Sequences& sequences) {
     const auto whole = bench::open_tree(dir);
     const auto tree = whole ? whole->judged_by(file) : whole;
     if (!tree) return state.SkipWithError(tree.error().what.c_str());
@@ -89,14 +93,16 @@ void both(benchmark::State& state, const std::string& dir, const char* file, con
     std::array sides{Side{*tree, bench::Backend::mmap}, Side{*tree, bench::Backend::mmu}};
     auto& [mmap, mmu] = sides;
     for (Side& s : sides) { // forks, and touches memory for the first time
-        if (!s.trouble) s.run(ops);
+        for (const auto& ops : sequences)
+            if (!s.trouble) s.run(ops);
         s.work = {};
         if (s.trouble) return state.SkipWithError(s.trouble->c_str());
     }
     for (auto _ : state) {
         const double before = mmu.work.seconds;
         bare.run();
-        for (Side& s : sides) s.run(ops);
+        for (const auto& ops : sequences)
+            for (Side& s : sides) s.run(ops);
         if (mmap.trouble || mmu.trouble) return state.SkipWithError("a later run was not clean");
         state.SetIterationTime(mmu.work.seconds - before);
     }
@@ -108,23 +114,23 @@ void both(benchmark::State& state, const std::string& dir, const char* file, con
 }
 
 // Optimised and restored, again and again.
-std::vector<Op> pairs(u8 size, int n) {
+Sequences pairs(u8 size, int n) {
     std::vector<Op> ops{{.kind = OpKind::alloc_folio, .size = size}};
     for (int i = 0; i < n; ++i)
         ops.insert(ops.end(), {{.kind = OpKind::optimise}, {.kind = OpKind::restore}});
-    return ops;
+    return {ops};
 }
 
 // For a tree whose restore violates the specification: optimised, a folio after the other.
-std::vector<Op> optimise_only() {
+Sequences optimise_only() {
     std::vector<Op> ops;
     for (const OpKind kind : {OpKind::alloc_folio, OpKind::optimise})
         for (u8 i = 0; i < max_folios; ++i) ops.push_back({.kind = kind, .folio = i});
-    return ops;
+    return {ops};
 }
 
 // Percpu areas that need no page.
-std::vector<Op> areas() {
+Sequences areas() {
     std::vector<Op> ops{
         {.kind = OpKind::pcpu_boot, .page = 8192, .to = 28672, .bytes = 40960, .align = 2 << 20}};
     for (u8 i = 0; i < 3; ++i)
@@ -132,18 +138,27 @@ std::vector<Op> areas() {
     for (int i = 0; i < 1000; ++i)
         ops.insert(ops.end(), {{.kind = OpKind::pcpu_alloc, .folio = 3, .bytes = 64, .align = 8},
                                {.kind = OpKind::pcpu_free, .folio = 3}});
-    return ops;
+    return {ops};
 }
 
 // Pages of a chunk of percpu's, on each CPU.
-std::vector<Op> pages_of_a_chunk() {
+Sequences pages_of_a_chunk() {
     std::vector<Op> ops{
         {.kind = OpKind::pcpu_boot, .page = 8192, .to = 28672, .bytes = 40960, .align = 2 << 20},
         {.kind = OpKind::vm_create}};
     for (int i = 0; i < 200; ++i)
         for (const OpKind kind : {OpKind::vm_populate, OpKind::vm_depopulate})
             ops.push_back({.kind = kind, .to = 8});
-    return ops;
+    return {ops};
+}
+
+// As a campaign draws them: allocations and frees of all sizes, which take pages and give them back.
+Sequences drawn_areas() {
+    const bench::Plan plan = bench::plan_for("percpu", "x86-64");
+    Sequences out;
+    for (u64 seed = 0; seed < 32; ++seed)
+        out.push_back(random_ops(*parse_config("x86-64"), plan.mix, seed, plan.random_length));
+    return out;
 }
 
 // Every state of a file in a space, in this process: operations of the C a second of CPU time, with all that
@@ -179,6 +194,7 @@ void explored(benchmark::State& state, const std::string& dir, const char* name,
     BENCHMARK_CAPTURE(both, name, dir, file, ops)->UseManualTime()->Unit(benchmark::kMillisecond)
 
 BOTH(percpu_areas_6_12, trees + std::string("/linux-6.12"), "percpu", areas());
+BOTH(percpu_drawn_6_12, trees + std::string("/linux-6.12"), "percpu", drawn_areas());
 BOTH(percpu_pages_6_12, trees + std::string("/linux-6.12"), "percpu", pages_of_a_chunk());
 BOTH(2M_6_1, trees + std::string("/linux-6.1"), "hugetlb_vmemmap", pairs(0, 500));
 BOTH(2M_6_12_optimise_only, trees + std::string("/linux-6.12"), "hugetlb_vmemmap", optimise_only());
