@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-// A bitmap as a value, searched a word at a time. Ranges are half-open. Bits past nr_bits are zero.
+// A bitmap as a value, searched a word at a time; copies share their words until one is written to. Ranges
+// are half-open. Bits past nr_bits are zero.
 #pragma once
 
 #include <vector>
 
-#include "model/machine/types.hpp"
+#include "model/machine/box.hpp"
 
 namespace mmodel::pcpu {
 
 struct Bitmap {
-    std::vector<u64> words{};
+    Box<std::vector<u64>> words{{}};
     int nr_bits{};
 
     Bitmap() = default;
-    explicit Bitmap(int n) : words(static_cast<std::size_t>(n + 63) / 64), nr_bits(n) {}
+    explicit Bitmap(int n) : words(std::vector<u64>(static_cast<std::size_t>(n + 63) / 64)), nr_bits(n) {}
 
-    [[nodiscard]] bool test(int bit) const { return words[word_of(bit)] >> (bit & 63) & 1; }
+    [[nodiscard]] bool test(int bit) const { return (*words)[word_of(bit)] >> (bit & 63) & 1; }
     // Needs, here and below: 0 <= start, start + n <= nr_bits; end <= nr_bits.
     void set(int start, int n);
     void clear(int start, int n);
@@ -29,7 +30,9 @@ struct Bitmap {
     [[nodiscard]] int count(int start, int end) const;
 
     [[nodiscard]] u64 hash() const;
-    bool operator==(const Bitmap&) const = default;
+    bool operator==(const Bitmap& o) const {
+        return nr_bits == o.nr_bits && (words.shares_with(o.words) || *words == *o.words);
+    }
 
 private:
     static std::size_t word_of(int bit) { return static_cast<std::size_t>(bit) / 64; }

@@ -75,7 +75,7 @@ void put_pool(KeyWriter& w, const hvo::Pool& pool, const Machine& m) {
 }
 
 void put_bitmap(KeyWriter& w, const pcpu::Bitmap& b) {
-    for (const u64 word : b.words) w.put(word);
+    for (const u64 word : *b.words) w.put(word);
 }
 
 void put_block(KeyWriter& w, const pcpu::BlockMd& b) {

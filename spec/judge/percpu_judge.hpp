@@ -45,7 +45,7 @@ private:
 
     void judge_mapping(Monitor& out, const World& w, Vmap v, const std::vector<ChunkId>& chunks);
     void judge_chunk(Monitor& out, const World& w, ChunkId id);
-    void judge_hints(Monitor& out, const Pcpu& p, ChunkId id);
+    [[nodiscard]] int judge_hints(Monitor& out, const Pcpu& p, ChunkId id);
     void judge_chunk_list(Monitor& out, const Pcpu& p, ChunkId id);
     void judge_chunk_areas(Monitor& out, const Pcpu& p, ChunkId id);
     void judge_totals(Monitor& out, const World& w);

@@ -90,24 +90,26 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
                      vmalloc_page(v) + " was not flushed");
         const int page = static_cast<int>((offset - p.layout.unit_offsets[static_cast<std::size_t>(*cpu)]) /
                                           p.page_bytes());
-        const std::string which = chunk_name(id) + ", page " + num(i64{page}) + " of CPU " + num(i64{*cpu});
+        const auto which = [&] { // said only of what is wrong
+            return chunk_name(id) + ", page " + num(i64{page}) + " of CPU " + num(i64{*cpu});
+        };
         if (pte.present() != c.populated.test(page))
             out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
-                     which + (pte.present() ? " is mapped but not marked populated"
+                     which() + (pte.present() ? " is mapped but not marked populated"
                                             : " is marked populated but not mapped"),
                      {.way = pte.present() ? Way::unmarked : Way::unmapped});
         if (!pte.present()) return;
         if (!pte.writable() || m.frame(pte.pfn()).nr_ptes != 1)
             out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
-                     which + (pte.writable() ? " shares its frame" : " is read-only"),
+                     which() + (pte.writable() ? " shares its frame" : " is read-only"),
                      {.way = pte.writable() ? Way::shared : Way::read_only});
         if (m.tag(pte.pfn()) != pcpu::tag_of(id))
             out.fail(Inv::page_says_whose_chunk_it_is, nullptr,
-                     which + ": pfn " + num(pte.pfn().value) + " does not name it");
+                     which() + ": pfn " + num(pte.pfn().value) + " does not name it");
         const auto asked = asked_.find(pte.pfn().value);
         if (asked != asked_.end() && int{asked->second} != p.cpus.node(*cpu))
             out.fail(Inv::percpu_page_is_asked_of_its_cpus_node, nullptr,
-                     which + " was asked of node " + num(u64{asked->second}) + ", its node is " +
+                     which() + " was asked of node " + num(u64{asked->second}) + ", its node is " +
                          num(i64{p.cpus.node(*cpu)}));
         return;
     }
@@ -117,18 +119,13 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
     const Pcpu& p = w.pcpu();
     const Chunk& c = p.chunks[id];
     judge_chunk_areas(out, p, id);
-    judge_hints(out, p, id);
+    const int empty = judge_hints(out, p, id);
     const int populated = c.populated.count(0, c.nr_pages);
     if (populated != c.nr_populated)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
                  chunk_name(id) + ": nr_populated " + num(i64{c.nr_populated}) + ", in truth " +
                      num(i64{populated}),
                  {.way = Way::chunk_nr_populated, .excess = c.nr_populated - populated});
-    int empty = 0;
-    const int bits = static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes);
-    for (int page = 0; page < c.nr_pages; ++page)
-        empty += c.populated.test(page) &&
-                 c.alloc_map.next_set(page * bits, (page + 1) * bits) == (page + 1) * bits;
     if (empty != c.nr_empty_pop_pages)
         out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
                  chunk_name(id) + ": nr_empty_pop_pages " + num(i64{c.nr_empty_pop_pages}) + ", in truth " +
@@ -141,12 +138,15 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
 }
 
 // mm/percpu.c, pcpu_block_update_hint_free(): a chunk's hint may be short by up to a page, and is never more
-// than there is. So are those of a page; and a search begins no later than where something is free.
-void PercpuJudge::judge_hints(Monitor& out, const Pcpu& p, ChunkId id) {
+// than there is. So are those of a page; and a search begins no later than where something is free. How many
+// populated pages have no area: whoever knows where the first one begins need not search for most of this.
+int PercpuJudge::judge_hints(Monitor& out, const Pcpu& p, ChunkId id) {
     const Chunk& c = p.chunks[id];
     const auto judge = [&](const pcpu::BlockMd& b, int start, bool edges) {
-        const int end = start + b.nr_bits;
-        const auto is_free = [&](int from, int to) { return c.alloc_map.next_set(from, to) == to; };
+        const int end = start + b.nr_bits, taken = c.alloc_map.next_set(start, end);
+        const auto is_free = [&](int from, int to) {
+            return (from >= start && to <= taken) || c.alloc_map.next_set(from, to) == to;
+        };
         const int contig = start + b.contig_hint_start;
         if ((b.contig_hint && !is_free(contig, contig + b.contig_hint)) ||
             (edges && !(is_free(start, start + b.left_free) && is_free(end - b.right_free, end))))
@@ -154,15 +154,21 @@ void PercpuJudge::judge_hints(Monitor& out, const Pcpu& p, ChunkId id) {
                      chunk_name(id) + ": a hint at byte " + num(i64{start} * pcpu::min_alloc_bytes) +
                          " promises what is not free",
                      {.way = Way::hint});
-        if (const int first = c.alloc_map.next_zero(start, end); first < end && first < start + b.first_free)
+        const int first = std::min(end, start + b.first_free);
+        if (c.alloc_map.next_zero(start, first) < first)
             out.fail(Inv::percpu_counters_equal_the_truth, nullptr,
                      chunk_name(id) + ": what is free before first_free is passed over",
                      {.way = Way::first_free});
+        return taken == end;
     };
     judge(c.chunk_md, 0, false);
-    for (int page = 0; page < c.nr_pages; ++page)
-        judge(c.md_blocks[static_cast<std::size_t>(page)],
-              page * static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes), true);
+    int empty = 0;
+    for (int page = 0; page < c.nr_pages; ++page) {
+        const bool is_empty = judge(c.md_blocks[static_cast<std::size_t>(page)],
+                                    page * static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes), true);
+        empty += is_empty && c.populated.test(page);
+    }
+    return empty;
 }
 
 // What the chunk counts as taken is what the areas in it take, and they do not overlap.

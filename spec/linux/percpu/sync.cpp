@@ -27,15 +27,16 @@ u64 word_of(const unsigned long* map, std::size_t i, int nr_bits) {
 
 bool is_same(const Bitmap& b, const unsigned long* map) {
     const std::size_t whole = static_cast<std::size_t>(b.nr_bits) / 64;
-    if (std::memcmp(b.words.data(), map, whole * sizeof(u64))) return false;
-    return whole == b.words.size() || b.words[whole] == word_of(map, whole, b.nr_bits);
+    if (std::memcmp(b.words->data(), map, whole * sizeof(u64))) return false;
+    return whole == b.words->size() || (*b.words)[whole] == word_of(map, whole, b.nr_bits);
 }
 
 void read_bits(Bitmap& b, const unsigned long* map) {
-    if (b.words.empty()) return;
-    const std::size_t last = b.words.size() - 1;
-    std::copy_n(map, last, b.words.begin());
-    b.words[last] = word_of(map, last, b.nr_bits);
+    if (b.words->empty() || is_same(b, map)) return;
+    std::vector<u64>& words = b.words.own();
+    const std::size_t last = words.size() - 1;
+    std::copy_n(map, last, words.begin());
+    words[last] = word_of(map, last, b.nr_bits);
 }
 
 // The chunk's own hints; its edges are not kept.
@@ -52,6 +53,12 @@ BlockMd hints_of(const mmodel_percpu_block& d, BlockMd md) {
     md.left_free = d.left_free, md.right_free = d.right_free;
     md.first_free = d.first_free;
     return md;
+}
+
+bool has_same_hints(const BlockMd& md, const mmodel_percpu_block& d) {
+    return d.scan_hint == md.scan_hint && d.scan_hint_start == md.scan_hint_start &&
+           d.contig_hint == md.contig_hint && d.contig_hint_start == md.contig_hint_start &&
+           d.left_free == md.left_free && d.right_free == md.right_free && d.first_free == md.first_free;
 }
 
 bool has_same_numbers(const Chunk& c, const mmodel_percpu_chunk& d) {
@@ -299,11 +306,10 @@ void PercpuDriver::sync_chunk(ChunkId id, const mmodel_percpu_chunk& d) {
     for (int i = 0; i < c.nr_pages; ++i) {
         mmodel_percpu_block b{};
         unit_->describe_block(d.self, i, &b);
-        const BlockMd& had = c.md_blocks[static_cast<std::size_t>(i)];
-        const BlockMd md = hints_of(b, had);
-        if (md == had && blocks.empty()) continue;
+        const auto at = static_cast<std::size_t>(i);
+        if (has_same_hints(c.md_blocks[at], b)) continue;
         if (blocks.empty()) blocks = c.md_blocks;
-        blocks[static_cast<std::size_t>(i)] = md;
+        blocks[at] = hints_of(b, blocks[at]);
         same = false;
     }
     if (same) return;
