@@ -55,12 +55,17 @@ private:
     [[nodiscard]] bool is_over();
     void try_operation(u32 rest, u16 op_idx);
     u64 run(u32 rest, u16 op_idx);
-    void follow(u64 outcome, const Machine& m, const Mays& mays, const Event& e);
+    void follow(u64 outcome, const Machine& m, const Event& e);
     Attempt attempt(u32 rest, u16 op_idx, const Op& op);
     void finish_run(u32 rest, const Op& op, const Ran& ran);
     void note_broken(u32 rest, const Op& op, Attempt a);
     [[nodiscard]] bool has_new_broken() const;
-    [[nodiscard]] Mays mays_of(const Machine& m) const;
+    void take_mays(const Machine& m, Mays& out) const;
+    [[nodiscard]] Mays mays_of(const Machine& m) const {
+        Mays out;
+        take_mays(m, out);
+        return out;
+    }
     void add_view(const Mays& mays);
     u32 label_of(const Event& e);
     u32 end_of(const Op& op);
@@ -77,6 +82,7 @@ private:
     std::vector<std::vector<Draft>> out_;         // by node
     std::unordered_map<std::string, u32> known_;  // key -> index of rests
     std::unordered_map<std::string, u32> labels_; // text -> index
+    std::unordered_map<u64, u32> known_labels_;   // event and function, hashed -> index
     std::map<Op, u32> end_labels_;
     std::vector<Mays> rest_mays_; // by index of rests
     std::vector<u32> depths_;
@@ -88,7 +94,7 @@ private:
     Frames named_; // that it got
     std::size_t nr_named_{};
     u32 at_{};
-    Mays mays_;
+    Mays mays_, next_mays_; // before the event, after it
     u16 op_idx_{}, event_idx_{};
     u32 rest_idx_{};
     bool goes_past_{}; // what it breaks is known
@@ -118,7 +124,9 @@ void Builder::after(const Machine& m, const Event& e) {
         seen_.note(m, e);
         if (event_idx_ == 1) outcome = hash_combine(outcome, op_idx_);
     }
-    follow(outcome, m, mays_of(m), e);
+    take_mays(m, next_mays_);
+    follow(outcome, m, e);
+    std::swap(mays_, next_mays_);
 }
 
 void Builder::add_view(const Mays& mays) {
@@ -130,23 +138,21 @@ void Builder::add_view(const Mays& mays) {
 }
 
 // Along an edge that exists, or along a new one.
-void Builder::follow(u64 outcome, const Machine& m, const Mays& now, const Event& e) {
+void Builder::follow(u64 outcome, const Machine& m, const Event& e) {
     for (const Draft& d : out_[at_])
         if (d.outcome == outcome) {
             at_ = d.to;
-            mays_ = now;
             return;
         }
-    Draft d{.to = add_node(m, subject_.now().pool, now),
+    Draft d{.to = add_node(m, subject_.now().pool, next_mays_),
             .outcome = outcome,
             .label = label_of(e),
             .waits = e.kind == EventKind::synchronize_rcu,
             .kind = e.kind,
-            .remaps = remaps(mays_, now, e)};
+            .remaps = remaps(mays_, next_mays_, e)};
     const u32 to = d.to;
     out_[at_].push_back(std::move(d));
     at_ = to;
-    mays_ = now;
 }
 
 // What an event makes of an entry that holds `pte`, the i-th of before. A frame behind the vmemmap may not be
@@ -175,17 +181,22 @@ std::vector<Remap> Builder::remaps(const Mays& before, const Mays& after, const 
     return out;
 }
 
-Mays Builder::mays_of(const Machine& m) const {
-    Mays out;
+void Builder::take_mays(const Machine& m, Mays& out) const {
+    out.clear();
     for (const Tracked t : space_.pages) out.push_back(may_hold(m, t));
-    return out;
 }
 
+// Texts are made once: most events have been seen before.
 u32 Builder::label_of(const Event& e) {
+    u64 said = hash_combine(e.hash(), u64{e.nid.value} << 1 | u64{e.this_node});
+    for (const std::string_view text : {name(e.where), e.what})
+        said = hash_combine(said, std::hash<std::string_view>()(text));
+    const auto [at, is_new] = known_labels_.try_emplace(said, 0);
+    if (!is_new) return at->second;
     const auto [it, fresh] = labels_.try_emplace(std::string(name(e.where)) + "(): " + print_event(e),
                                                  static_cast<u32>(g_.texts.size()));
     if (fresh) g_.texts.push_back(it->first);
-    return it->second;
+    return at->second = it->second;
 }
 
 u32 Builder::end_of(const Op& op) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 namespace mmodel::bench {
@@ -81,11 +80,18 @@ explore::Attempt RealSubject::run(const Op& op, explore::Observer* observer) {
 
 // ---- states
 
+// Few are, and they lie together.
 template <class F>
 void RealSubject::for_each_lent(F&& f) const {
-    const std::string_view lent(reinterpret_cast<const char*>(statics_.back().data()),
-                                statics_.back().size());
-    for (std::size_t i = 0; (i = lent.find('\1', i)) != lent.npos; ++i) f(Pfn{i});
+    const std::span<const std::byte> lent = statics_.back();
+    for (std::size_t i = 0; i < lent.size();) {
+        u64 eight = 0;
+        const std::size_t end = std::min(i + sizeof eight, lent.size());
+        std::memcpy(&eight, &lent[i], end - i);
+        if (!eight) i = end;
+        for (; i < end; ++i)
+            if (lent[i] != std::byte{0}) f(Pfn{i});
+    }
 }
 
 const World& RealSubject::settle() {
