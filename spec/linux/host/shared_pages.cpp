@@ -14,25 +14,30 @@ PageId SharedPages::of(std::span<const std::byte> page) {
 }
 
 PageId SharedPages::filled(std::byte with) {
-    const auto [it, fresh] = filled_.try_emplace(with);
-    if (fresh) it->second = of(std::vector<std::byte>(page_, with));
-    return it->second;
+    PageId& id = filled_[static_cast<u8>(with)];
+    if (id == no_page) id = of(std::vector<std::byte>(page_, with));
+    return id;
 }
 
 PageId SharedPages::patched(PageId page, u64 offset, std::span<const std::byte> with) {
+    const auto& [last, becomes] = last_patch_;
+    if (becomes != no_page && std::get<0>(last) == page && std::get<1>(last) == offset &&
+        std::ranges::equal(patches_[std::get<2>(last)], with))
+        return becomes;
     const auto [it, fresh] = patched_.try_emplace({page, offset, patches_.intern(with)});
     if (fresh) {
         std::vector<std::byte> bytes((*this)[page], (*this)[page] + page_);
         std::ranges::copy(with, bytes.begin() + static_cast<long>(offset));
         it->second = of(bytes);
     }
+    last_patch_ = *it;
     return it->second;
 }
 
 void SharedPages::forget() {
     first_ = end_, last_ = no_page;
     pages_ = {}, patches_ = {};
-    filled_.clear(), patched_.clear();
+    filled_.fill(no_page), patched_.clear(), last_patch_ = {};
 }
 
 } // namespace mmodel::bench

@@ -3,6 +3,7 @@
 // share one, and whoever looks at it looks once.
 #pragma once
 
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -34,8 +35,10 @@ private:
     PageId end_{1};
     PageId last_{no_page}; // asked for last: often the next one
     Blobs pages_{}, patches_{};
-    std::map<std::byte, PageId> filled_{};
-    std::map<std::tuple<PageId, u64, u32>, PageId> patched_{}; // page, offset, of patches_
+    std::array<PageId, 256> filled_{};          // by the byte
+    using Patch = std::tuple<PageId, u64, u32>; // page, offset, of patches_
+    std::map<Patch, PageId> patched_{};
+    std::pair<Patch, PageId> last_patch_{}; // likewise
 };
 
 } // namespace mmodel::bench
