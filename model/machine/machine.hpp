@@ -306,3 +306,5 @@ private:
 };
 
 } // namespace mmodel
+
+#include "model/machine/lookups.hpp"

@@ -72,6 +72,7 @@ public:
     }
 
     void set(u64 i, const T& v) {
+        if ((*this)[i] == v) return; // nothing is copied for it
         modify(i, [&](T& t) { t = v; });
     }
 
@@ -195,6 +196,8 @@ private:
     static bool diff_node(const Node* a, const Node* b, unsigned level, u64 base, F& f) {
         if (a == b) return true;
         if (level == 0) {
+            // Most leaves that were written to in both are the same to the last byte.
+            if (a && b && std::memcmp(&leaf(a)->at, &leaf(b)->at, sizeof leaf(a)->at) == 0) return true;
             for (u64 k = 0; k < leaf_size; ++k) {
                 const T& x = a ? leaf(a)->at[k] : default_;
                 const T& y = b ? leaf(b)->at[k] : default_;
@@ -203,10 +206,10 @@ private:
             return true;
         }
         const u64 span = u64{1} << (leaf_bits + fan_bits * (level - 1));
-        for (u64 k = 0; k < fan; ++k)
-            if (!diff_node(a ? inner(a)->child[k] : nullptr, b ? inner(b)->child[k] : nullptr, level - 1,
-                           base + k * span, f))
-                return false;
+        for (u64 k = 0; k < fan; ++k) {
+            const Node *x = a ? inner(a)->child[k] : nullptr, *y = b ? inner(b)->child[k] : nullptr;
+            if (x != y && !diff_node(x, y, level - 1, base + k * span, f)) return false;
+        }
         return true;
     }
 
