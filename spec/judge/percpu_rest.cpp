@@ -96,7 +96,7 @@ void PercpuJudge::judge_mapping(Monitor& out, const World& w, Vmap v, const std:
         if (pte.present() != c.populated.test(page))
             out.fail(Inv::populated_page_maps_a_frame_of_its_own_on_every_possible_cpu, nullptr,
                      which() + (pte.present() ? " is mapped but not marked populated"
-                                            : " is marked populated but not mapped"),
+                                              : " is marked populated but not mapped"),
                      {.way = pte.present() ? Way::unmarked : Way::unmapped});
         if (!pte.present()) return;
         if (!pte.writable() || m.frame(pte.pfn()).nr_ptes != 1)
