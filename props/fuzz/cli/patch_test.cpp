@@ -205,6 +205,10 @@ TEST_CASE("a second run takes all from the cache, and what is damaged there is i
     CHECK(second.out == first.out);
     CHECK(in_cache("ls -l --time-style=+%s.%N") == then);
     CHECK(slurp(repo.dir().path() / "compiled") == compiled);
+    // When something was used is noted, whatever the file system notes of reads.
+    in_cache("touch -a -d '1 hour' *");
+    CHECK(repo.patch({"HEAD~..HEAD"}, logged).out == first.out);
+    CHECK_FALSE(in_cache("find . -type f -not -newerat '30 minutes'").empty());
     in_cache(
         "for f in $(find . -size -64c -size +40c); do printf x >>$f; done"); // what becomes the same code
     const Said third = repo.patch({"HEAD~..HEAD"}, logged);
@@ -296,12 +300,23 @@ TEST_CASE(
     CHECK(has(s.err, bad + " (\"a build break\"): mm/hugetlb_vmemmap.c: "));
     CHECK(has(s.err, "mm/hugetlb_vmemmap.c:1:"));
     CHECK(has(s.err, "not this time"));
-    CHECK_FALSE(has(s.err, "/state-"));
+    CHECK_FALSE(has(s.out + s.err, "/state-"));
     CHECK(has(s.out, "nothing new, 0 fixed, 1 unchanged; its parent cannot be judged: "));
     CHECK(has(s.out, "compared with what was before " + bad));
     CHECK(has(s.out, "1 of 2 patches judged"));
     (void)repo.commit(leaks, "it leaks");
     CHECK(repo.patch({"HEAD~3..HEAD"}).status == 1);
+}
+
+TEST_CASE("a patch that leaves no kernel tree is named, without the place where its text was") {
+    const Repository repo;
+    repo.sh("sed -i 's/^VERSION/NONE/' Makefile && sed -i '1i// nothing' " + stand_in_file +
+            " && git commit -qam odd");
+    const Said s = repo.patch({"HEAD~..HEAD"});
+    INFO(s.out + s.err);
+    CHECK(s.status == 3);
+    CHECK(has(s.err, "Makefile"));
+    CHECK_FALSE(has(s.out + s.err, "/state-"));
 }
 
 TEST_CASE("of a merge each parent is judged, and what comes from one of them is not the merge's") {

@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string known_finding = "inv_compound_head_holds_through_stale_translations";
+const std::string known_identity = known_finding + " op=restore_list in=restore_one event=static_branch " +
+                                   "way=copy_of_head extent=all-but-the-first";
 
 // The stand-in's tree has one finding; `args` are added.
 Said judge(const std::string& tree, Args args, const Around& around = {}) {
@@ -169,6 +171,9 @@ TEST_CASE("linux --b4 reads a mail, checks the files that it touches, and jq rea
     };
     const Said touched = judge(tree, {"--b4"}, {.in = mail(stand_in_file)});
     CHECK(touched.status == 1);
+    const std::string details = Json::parse(touched.out).at(0)["details"];
+    CHECK(details.starts_with(known_finding + "\n  "));
+    for (const char* label : {"\n  found", "\n  trace", "\n  again", "\n  id"}) CHECK(has(details, label));
     const Said other = judge(tree, {"--b4"}, {.in = mail("mm/percpu-vm.c")});
     CHECK(other.status == 0);
     const Said empty = judge(tree, {"--b4"});
@@ -179,6 +184,19 @@ TEST_CASE("linux --b4 reads a mail, checks the files that it touches, and jq rea
         CHECK(*said == "\"mmodel\",\"fail\",\"mm/hugetlb_vmemmap.c: violates 1 invariant\",true\n");
     if (const auto said = asked_of_jq(dir, all, other.out))
         CHECK(*said == "\"mmodel\",\"pass\",\"touches nothing that mmodel judges\",false\n");
+}
+
+TEST_CASE("junitparser reads in --junit what is no character of XML's, or has a meaning there") {
+    const TempDir dir;
+    const std::string xml = dir.path() / "junit.xml",
+                      allowed = dir.put("<a> & \"b\"\n\t\x01\xef\xbf\xbe\xff", known_identity + "\n");
+    CHECK(judge(stand_in(dir), {"--allow", allowed, "--junit", xml}).status == 0);
+    const auto junit = read_by_junitparser(dir, xml);
+    if (!junit) return;
+    const auto [result, why] = result_of(junit->at("suites").at(0), known_finding);
+    CHECK(result == "Skipped");
+    INFO(why);
+    CHECK(has(why, "/<a> & \"b\"\n\t??\xef\xbf\xbd"));
 }
 
 TEST_CASE("every object of --json says its schema, whichever subcommand writes it") {
@@ -223,12 +241,13 @@ TEST_CASE("to a runner of patchwork's checks a violation is 1, what differs or i
     std::string text = slurp(fs::path(tree) / stand_in_file);
     text.insert(text.find(before), "\tsmp_wmb();\n");
     (void)dir.put("tree/" + stand_in_file, text);
-    const std::string known = known_finding + " op=restore_list in=restore_one event=static_branch " +
-                              "way=copy_of_head extent=all-but-the-first";
     const std::string mail = dir.put("mail", "diff --git a/" + stand_in_file + " b/" + stand_in_file + "\n");
-    const Said differs = judge(tree, {"--allow", known, "--b4", "--exit-style", "nipa"}, {.in = mail});
+    const Said differs =
+        judge(tree, {"--allow", known_identity, "--b4", "--exit-style", "nipa"}, {.in = mail});
     INFO(differs.out + differs.err);
     CHECK(differs.status == 250);
+    CHECK(has(differs.out, "inv_real_file_agrees_with_the_model"));
+    CHECK_FALSE(has(differs.out, known_finding)); // details are of what is not known
     if (const auto said = asked_of_jq(dir, ".[] | .status, .summary", differs.out))
         CHECK(has(*said, "warn\nmm/hugetlb_vmemmap.c: holds"));
 }

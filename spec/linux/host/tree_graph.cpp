@@ -273,13 +273,14 @@ void forget_frames(std::span<Op> ops) {
 // the last ones that do.
 std::expected<bool, Problem> TreeBuilder::confirm(Broken& b) const {
     const std::vector<Op> named = b.ops;
-    for (std::size_t from = named.size();; --from) {
+    for (std::size_t from = named.size() + 1; from-- > 0;) {
         if (from < named.size() && !named[from].frames.any()) continue;
         b.ops = named;
         forget_frames(std::span(b.ops).first(from));
         const auto shown = shown_again(b);
-        if (!shown || *shown || from == 0) return shown;
+        if (!shown || *shown) return shown;
     }
+    return false;
 }
 
 std::expected<TreeGraph, Problem> TreeBuilder::confirmed(Graph g) {
