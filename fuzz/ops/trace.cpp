@@ -3,88 +3,13 @@
 
 #include <algorithm>
 
+#include "fuzz/ops/trace_text.hpp"
 #include "fuzz/ops/trace_words.hpp"
 
 namespace mmodel {
 namespace {
 
 using Status = std::expected<void, TraceError>;
-
-// ---- what messages are made of
-
-constexpr bool is_printable(char c) { return c >= 0x20 && c <= 0x7e; }
-
-std::string escaped(char c) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    const auto byte = static_cast<u8>(c);
-    return std::string{'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-}
-
-// Text from outside, fit for one line of a message: escaped, shortened, between quotes.
-std::string quoted(std::string_view text) {
-    constexpr std::size_t shown = 40;
-    std::string out = "'";
-    for (const char c : text.substr(0, shown)) out += is_printable(c) ? std::string(1, c) : escaped(c);
-    return out + (text.size() > shown ? "...'" : "'");
-}
-
-std::string known_ops() {
-    std::string out;
-    for (const OpKind k : all_op_kinds) out += " " + std::string(name(k));
-    return out;
-}
-
-std::string known_keys(OpKind kind) {
-    std::string out;
-    for (const FieldName& n : field_names)
-        if (fields_of(kind) & n.field) out += " " + std::string(n.name);
-    return out;
-}
-
-std::string known_sizes(const Geometry& g) {
-    std::string out;
-    for (u8 s = 0; s < g.nr_hstates(); ++s) out += " " + print_bytes(size_bytes(g, s));
-    return out;
-}
-
-std::string wanted(const Config& c, Field f) {
-    const std::string range = "0 to " + std::to_string(nr_values(c, f) - 1);
-    if (f == f_size)
-        return "a huge page size of " + std::string(c.geometry.arch) + ":" + known_sizes(c.geometry);
-    if (f == f_from) return "buddy, boot or hot";
-    if (f == f_folios) return "folio slots, 0 to " + std::to_string(max_folios - 1) + ", as in 0,3,5";
-    if (f == f_fail || f == f_update_fail) return "one or two numbers, " + range + ", as in 2,5";
-    if (f == f_frames)
-        return "up to " + std::to_string(max_named_frames) + " frame numbers, " + range + ", as in 40,41";
-    if (is_size(f)) return "bytes, such as 64 or 8K, " + range;
-    return "a whole number, " + range;
-}
-
-// ---- words of a line
-
-struct Word {
-    std::string_view text{};
-    u64 column{1};
-};
-
-// Hands out what stands between spaces, up to a word that starts with '#'; then empty words.
-class Words {
-public:
-    explicit Words(std::string_view line) : line_(line) {}
-
-    Word next() {
-        while (at_ < line_.size() && line_[at_] == ' ') ++at_;
-        if (at_ < line_.size() && line_[at_] == '#') line_ = line_.substr(0, at_);
-        const auto end = std::min(line_.find(' ', at_), line_.size());
-        const Word word{line_.substr(at_, end - at_), at_ + 1};
-        at_ = end;
-        return word;
-    }
-
-private:
-    std::string_view line_;
-    std::size_t at_{};
-};
 
 bool is_name(std::string_view text) {
     const auto fits = [](char c) {
@@ -120,6 +45,8 @@ private:
     Status read_op(OpKind kind, Words words);
     Status read_field(Op& op, u32& seen, Word word) const;
     Status read_value(Op& op, Field f, Word value) const;
+    template <class Take>
+    Status read_list(Field f, Word value, u64 limit, Take&& take) const;
     Status read_faults(Faults& faults, Field f, Word value) const;
     Status read_folios(Op& op, Word value) const;
     Status read_frames(Frames& frames, Word value) const;
@@ -371,63 +298,53 @@ std::expected<u64, TraceError> Reader::read_bytes(Field f, Word value) const {
                                   wanted(out_.config, f));
 }
 
-// Cuts the first item and its comma off a list. Needs: the list is not empty.
-Word next_item(Word& list) {
-    const auto comma = std::min(list.text.find(','), list.text.size());
-    const Word item{list.text.substr(0, comma), list.column};
-    const auto cut = std::min(comma + 1, list.text.size());
-    list = {list.text.substr(cut), list.column + cut};
-    return item;
-}
-
-Status Reader::read_faults(Faults& faults, Field f, Word value) const {
+// take: of each number what is wrong with it, or nothing.
+template <class Take>
+Status Reader::read_list(Field f, Word value, u64 limit, Take&& take) const {
     const std::string key(name_of(f));
     if (value.text.ends_with(','))
         return stop(value.column + value.text.size(),
                     key + ": the list ends in a comma; wanted " + wanted(out_.config, f));
-    std::size_t n = 0;
     while (!value.text.empty()) {
         const Word item = next_item(value);
-        const auto nth = read_number(f, item, nr_values(out_.config, f));
-        if (!nth) return std::unexpected(nth.error());
-        if (n == max_faults)
-            return stop(item.column, key + ": " + quoted(item.text) + " is one too many; wanted at most " +
-                                         std::to_string(max_faults));
-        if (faults.has(*nth)) return stop(item.column, key + ": " + quoted(item.text) + " is listed twice");
-        faults.nth[n++] = static_cast<u16>(*nth);
+        const auto n = read_number(f, item, limit);
+        if (!n) return std::unexpected(n.error());
+        if (const std::string wrong = take(*n); !wrong.empty())
+            return stop(item.column, key + ": " + quoted(item.text) + wrong);
     }
     return {};
+}
+
+std::string one_too_many(std::size_t most) {
+    return " is one too many; wanted at most " + std::to_string(most);
+}
+
+Status Reader::read_faults(Faults& faults, Field f, Word value) const {
+    std::size_t n = 0;
+    return read_list(f, value, nr_values(out_.config, f), [&](u64 nth) -> std::string {
+        if (n == max_faults) return one_too_many(max_faults);
+        if (faults.has(nth)) return " is listed twice";
+        faults.nth[n++] = static_cast<u16>(nth);
+        return "";
+    });
 }
 
 Status Reader::read_frames(Frames& frames, Word value) const {
-    if (value.text.ends_with(','))
-        return stop(value.column + value.text.size(),
-                    "frames: the list ends in a comma; wanted " + wanted(out_.config, f_frames));
-    for (std::size_t n = 0; !value.text.empty(); ++n) {
-        const Word item = next_item(value);
-        const auto pfn = read_number(f_frames, item, no_frame);
-        if (!pfn) return std::unexpected(pfn.error());
-        if (n == max_named_frames)
-            return stop(item.column, "frames: " + quoted(item.text) + " is one too many; wanted at most " +
-                                         std::to_string(max_named_frames));
-        frames.nth[n] = static_cast<u32>(*pfn);
-    }
-    return {};
+    std::size_t n = 0;
+    return read_list(f_frames, value, no_frame, [&](u64 pfn) {
+        if (n == max_named_frames) return one_too_many(max_named_frames);
+        frames.nth[n++] = static_cast<u32>(pfn);
+        return std::string();
+    });
 }
 
 Status Reader::read_folios(Op& op, Word value) const {
-    if (value.text.ends_with(','))
-        return stop(value.column + value.text.size(),
-                    "folios: the list ends in a comma; wanted " + wanted(out_.config, f_folios));
-    while (!value.text.empty()) {
-        const Word item = next_item(value);
-        const auto slot = read_number(f_folios, item, max_folios);
-        if (!slot) return std::unexpected(slot.error());
-        const auto bit = static_cast<u16>(1u << *slot);
-        if (op.folios & bit) return stop(item.column, "folios: " + quoted(item.text) + " is listed twice");
+    return read_list(f_folios, value, max_folios, [&](u64 slot) -> std::string {
+        const auto bit = static_cast<u16>(1u << slot);
+        if (op.folios & bit) return " is listed twice";
         op.folios |= bit;
-    }
-    return {};
+        return "";
+    });
 }
 
 std::expected<Trace, TraceError> Reader::finish() {
