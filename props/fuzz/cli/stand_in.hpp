@@ -2,6 +2,8 @@
 // Copies of the stand-in kernel tree of spec/linux/fixtures, to be broken.
 #pragma once
 
+#include <catch2/catch.hpp>
+
 #include <filesystem>
 #include <string>
 
@@ -19,6 +21,20 @@ inline std::string stand_in(const TempDir& dir, const std::string& line = "") {
     const std::string text = slurp(tree / stand_in_file);
     (void)dir.put("tree/" + stand_in_file, line + "\n" + text);
     return tree.string();
+}
+
+inline constexpr const char* wild = "#define MMODEL_BREAK_WILD";
+inline constexpr const char* optimise_once =
+    "mmodel trace 1\ngeometry x86-64\nalloc_folio folio=0\noptimise folio=0\n";
+
+// The command judges nothing, ends with `status` and says why.
+inline void check_refused(const Args& args, int status, const std::string& says, const Around& around = {}) {
+    const Said s = run_mmodel(args, around);
+    INFO(s.err);
+    CHECK(s.status == status);
+    CHECK(s.out.empty());
+    CHECK(s.err.starts_with("mmodel: "));
+    CHECK(has(s.err, says));
 }
 
 } // namespace mmodel::test
