@@ -54,12 +54,12 @@ concept MachineLike = requires(M& m, const M& now, Pfn p, Nid nid) {
 template <class K>
 concept KernelLike =
     requires(K& k, const K& now, Caller by, Pfn p, Nid nid, PteRef r, Pte pte, Vpage v, Vmap a, Order order,
-             u64 n, i64 change, const Congruent& areas, std::span<const Pfn> pages) {
+             u64 n, i64 change, Gfp gfp, const Congruent& areas, std::span<const Pfn> pages) {
         requires MachineLike<std::remove_cvref_t<decltype(k.machine())>>;
         { now.geometry() } -> std::same_as<const Geometry&>;
         { k.next_allocation_fails() } -> std::same_as<bool>;
         k.note_failed_allocation();
-        { k.alloc_pages_node(by, nid, true, true) } -> std::same_as<std::optional<Pfn>>;
+        { k.alloc_pages_node(by, nid, true, true, gfp) } -> std::same_as<std::optional<Pfn>>;
         { k.pte_alloc_one_kernel(by) } -> std::same_as<std::optional<Pfn>>;
         k.free_page(by, p);
         k.free_bootmem_page(by, p);
@@ -81,7 +81,9 @@ concept KernelLike =
         k.memmap_pages_add(by, change);
         k.memmap_boot_pages_add(by, change);
         k.warn(by, "");
-        { k.kzalloc(by) } -> std::same_as<bool>;
+        { k.kzalloc(by, gfp) } -> std::same_as<bool>;
+        { k.enter_scope(gfp) } -> std::same_as<Gfp>;
+        k.restore_scope(gfp);
         k.kfree(by, n);
         { now.vmalloc_to_page(a) } -> std::same_as<std::optional<Pfn>>;
         { k.vmap_pages_range_noflush(by, a, pages) } -> std::same_as<Errno>;
@@ -89,7 +91,7 @@ concept KernelLike =
         k.flush_tlb_vmalloc(by, a, n);
         k.flush_cache_vmap(by, a, n);
         k.flush_cache_vunmap(by, a, n);
-        { k.pcpu_get_vm_areas(by, areas) } -> std::same_as<std::optional<Vmap>>;
+        { k.pcpu_get_vm_areas(by, areas, gfp) } -> std::same_as<std::optional<Vmap>>;
         k.pcpu_free_vm_areas(by, a, areas);
         k.set_page_tag(by, p, n);
         k.memset_zero(by, n, n);

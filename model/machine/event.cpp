@@ -73,15 +73,18 @@ u64 Event::hash() const {
 
 std::string print_event(const Event& e) {
     auto num = [](u64 n) { return std::to_string(n); };
+    const bool any = e.gfp == gfp::kernel; // as most are
+    const std::string mask = any ? "" : name(e.gfp);
     std::string args;
     switch (e.kind) {
     case EventKind::alloc_pages_node:
     case EventKind::memblock_alloc:
         args = "nid " + num(e.nid.value) + (e.this_node ? ", this node only" : "") +
-               (e.ok ? ") = pfn " + num(e.pfn.value) : ") = NULL");
+               (any ? "" : ", " + mask) + (e.ok ? ") = pfn " + num(e.pfn.value) : ") = NULL");
         return std::string(name(e.kind)) + "(" + args;
     case EventKind::pte_alloc_one_kernel:
-        return std::string(name(e.kind)) + (e.ok ? "() = table in pfn " + num(e.pfn.value) : "() = NULL");
+        return std::string(name(e.kind)) + "(" + mask +
+               ") = " + (e.ok ? "table in pfn " + num(e.pfn.value) : "NULL");
     case EventKind::free_page:
     case EventKind::free_bootmem_page:
     case EventKind::memblock_phys_free:
@@ -137,9 +140,10 @@ std::string print_event(const Event& e) {
         args = "vmalloc pages " + num(e.vmap.value) + ".." + num(e.vmap.value + e.nr_pages());
         break;
     case EventKind::pcpu_get_vm_areas:
-        return std::string(name(e.kind)) + (e.ok ? "() = vmalloc page " + num(e.vmap.value) : "() = NULL");
+        return std::string(name(e.kind)) + "(" + mask +
+               ") = " + (e.ok ? "vmalloc page " + num(e.vmap.value) : "NULL");
     case EventKind::pcpu_free_vm_areas: args = "vmalloc page " + num(e.vmap.value); break;
-    case EventKind::kzalloc: return std::string(name(e.kind)) + (e.ok ? "()" : "() = NULL");
+    case EventKind::kzalloc: return std::string(name(e.kind)) + "(" + mask + (e.ok ? ")" : ") = NULL");
     case EventKind::kfree: args = num(e.nr_objects()) + (e.nr_objects() == 1 ? " object" : " objects"); break;
     case EventKind::set_page_tag: args = "pfn " + num(e.pfn.value) + ", chunk " + num(e.tag() - 1); break;
     case EventKind::memset_zero: args = "address " + hex(e.address()) + ", 0, " + num(e.nr_bytes()); break;

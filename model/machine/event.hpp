@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "model/machine/function.hpp"
+#include "model/machine/gfp.hpp"
 #include "model/machine/page.hpp"
 #include "model/machine/vmalloc.hpp"
 
@@ -88,6 +89,7 @@ struct Event {
     bool on{};
     Nid nid{};
     bool this_node{};
+    Gfp gfp{gfp::kernel}; // allocations: as it reached the allocator, the scopes of its task taken off
     Pfn pfn{no_pfn};
     Pfn from{no_pfn};
     PteRef ref{};
@@ -145,6 +147,12 @@ private:
         return n.value_;
     }
 };
+
+// It may be told to fail.
+constexpr bool is_allocation(EventKind k) {
+    return is_one_of(k, EventKind::alloc_pages_node, EventKind::pte_alloc_one_kernel, EventKind::kzalloc,
+                     EventKind::pcpu_get_vm_areas);
+}
 
 [[nodiscard]] std::string_view name(EventKind k);
 

@@ -14,6 +14,7 @@
 
 #include <bit>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "model/machine/concepts.hpp"
@@ -46,7 +47,8 @@ public:
     // ---- allocation
     // mm/page_alloc.c: alloc_pages_node(nid, gfp, 0). Contents are whatever the frame held.
     // `highmem`: gfp has __GFP_HIGHMEM.
-    std::optional<Pfn> alloc_pages_node(Caller where, Nid nid, bool this_node, bool highmem = false) {
+    std::optional<Pfn> alloc_pages_node(Caller where, Nid nid, bool this_node, bool highmem = false,
+                                        Gfp gfp = gfp::kernel) {
         const bool fail = next_allocation_fails();
         const auto p = fail ? std::nullopt : take_page(nid, this_node, highmem);
         if (!p) ++nr_failed_;
@@ -54,6 +56,7 @@ public:
               .ok = p.has_value(),
               .nid = nid,
               .this_node = this_node,
+              .gfp = gfp & scope_,
               .pfn = p.value_or(no_pfn),
               .where = where},
              [] {});
@@ -66,6 +69,7 @@ public:
         if (!p) ++nr_failed_;
         emit({.kind = EventKind::pte_alloc_one_kernel,
               .ok = p.has_value(),
+              .gfp = scope_, // it asks for GFP_KERNEL
               .pfn = p.value_or(no_pfn),
               .where = where},
              [] {});
@@ -117,6 +121,10 @@ public:
         emit({.kind = EventKind::pte_free_kernel, .pfn = table, .where = where},
              [&] { m_.free_table(table); });
     }
+    // include/linux/sched/mm.h: memalloc_noio_save(), memalloc_apply_gfp_scope(): until the scope is restored
+    // the task's allocations may do no more than this. What they might before.
+    Gfp enter_scope(Gfp gfp) { return std::exchange(scope_, scope_ & gfp); }
+    void restore_scope(Gfp before) { scope_ = before; }
     void split_page(Caller where, Pfn p, Order order) {
         emit({.kind = EventKind::split_page, .pfn = p, .n = order, .where = where},
              [&] { m_.split_page(p); });
@@ -232,10 +240,11 @@ public:
 
     // ---- the vmalloc range
     // mm/slab: kzalloc(), or vzalloc() for the large: an object, or (false) none.
-    bool kzalloc(Caller where) {
+    bool kzalloc(Caller where, Gfp gfp = gfp::kernel) {
         const bool fail = next_allocation_fails();
         if (fail) ++nr_failed_;
-        emit({.kind = EventKind::kzalloc, .ok = !fail, .where = where}, [&] { m_.tally.objects += !fail; });
+        emit({.kind = EventKind::kzalloc, .ok = !fail, .gfp = gfp & scope_, .where = where},
+             [&] { m_.tally.objects += !fail; });
         return !fail;
     }
     void kfree(Caller where, u64 nr = 1) {
@@ -279,7 +288,7 @@ public:
     }
     // mm/vmalloc.c: pcpu_get_vm_areas(): all or nothing; one purge and retry when there is no room. Counts as
     // one allocation, of the structures that describe the areas.
-    std::optional<Vmap> pcpu_get_vm_areas(Caller where, const Congruent& c) {
+    std::optional<Vmap> pcpu_get_vm_areas(Caller where, const Congruent& c, Gfp gfp = gfp::kernel) {
         std::optional<Vmap> base;
         if (next_allocation_fails()) {
             ++nr_failed_;
@@ -293,6 +302,7 @@ public:
         }
         emit({.kind = EventKind::pcpu_get_vm_areas,
               .ok = base.has_value(),
+              .gfp = gfp & scope_,
               .vmap = base.value_or(Vmap{}),
               .n = c.offsets.size(),
               .where = where},
@@ -321,6 +331,7 @@ public:
     }
 
 private:
+    Gfp scope_{gfp::kernel};
     Faults failing_updates_{};
     u32 nr_updates_{};
     const Frames* frames_{}; // nullptr: none is named

@@ -101,7 +101,7 @@ int populate_in_slot(K& k, Pcpu& p, int slot, int nr_to_pop) {
     for_each_run(p, id, false, 0, p.chunks[id].nr_pages, [&](int rs, int re) {
         const int nr = std::min(re - rs, nr_to_pop);
         k.unlock(Fn::pcpu_balance_populated, Lock::spin);
-        const Errno err = pcpu_populate_chunk(k, p, id, rs, rs + nr);
+        const Errno err = pcpu_populate_chunk(k, p, id, rs, rs + nr, gfp::kernel);
         k.lock(Fn::pcpu_balance_populated, Lock::spin);
         if (err == Errno::ok) chunk_populated(p, id, rs, rs + nr);
         nr_to_pop = err == Errno::ok ? nr_to_pop - nr : 0;
@@ -121,7 +121,7 @@ void pcpu_balance_populated(K& k, Pcpu& p) {
             nr_to_pop = populate_in_slot(k, p, slot, nr_to_pop);
         if (!nr_to_pop) return;
         k.unlock(Fn::pcpu_balance_populated, Lock::spin);
-        const ChunkId id = pcpu_create_chunk(k, p);
+        const ChunkId id = pcpu_create_chunk(k, p, gfp::kernel);
         k.lock(Fn::pcpu_balance_populated, Lock::spin);
         if (id == no_chunk) return;
         pcpu_chunk_relocate(p, id, -1);
@@ -132,6 +132,7 @@ void pcpu_balance_populated(K& k, Pcpu& p) {
 template <class K>
 void pcpu_balance_workfn(K& k, Pcpu& p) {
     p.balance_scheduled = false;
+    const Gfp before = k.enter_scope(p.sizes.backing == Backing::as_asked ? gfp::kernel : gfp::noio);
     k.lock(Fn::pcpu_balance_workfn, Lock::mutex);
     k.lock(Fn::pcpu_balance_workfn, Lock::spin);
     pcpu_balance_free(k, p, false);
@@ -140,6 +141,7 @@ void pcpu_balance_workfn(K& k, Pcpu& p) {
     pcpu_balance_free(k, p, true);
     k.unlock(Fn::pcpu_balance_workfn, Lock::spin);
     k.unlock(Fn::pcpu_balance_workfn, Lock::mutex);
+    k.restore_scope(before);
 }
 
 } // namespace mmodel::pcpu

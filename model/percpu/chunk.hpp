@@ -14,6 +14,14 @@ namespace mmodel::pcpu {
 
 inline constexpr u32 min_alloc_bytes = 4; // PCPU_MIN_ALLOC_SIZE
 
+// What may be done for memory that backs areas, while pcpu_alloc_mutex is held.
+enum class Backing : u8 {
+    as_asked,    // what the caller may; the balance worker may all
+    noio_worker, // the worker allocates without IO, for callers without IO or FS wait for it
+                 // (6.15, 6.12.59, 6.1.159)
+    noio,        // nor is there IO for any caller (7.3)
+};
+
 // The kernel's constants on a geometry, and what its version decides.
 struct Sizes {
     u32 page_bytes{};      // a block of hints describes one page: PCPU_BITMAP_BLOCK_SIZE
@@ -24,6 +32,7 @@ struct Sizes {
     // pcpu_alloc() looks under pcpu_lock, before it populates, whether the balance worker is due (6.14 and
     // later); else after that.
     bool schedules_early{};
+    Backing backing{Backing::noio_worker};
 
     bool operator==(const Sizes&) const = default;
 };

@@ -46,9 +46,9 @@ struct ModelCalls {
     u64 lookup(u64 addr) { return per_cpu_ptr_to_phys(k, p, addr); }
     void online(u8, bool) {}
 
-    ChunkId create() { return pcpu_create_chunk(k, p); }
+    ChunkId create() { return pcpu_create_chunk(k, p, p.backing_gfp(gfp::kernel)); }
     Errno populate(ChunkId id, int start, int end) {
-        const Errno err = pcpu_populate_chunk(k, p, id, start, end);
+        const Errno err = pcpu_populate_chunk(k, p, id, start, end, p.backing_gfp(gfp::kernel));
         if (err == Errno::ok) chunk_populated(p, id, start, end);
         return err;
     }

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "model/machine/gfp.hpp"
 #include "model/machine/machine.hpp"
 #include "model/op.hpp"
 #include "model/percpu/chunk_table.hpp"
@@ -50,6 +51,10 @@ struct Pcpu {
     [[nodiscard]] u64 hash() const;
 
     [[nodiscard]] u32 page_bytes() const { return sizes.page_bytes; }
+    // mm/percpu.c: pcpu_alloc(): pcpu_gfp.
+    [[nodiscard]] Gfp backing_gfp(Gfp gfp) const {
+        return sizes.backing == Backing::noio ? gfp & gfp::noio : gfp;
+    }
     [[nodiscard]] bool is_possible(int cpu) const { return cpus.possible(cpu); }
     [[nodiscard]] int nr_cpu_ids() const { return cpus.nr_cpu_ids(); }
     [[nodiscard]] int nr_possible() const { return cpus.nr_possible(); }

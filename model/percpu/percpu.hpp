@@ -136,13 +136,13 @@ inline std::optional<Where> find_reserved_area(Pcpu& p, int bits, int bit_align,
 
 // mm/percpu.c: pcpu_alloc(), for who may sleep: new chunks as long as no chunk will do and none is free.
 template <class K>
-std::optional<Where> find_or_create(K& k, Pcpu& p, int bits, int bit_align, bool atomic) {
+std::optional<Where> find_or_create(K& k, Pcpu& p, int bits, int bit_align, bool atomic, Gfp gfp) {
     for (;;) {
         if (const auto found = find_area(p, bits, bit_align, atomic)) return found;
         k.unlock(Fn::pcpu_alloc, Lock::spin);
         if (atomic) return std::nullopt;
         const bool create = p.chunks.is_empty(p.layout.free_slot);
-        const ChunkId id = create ? pcpu_create_chunk(k, p) : no_chunk;
+        const ChunkId id = create ? pcpu_create_chunk(k, p, gfp) : no_chunk;
         if (create && id == no_chunk) return std::nullopt;
         k.lock(Fn::pcpu_alloc, Lock::spin);
         if (create) pcpu_chunk_relocate(p, id, -1);
@@ -152,12 +152,12 @@ std::optional<Where> find_or_create(K& k, Pcpu& p, int bits, int bit_align, bool
 // mm/percpu.c: pcpu_alloc(), frames for an area. An error: the area is free again; runs already populated
 // stay.
 template <class K>
-Errno populate_area(K& k, Pcpu& p, Where w, int bytes) {
+Errno populate_area(K& k, Pcpu& p, Where w, int bytes, Gfp gfp) {
     const int page = static_cast<int>(p.page_bytes());
     Errno err = Errno::ok;
     for_each_run(p, w.chunk, false, w.off / page, (w.off + bytes + page - 1) / page, [&](int rs, int re) {
         if (p.chunks[w.chunk].immutable) k.warn(Fn::pcpu_alloc, "chunk->immutable");
-        err = pcpu_populate_chunk(k, p, w.chunk, rs, re);
+        err = pcpu_populate_chunk(k, p, w.chunk, rs, re, gfp);
         k.lock(Fn::pcpu_alloc, Lock::spin);
         if (err == Errno::ok)
             chunk_populated(p, w.chunk, rs, re);
@@ -201,15 +201,16 @@ std::optional<Where> pcpu_alloc(K& k, Pcpu& p, Request r) {
     if (!is_legal(p.sizes, size, align)) return std::nullopt;
     const int bytes = static_cast<int>(size), bits = bytes / static_cast<int>(min_alloc_bytes);
     const int bit_align = static_cast<int>(align / min_alloc_bytes);
+    const Gfp gfp = p.backing_gfp(r.atomic ? gfp::nowait : gfp::kernel);
 
     if (!r.atomic) k.lock(Fn::pcpu_alloc, Lock::mutex);
     k.lock(Fn::pcpu_alloc, Lock::spin);
     const bool only_reserved = r.reserved && p.reserved_chunk != no_chunk;
     std::optional<Where> found = only_reserved ? find_reserved_area(p, bits, bit_align, r.atomic)
-                                               : find_or_create(k, p, bits, bit_align, r.atomic);
+                                               : find_or_create(k, p, bits, bit_align, r.atomic, gfp);
     if (found && p.sizes.schedules_early) schedule_balance_work_if_low(p);
     if (found || only_reserved) k.unlock(Fn::pcpu_alloc, Lock::spin);
-    if (found && !r.atomic && populate_area(k, p, *found, bytes) != Errno::ok) found.reset();
+    if (found && !r.atomic && populate_area(k, p, *found, bytes, gfp) != Errno::ok) found.reset();
     if (!r.atomic) k.unlock(Fn::pcpu_alloc, Lock::mutex);
     if (!found) {
         if (r.atomic) p.atomic_alloc_failed = true, pcpu_schedule_balance_work(p);

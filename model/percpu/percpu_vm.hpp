@@ -19,8 +19,9 @@ std::optional<Pfn> pcpu_chunk_page(K& k, const Pcpu& p, ChunkId id, int cpu, int
 // mm/percpu-vm.c: pcpu_get_pages(). The one array of page pointers, made at the first call and never cleared:
 // entries of earlier calls are still in it. Null: no memory for it.
 template <class K>
-std::vector<Pfn>* pcpu_get_pages(K& k, Pcpu& p) {
-    if (p.pages.empty() && k.kzalloc(Fn::pcpu_get_pages))
+std::vector<Pfn>* pcpu_get_pages(K& k, Pcpu& p, Gfp gfp) {
+    const Gfp own = p.sizes.backing == Backing::noio ? gfp : gfp::kernel;
+    if (p.pages.empty() && k.kzalloc(Fn::pcpu_get_pages, own))
         p.pages.assign(static_cast<std::size_t>(p.layout.nr_units * p.layout.unit_pages), no_pfn);
     return p.pages.empty() ? nullptr : &p.pages;
 }
@@ -48,12 +49,12 @@ void free_allocated_pages(K& k, const Pcpu& p, const std::vector<Pfn>& pages, in
 
 // mm/percpu-vm.c: pcpu_alloc_pages(). -ENOMEM: nothing is left allocated, entries are stale.
 template <class K>
-Errno pcpu_alloc_pages(K& k, const Pcpu& p, std::vector<Pfn>& pages, int start, int end) {
+Errno pcpu_alloc_pages(K& k, const Pcpu& p, std::vector<Pfn>& pages, int start, int end, Gfp gfp) {
     for (int cpu = 0; cpu < p.nr_cpu_ids(); ++cpu) {
         if (!p.is_possible(cpu)) continue;
         const Nid nid{static_cast<u8>(p.cpus.node(cpu))};
         for (int i = start; i < end; ++i) {
-            const auto page = k.alloc_pages_node(Fn::pcpu_alloc_pages, nid, false, true);
+            const auto page = k.alloc_pages_node(Fn::pcpu_alloc_pages, nid, false, true, gfp);
             pages[p.page_idx(cpu, i)] = page.value_or(no_pfn);
             if (page) continue;
             free_allocated_pages(k, p, pages, cpu, start, i, end);
@@ -93,8 +94,12 @@ void __pcpu_unmap_pages(K& k, Vmap addr, int nr_pages) {
 }
 
 template <class K>
-Errno __pcpu_map_pages(K& k, Vmap addr, std::span<const Pfn> pages) {
-    return k.vmap_pages_range_noflush(Fn::__pcpu_map_pages, addr, pages);
+Errno __pcpu_map_pages(K& k, const Pcpu& p, Vmap addr, std::span<const Pfn> pages, Gfp gfp) {
+    // page tables ask for GFP_KERNEL, whoever they are for
+    const Gfp before = k.enter_scope(p.sizes.backing == Backing::noio ? gfp : gfp::kernel);
+    const Errno err = k.vmap_pages_range_noflush(Fn::__pcpu_map_pages, addr, pages);
+    k.restore_scope(before);
+    return err;
 }
 
 // mm/percpu-vm.c: pcpu_unmap_pages(). What each page was is left in `pages`. No TLB flush.
@@ -122,12 +127,12 @@ void unmap_mapped_pages(K& k, const Pcpu& p, ChunkId id, int cpu, int start, int
 
 // mm/percpu-vm.c: pcpu_map_pages(). An error: nothing is left mapped, tags are as they came.
 template <class K>
-Errno pcpu_map_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, int start, int end) {
+Errno pcpu_map_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, int start, int end, Gfp gfp) {
     const auto nr = static_cast<std::size_t>(end - start);
     for (int cpu = 0; cpu < p.nr_cpu_ids(); ++cpu) {
         if (!p.is_possible(cpu)) continue;
         const auto run = std::span(pages).subspan(p.page_idx(cpu, start), nr);
-        const Errno err = __pcpu_map_pages(k, p.chunk_vmap(p.chunks[id], cpu, start), run);
+        const Errno err = __pcpu_map_pages(k, p, p.chunk_vmap(p.chunks[id], cpu, start), run, gfp);
         if (err != Errno::ok) return unmap_mapped_pages(k, p, id, cpu, start, end), err;
         for (const Pfn page : run) k.set_page_tag(Fn::pcpu_set_page_chunk, page, tag_of(id));
     }
@@ -137,11 +142,11 @@ Errno pcpu_map_pages(K& k, const Pcpu& p, ChunkId id, std::vector<Pfn>& pages, i
 // mm/percpu-vm.c: pcpu_populate_chunk(). -ENOMEM: as it was, but for tables that stay and entries of the
 // array. Neither the populated bitmap nor any counter is touched, and nothing is zeroed.
 template <class K>
-Errno pcpu_populate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end) {
-    std::vector<Pfn>* pages = pcpu_get_pages(k, p);
+Errno pcpu_populate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end, Gfp gfp) {
+    std::vector<Pfn>* pages = pcpu_get_pages(k, p, gfp);
     if (!pages) return Errno::nomem;
-    if (pcpu_alloc_pages(k, p, *pages, start, end) != Errno::ok) return Errno::nomem;
-    if (pcpu_map_pages(k, p, id, *pages, start, end) != Errno::ok) {
+    if (pcpu_alloc_pages(k, p, *pages, start, end, gfp) != Errno::ok) return Errno::nomem;
+    if (pcpu_map_pages(k, p, id, *pages, start, end, gfp) != Errno::ok) {
         pcpu_free_pages(k, p, *pages, start, end);
         return Errno::nomem;
     }
@@ -153,7 +158,7 @@ Errno pcpu_populate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end) {
 // pcpu_post_unmap_tlb_flush(), or until vmalloc has them back.
 template <class K>
 void pcpu_depopulate_chunk(K& k, Pcpu& p, ChunkId id, int start, int end) {
-    std::vector<Pfn>* pages = pcpu_get_pages(k, p);
+    std::vector<Pfn>* pages = pcpu_get_pages(k, p, gfp::kernel);
     if (!pages) return k.warn(Fn::pcpu_depopulate_chunk, "!pages"); // BUG_ON: populated pages imply the array
     pcpu_pre_unmap_flush(k, p, id, start, end);
     pcpu_unmap_pages(k, p, id, *pages, start, end);
@@ -176,9 +181,9 @@ struct ChunkAreas {
 
 // mm/percpu.c: pcpu_alloc_chunk(), pcpu_free_chunk(): what describes a chunk, in memory.
 template <class K>
-bool pcpu_alloc_chunk(K& k) {
+bool pcpu_alloc_chunk(K& k, Gfp gfp) {
     for (u64 n = 0; n < objects_per_chunk; ++n) {
-        if (k.kzalloc(Fn::pcpu_alloc_chunk)) continue;
+        if (k.kzalloc(Fn::pcpu_alloc_chunk, gfp)) continue;
         if (n) k.kfree(Fn::pcpu_alloc_chunk, n);
         return false;
     }
@@ -193,10 +198,11 @@ void pcpu_free_chunk(K& k) {
 // mm/percpu-vm.c: pcpu_create_chunk(). On no list and without a page; no_chunk when memory or addresses are
 // lacking.
 template <class K>
-ChunkId pcpu_create_chunk(K& k, Pcpu& p) {
-    if (!pcpu_alloc_chunk(k)) return no_chunk;
+ChunkId pcpu_create_chunk(K& k, Pcpu& p, Gfp gfp) {
+    if (!pcpu_alloc_chunk(k, gfp)) return no_chunk;
     const ChunkAreas areas(p);
-    const auto vms = k.pcpu_get_vm_areas(Fn::pcpu_create_chunk, areas.congruent());
+    const auto vms = k.pcpu_get_vm_areas(Fn::pcpu_create_chunk, areas.congruent(),
+                                         p.sizes.backing == Backing::noio ? gfp : gfp::kernel);
     if (!vms) return pcpu_free_chunk(k), no_chunk;
     Chunk chunk = init_chunk(p.sizes, p.layout.unit_pages);
     chunk.base_addr = vmalloc_start + vms->value * p.page_bytes();

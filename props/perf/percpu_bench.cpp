@@ -64,7 +64,7 @@ void alloc_among_chunks(benchmark::State& state, bool in_the_way) {
     const auto nr = static_cast<u64>(state.range(0));
     const int page_bits = static_cast<int>(p.page_bytes()) / 4;
     while (p.chunks.nr_live() < nr + 2) {
-        const pcpu::ChunkId id = pcpu_create_chunk(k, p);
+        const pcpu::ChunkId id = pcpu_create_chunk(k, p, gfp::kernel);
         if (id == pcpu::no_chunk) return state.SkipWithError("no chunk could be made");
         // In the way: no page is populated and an atomic request has to look at each.
         const int bits = p.chunks[id].nr_pages * page_bits;

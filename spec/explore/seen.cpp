@@ -20,11 +20,6 @@ bool has(const std::vector<Pfn>& frames, Pfn p) { return std::ranges::find(frame
 
 } // namespace
 
-bool is_allocation(EventKind k) {
-    return k == EventKind::alloc_pages_node || k == EventKind::pte_alloc_one_kernel ||
-           k == EventKind::kzalloc || k == EventKind::pcpu_get_vm_areas;
-}
-
 void Seen::begin(const Machine& m) {
     held_.clear();
     lost_ = nobodys_frames(m, space_);

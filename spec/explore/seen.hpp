@@ -10,9 +10,6 @@
 
 namespace mmodel::explore {
 
-// Whether it can be made to fail, and be the script's next decision.
-[[nodiscard]] bool is_allocation(EventKind k);
-
 class Seen {
 public:
     explicit Seen(const Space& space) : space_(space) {}

@@ -137,7 +137,7 @@ private:
 };
 
 void Monitor::before(const Machine& m, const Event& e) {
-    percpu_.note(e);
+    percpu_.note(*this, e);
     begin_change(e);
     const View view(m, *this);
     judge_before<bool>(view, e, view.say_to(*this, e));

@@ -28,7 +28,7 @@ class PercpuJudge {
 public:
     PercpuJudge(const World& before, const Op& op);
 
-    void note(const Event& e);
+    void note(Monitor& out, const Event& e);
     void judge_rest(Monitor& out, const World& w);
     void judge_outcome(Monitor& out, const World& w, const Ran& ran);
     // What an allocation has got, while other operations run.
@@ -62,6 +62,7 @@ private:
     void require_as_before(Monitor& out, const World& w, const char* what);
 
     Op op_;
+    Gfp may_; // its allocations
     // Before the operation.
     bool was_booted_;
     u64 nr_chunks_;

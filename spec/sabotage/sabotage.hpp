@@ -74,6 +74,7 @@ namespace mmodel {
     X(keep_area, "an allocation that cannot be populated keeps its area")                                    \
     X(sleep_under_lock, "a chunk is created with pcpu_lock held")                                            \
     X(keep_free_chunks, "the balance worker destroys no chunk")                                              \
+    X(worker_with_io, "the balance worker allocates as a caller that may do IO")                             \
     X(wrong_lookup, "per_cpu_ptr_to_phys() finds the neighbour's page")                                      \
     X(touch_surplus_unit, "units without a CPU are populated too")                                           \
     X(remap_without_flush, "a page just mapped is unmapped and mapped again")                                \

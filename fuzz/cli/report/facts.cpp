@@ -56,6 +56,7 @@ Whose whose(spec::Inv i) {
     case cache_is_flushed_before_an_address_is_unmapped:
     case cache_is_flushed_after_an_address_is_mapped:
     case nothing_sleeps_under_a_spinlock:
+    case percpu_allocation_does_no_more_than_it_may:
     case vmalloc_area_is_empty_when_it_is_freed:
     case populated_page_maps_a_frame_of_its_own_on_every_possible_cpu:
     case only_units_of_possible_cpus_are_mapped:

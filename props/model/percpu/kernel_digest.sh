@@ -21,7 +21,7 @@ grep -q pcpu_alloc_noprof "$file" && offers="$offers -DMMODEL_HAS_ALLOC_NOPROF"
 # Pages of 4 KiB, and of 256 bytes as on the tiny machine.
 for shift in 12 8; do
     $cc -std=gnu11 -O0 -w -fno-builtin -fno-strict-aliasing -fexceptions -I "$shims/percpu" -I "$shims/common" -I "$1/mm" \
-        -DPAGE_SHIFT=$shift "-DMMODEL_PERCPU_EARLY_SIZE=(20 << 10)" $offers "-DMMODEL_TREE_FILE=\"$(cd "$1" && pwd)/mm/percpu.c\"" \
+        -DPAGE_SHIFT=$shift -DMMODEL_BACKING=0 "-DMMODEL_PERCPU_EARLY_SIZE=(20 << 10)" $offers "-DMMODEL_TREE_FILE=\"$(cd "$1" && pwd)/mm/percpu.c\"" \
         "$here/kernel_digest.c" -o "$work/digest"
     "$work/digest"
 done | tee "$work/theirs"

@@ -47,6 +47,32 @@ TEST_CASE("after boot there are a first and a reserved chunk, both populated, on
     CHECK(w.machine().tally.objects == 0);
 }
 
+TEST_CASE("what backs an area is asked for as the version does, for a caller and for the worker") {
+    using enum pcpu::Backing;
+    const auto most = [](const Did& d) {
+        u8 bits = 0;
+        for (const Event& e : d.events)
+            if (is_allocation(e.kind)) bits |= e.gfp.bits;
+        return Gfp{bits};
+    };
+    const struct {
+        pcpu::Backing backing;
+        Gfp caller, worker;
+    } versions[] = {{as_asked, gfp::kernel, gfp::kernel},
+                    {noio_worker, gfp::kernel, gfp::noio},
+                    {noio, gfp::noio, gfp::noio}};
+    for (const auto& v : versions) {
+        World w = after(small);
+        w.own().pcpu.own().sizes.backing = v.backing;
+        const Did caller = run(w, big(0, "512")); // a chunk, the array, pages and page tables
+        CHECK(caller.nr_allocs > 8);
+        CHECK(most(caller) == v.caller);
+        const Did worker = run(w, "pcpu_balance");
+        CHECK(worker.nr_allocs > 4);
+        CHECK(most(worker) == v.worker);
+    }
+}
+
 TEST_CASE("a small request is served by the first chunk, zeroed on every possible CPU, online or not") {
     World w = after(x86);
     const Did d = run(w, "pcpu_alloc area=0 bytes=63 align=1");
@@ -99,8 +125,9 @@ TEST_CASE("runs of an area that were populated before one failed stay populated 
     pcpu::Pcpu& p = s.pcpu.own();
     NoWatch nobody;
     Kernel<NoWatch> k(s.machine, nobody);
-    const ChunkId id = pcpu_create_chunk(k, p);
-    REQUIRE(pcpu_populate_chunk(k, p, id, 1, 2) == Errno::ok); // the area will find runs [0, 1) and [2, 8)
+    const ChunkId id = pcpu_create_chunk(k, p, gfp::kernel);
+    REQUIRE(pcpu_populate_chunk(k, p, id, 1, 2, gfp::kernel) ==
+            Errno::ok); // the area will find runs [0, 1) and [2, 8)
     chunk_populated(p, id, 1, 2);
     pcpu_chunk_relocate(p, id, -1);
     CHECK(run(w, "pcpu_alloc area=0 bytes=32K align=4 fail=20").outcome.err == Errno::nomem);
@@ -228,9 +255,9 @@ TEST_CASE("reclaim takes runs of free populated pages from the last page down an
     pcpu::Pcpu& p = s.pcpu.own();
     NoWatch nobody;
     Kernel<NoWatch> k(s.machine, nobody);
-    const ChunkId id = pcpu_create_chunk(k, p);
+    const ChunkId id = pcpu_create_chunk(k, p, gfp::kernel);
     for (const auto& [start, end] : {std::pair(0, 3), {4, 5}, {6, 8}}) {
-        REQUIRE(pcpu_populate_chunk(k, p, id, start, end) == Errno::ok);
+        REQUIRE(pcpu_populate_chunk(k, p, id, start, end, gfp::kernel) == Errno::ok);
         chunk_populated(p, id, start, end);
     }
     REQUIRE(alloc_area(p, id, 4, 1, 64) == 256); // page 1

@@ -160,7 +160,7 @@ TEST_CASE("an allocation whose result does not say what it did is reported") {
                       odd = "pcpu_alloc area=0 bytes=0 align=4";
     const std::string broke = promise("an atomic allocation populated pages or made a chunk");
     CHECK(said(w, atomic, with_the_worker_due(w), for_no_reason,
-               {{.kind = EventKind::alloc_pages_node, .ok = false}}) == Said{broke});
+               {{.kind = EventKind::alloc_pages_node, .ok = false, .gfp = gfp::nowait}}) == Said{broke});
     CHECK(said(w, atomic, with_the_worker_due(after(with_chunk + "vm_create chunk=1\n")), for_no_reason) ==
           Said{broke});
     CHECK(said(w, atomic, w, for_no_reason) ==

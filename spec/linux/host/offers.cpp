@@ -109,6 +109,11 @@ PercpuOffers percpu_offers(std::string_view own, std::optional<std::string_view>
     o.early_flush = has_name(own, "mmodel_flush_cache_vmap_early");
     const auto locked = between(own, "\narea_found:", "MMODEL_PCPU_LOCK, 0");
     o.schedules_early = locked && has_name(*locked, "pcpu_schedule_balance_work");
+    // By what they are for, not by the masks and scopes that are judged.
+    const auto array = between(own, "pcpu_get_pages(", ")");
+    o.backing = array && has_name(*array, "gfp_t")         ? pcpu::Backing::noio
+                : has_name(own, "gfpflags_allow_blocking") ? pcpu::Backing::noio_worker
+                                                           : pcpu::Backing::as_asked;
     const auto freeing = between(own, "int pcpu_free_area(", "\n}");
     o.refuses_frees = freeing && freeing->find("return 0") != freeing->npos;
     o.counts_bytes = has_name(own, "mmodel_percpu_bytes");
@@ -126,6 +131,7 @@ std::vector<std::string> PercpuOffers::defines() const {
     if (static_at_zero) out.emplace_back("-DMMODEL_STATIC_AT_ZERO");
     if (early_flush) out.emplace_back("-DMMODEL_HAS_EARLY_FLUSH");
     if (schedules_early) out.emplace_back("-DMMODEL_SCHEDULES_EARLY");
+    out.push_back("-DMMODEL_BACKING=" + std::to_string(static_cast<int>(backing)));
     if (refuses_frees) out.emplace_back("-DMMODEL_REFUSES_FREES");
     if (counts_bytes) out.emplace_back("-DMMODEL_COUNTS_BYTES");
     if (alloc_noprof) out.emplace_back("-DMMODEL_HAS_ALLOC_NOPROF");

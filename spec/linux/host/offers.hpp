@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/percpu/chunk.hpp"
+
 namespace mmodel::bench {
 
 // The lines of a preprocessed text that came from below a directory.
@@ -42,6 +44,7 @@ struct PercpuOffers {
     bool static_at_zero{};  // it reads the static image at __per_cpu_load: percpu addresses start at 0
     bool early_flush{};     // it calls flush_cache_vmap_early()
     bool schedules_early{}; // see pcpu::Sizes
+    pcpu::Backing backing{};
     bool refuses_frees{}; // free_percpu() of what is not allocated warns and changes nothing (6.19 and later)
     bool counts_bytes{};  // it counts the bytes of a node's pages in NR_PERCPU_B (linux-mm)
     bool alloc_noprof{};  // it exports pcpu_alloc_noprof()

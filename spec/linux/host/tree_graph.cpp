@@ -38,7 +38,7 @@ struct Place {
     u64 nr_compared;      // at the end, see TreeGraph
     DeviationCounts deviations;
     u8 nr_used_subpage, nr_reset_struct_page;
-    bool schedules_early;
+    pcpu::Sizes sizes;
     volatile u64 nr_ops; // of the path, that operation included
     std::array<WireOp, max_path> path;
 };
@@ -167,7 +167,7 @@ void TreeBuilder::work(RealDriver& driver, int out) {
     const Geometry& geometry = subject.now().machine.geometry();
     place_->nr_used_subpage = geometry.nr_used_subpage;
     place_->nr_reset_struct_page = geometry.nr_reset_struct_page;
-    place_->schedules_early = subject.now().pcpu->sizes.schedules_early;
+    place_->sizes = subject.now().pcpu->sizes;
     send_graph(space_, g, [out](std::span<const std::byte> bytes) { write_all(out, bytes); });
 }
 
@@ -300,7 +300,9 @@ std::expected<TreeGraph, Problem> TreeBuilder::confirmed(Graph g) {
     const auto at_most = static_cast<u8>(space_.config.geometry.struct_pages_per_page() / 2);
     out.nr_used_subpage = std::min(place_->nr_used_subpage, at_most);
     out.nr_reset_struct_page = std::min(place_->nr_reset_struct_page, at_most);
-    out.schedules_early = place_->schedules_early;
+    out.sizes = pcpu::sizes_of(space_.config.geometry); // what a child says may be anything
+    out.sizes.schedules_early = place_->sizes.schedules_early;
+    out.sizes.backing = std::min(place_->sizes.backing, pcpu::Backing::noio);
     out.graph = std::move(g);
     return out;
 }
@@ -341,7 +343,7 @@ Graph models_graph(Space space, const TreeGraph& of_the_file, Symmetry symmetry,
     space.config.geometry.nr_used_subpage = of_the_file.nr_used_subpage;
     space.config.geometry.nr_reset_struct_page = of_the_file.nr_reset_struct_page;
     World boot(space.config);
-    boot.own().pcpu.own().sizes.schedules_early = of_the_file.schedules_early;
+    boot.own().pcpu.own().sizes = of_the_file.sizes;
     ModelSubject model(std::move(boot), {}, false);
     return build_graph(model, space, {.symmetry = symmetry, .judged = false}, limits);
 }

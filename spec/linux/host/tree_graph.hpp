@@ -20,7 +20,7 @@ struct TreeGraph {
                        // known
     DeviationCounts deviations{};
     u8 nr_used_subpage{}, nr_reset_struct_page{}; // see Geometry: as the file has them
-    bool schedules_early{};                       // see pcpu::Sizes
+    pcpu::Sizes sizes{};                          // the geometry's, of the file's kind
 };
 
 // Needs: the space has the unit's geometry, and the unit is on the software MMU. Of the options, symmetry and

@@ -65,8 +65,13 @@ struct RealPercpuCalls {
     u64 lookup(u64 addr) { return d.unit_->per_cpu_ptr_to_phys(d.to_host(addr)); }
     void online(u8, bool) {}
 
+    // As pcpu_alloc() asks for them.
+    [[nodiscard]] unsigned backing_gfp() const {
+        return d.pcpu_->sizes.backing == pcpu::Backing::noio ? MMODEL_PERCPU_GFP_NOIO
+                                                             : MMODEL_PERCPU_GFP_KERNEL;
+    }
     ChunkId create() {
-        void* self = d.unit_->create_chunk(MMODEL_PERCPU_GFP_KERNEL);
+        void* self = d.unit_->create_chunk(backing_gfp());
         if (!self) return pcpu::no_chunk;
         mmodel_percpu_chunk c{};
         d.unit_->describe(self, &c);
@@ -77,8 +82,7 @@ struct RealPercpuCalls {
         return id;
     }
     Errno populate(ChunkId id, int start, int end) {
-        const Errno err =
-            errno_of(d.unit_->populate_chunk(d.selves_[id], start, end, MMODEL_PERCPU_GFP_KERNEL));
+        const Errno err = errno_of(d.unit_->populate_chunk(d.selves_[id], start, end, backing_gfp()));
         if (err == Errno::ok) d.unit_->chunk_populated(d.selves_[id], start, end);
         return err;
     }

@@ -56,7 +56,8 @@ PercpuDriver::PercpuDriver(const Config& c, UnitInit unit_init, Backing backing,
                                     .dynamic_early = static_cast<u32>(unit_->dynamic_early_size),
                                     .dynamic_reserve = static_cast<u32>(unit_->dynamic_reserve),
                                     .module_reserve = static_cast<u32>(unit_->module_reserve),
-                                    .schedules_early = unit_->schedules_early != 0};
+                                    .schedules_early = unit_->schedules_early != 0,
+                                    .backing = static_cast<pcpu::Backing>(unit_->backing)};
     reset();
 }
 

@@ -30,8 +30,8 @@ struct PercpuHost {
     static long alloc_pages_node(const char* where, int nid, unsigned gfp, unsigned order) {
         RealKernel& k = enter(where);
         if (order) self->bug(where, "a page of higher order is allocated");
-        const auto p =
-            k.alloc_pages_node(in_tree(where), node(nid), false, (gfp & MMODEL_PERCPU_GFP_HIGHMEM) != 0);
+        const bool highmem = (gfp & MMODEL_PERCPU_GFP_HIGHMEM) != 0;
+        const auto p = k.alloc_pages_node(in_tree(where), node(nid), false, highmem, may(gfp));
         if (!p) return -1;
         hand_out(*p, gfp & MMODEL_PERCPU_GFP_ZERO ? 0 : poison);
         return static_cast<long>(p->value);
@@ -43,9 +43,9 @@ struct PercpuHost {
     }
 
     // ---- objects
-    static void* alloc_object(const char* where, unsigned long size, unsigned) {
+    static void* alloc_object(const char* where, unsigned long size, unsigned gfp) {
         PercpuDriver& d = *self;
-        if (!enter(where).kzalloc(in_tree(where))) return nullptr;
+        if (!enter(where).kzalloc(in_tree(where), may(gfp))) return nullptr;
         void* at = d.objects_.alloc(size);
         if (d.pcpu_->pages.empty() && size == d.nr_page_pointers() * sizeof(void*)) d.arrays_.push_back(at);
         return at;
@@ -87,12 +87,14 @@ struct PercpuHost {
 
     // ---- mappings
     static int vmap_pages_range_noflush(const char* where, unsigned long addr, unsigned long end,
-                                        void* const* pages) {
+                                        void* const* pages, unsigned gfp) {
         RealKernel& k = enter(where);
         const Vmap start = vmap(where, addr);
         std::vector<Pfn> pfns;
         for (u64 i = 0; i < (end - addr) / self->arena_.page(); ++i) pfns.push_back(pfn_of(where, pages[i]));
+        const Gfp before = k.enter_scope(may(gfp));
         const Errno err = k.vmap_pages_range_noflush(in_tree(where), start, pfns);
+        k.restore_scope(before);
         std::size_t nr = pfns.size();
         if (err != Errno::ok) { // what lies before the page that failed is mapped
             nr = 0;
@@ -117,10 +119,11 @@ struct PercpuHost {
 
     // ---- addresses
     static int pcpu_get_vm_areas(const char* where, const unsigned long* offsets, const unsigned long* sizes,
-                                 int nr, unsigned long align, unsigned long* addrs) {
+                                 int nr, unsigned long align, unsigned gfp, unsigned long* addrs) {
         RealKernel& k = enter(where);
         const Areas areas(offsets, sizes, nr);
-        const auto base = k.pcpu_get_vm_areas(in_tree(where), areas.congruent(align / self->arena_.page()));
+        const auto base =
+            k.pcpu_get_vm_areas(in_tree(where), areas.congruent(align / self->arena_.page()), may(gfp));
         if (!base) return -static_cast<int>(Errno::nomem);
         for (int i = 0; i < nr; ++i)
             addrs[i] = self->arena_.vmalloc() + base->value * self->arena_.page() + offsets[i];
@@ -209,6 +212,11 @@ private:
         }
     };
 
+    static constexpr Gfp may(unsigned gfp) {
+        const auto bit = [gfp](unsigned has, u8 bits) { return gfp & has ? bits : u8{0}; };
+        return {static_cast<u8>(bit(MMODEL_PERCPU_GFP_DIRECT_RECLAIM, gfp::direct_reclaim) |
+                                bit(MMODEL_PERCPU_GFP_IO, gfp::io) | bit(MMODEL_PERCPU_GFP_FS, gfp::fs))};
+    }
     // Nodes past the machine's are such without memory.
     static Nid node(int nid) {
         return Nid{static_cast<u8>(nid == MMODEL_PERCPU_NO_NODE ? int{self->config_.nr_nodes} : nid)};

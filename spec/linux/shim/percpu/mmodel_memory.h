@@ -71,18 +71,20 @@ struct vm_struct {
 #define is_vmalloc_addr(addr) ((unsigned long)(addr) - VMALLOC_START < VMALLOC_TOTAL)
 
 /* Newer trees pass a gfp as well. */
-#define pcpu_get_vm_areas(offsets, sizes, nr, align, ...) mmodel_get_vm_areas(__func__, offsets, sizes, nr, align)
-#define pcpu_free_vm_areas(vms, nr)                       mmodel_free_vm_areas(__func__, vms, nr)
+#define pcpu_get_vm_areas(offsets, sizes, nr, align, ...) \
+	mmodel_get_vm_areas(__func__, offsets, sizes, nr, align, MMODEL_SECOND(0, ##__VA_ARGS__, GFP_KERNEL, 0))
+#define MMODEL_SECOND(first, second, ...) (second)
+#define pcpu_free_vm_areas(vms, nr)       mmodel_free_vm_areas(__func__, vms, nr)
 
 /* The array, and behind it what it points at: one piece of scratch memory. */
 static inline struct vm_struct **mmodel_get_vm_areas(const char *where, const unsigned long *offsets,
-						     const size_t *sizes, int nr, size_t align)
+						     const size_t *sizes, int nr, size_t align, gfp_t gfp)
 {
 	unsigned long addrs[NR_CPUS];
 	struct vm_struct **vms, *vm;
 	int i;
 
-	if ((mmodel_host->pcpu_get_vm_areas)(where, offsets, sizes, nr, align, addrs))
+	if ((mmodel_host->pcpu_get_vm_areas)(where, offsets, sizes, nr, align, current_gfp_context(gfp), addrs))
 		return NULL;
 	vms = mmodel_host->scratch_alloc(nr * (sizeof(*vms) + sizeof(*vm)));
 	vm = (struct vm_struct *)(vms + nr);
@@ -110,7 +112,8 @@ static inline void mmodel_free_vm_areas(const char *where, struct vm_struct **vm
 /* Mappings. */
 #define PAGE_KERNEL 0
 #define vmap_pages_range_noflush(addr, end, prot, pages, shift, ...) \
-	(mmodel_host->vmap_pages_range_noflush)(__func__, addr, end, (void *const *)(pages))
+	(mmodel_host->vmap_pages_range_noflush)(__func__, addr, end, (void *const *)(pages), \
+						current_gfp_context(GFP_KERNEL))
 #define vunmap_range_noflush(addr, end) (mmodel_host->vunmap_range_noflush)(__func__, addr, end)
 #define vmalloc_to_page(addr)           mmodel_vmalloc_to_page(__func__, (unsigned long)(addr))
 

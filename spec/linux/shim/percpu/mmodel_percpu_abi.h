@@ -91,15 +91,16 @@ struct mmodel_percpu_host {
 	/*
 	 * Maps pages[i], the address of a struct page, at addr + i * PAGE_SIZE, one after the other, for
 	 * (end - addr) / PAGE_SIZE pages: 0, or -ENOMEM (no page table), -EBUSY (a PTE is not empty), -EINVAL with
-	 * those before mapped. No flush.
+	 * those before mapped. No flush. gfp: what page tables are asked for with.
 	 */
-	int (*vmap_pages_range_noflush)(const char *where, unsigned long addr, unsigned long end, void *const *pages);
+	int (*vmap_pages_range_noflush)(const char *where, unsigned long addr, unsigned long end, void *const *pages,
+					unsigned int gfp);
 	void (*vunmap_range_noflush)(const char *where, unsigned long addr, unsigned long end);
 	long (*vmalloc_to_pfn)(const char *where, unsigned long addr); /* -1: nothing is mapped there */
 
 	/* addrs[i] gets the address of area i: of size sizes[i], all at one base plus offsets[i]. 0 or -ENOMEM. */
 	int (*pcpu_get_vm_areas)(const char *where, const unsigned long *offsets, const unsigned long *sizes, int nr,
-				 unsigned long align, unsigned long *addrs);
+				 unsigned long align, unsigned int gfp, unsigned long *addrs);
 	void (*pcpu_free_vm_areas)(const char *where, const unsigned long *addrs, int nr);
 	/* An area for the page-mapped first chunk. Cannot fail. */
 	unsigned long (*vm_area_register_early)(const char *where, unsigned long size, unsigned long align);
@@ -177,6 +178,7 @@ struct mmodel_percpu_unit {
 	unsigned long min_unit_size, min_alloc_size, dynamic_early_size, dynamic_reserve, module_reserve;
 	int flushes_early; /* it has flush_cache_vmap_early(), for what is mapped so early */
 	int schedules_early; /* pcpu_alloc() schedules the balance worker before it populates */
+	int backing;         /* what the memory behind areas may be asked for with: a pcpu::Backing of the model */
 	int refuses_frees;   /* free_percpu() of what is not allocated warns and changes nothing */
 
 	/* Boot, once. Then slab is available. 0 or -errno; bug() and panic() do not return. */

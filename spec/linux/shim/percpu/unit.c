@@ -6,6 +6,7 @@
  *
  * The compile line says which file, and what it offers:
  *   MMODEL_TREE_FILE         the file, as a quoted string; what it includes is found beside it
+ *   MMODEL_BACKING           what the memory behind areas may be asked for with: a pcpu::Backing of the model
  *   MMODEL_PERCPU_EARLY_SIZE the tree's PERCPU_DYNAMIC_EARLY_SIZE (include/linux/percpu.h)
  *   MMODEL_STATIC_AT_ZERO    it reads the static image at __per_cpu_load: percpu addresses start at 0
  *   MMODEL_HAS_EARLY_FLUSH   it calls flush_cache_vmap_early()
@@ -350,6 +351,7 @@ static struct mmodel_percpu_unit mmodel_this_unit = {
 #ifdef MMODEL_SCHEDULES_EARLY
 	.schedules_early = 1,
 #endif
+	.backing = MMODEL_BACKING,
 #ifdef MMODEL_REFUSES_FREES
 	.refuses_frees = 1,
 #endif
