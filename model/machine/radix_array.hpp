@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "model/machine/recycled.hpp"
 #include "model/machine/types.hpp"
 
 namespace mmodel {
@@ -28,10 +29,10 @@ class RadixArray {
     struct Node {
         u32 refs{1};
     };
-    struct Leaf : Node {
+    struct Leaf : Node, Recycled<Leaf> {
         std::array<T, leaf_size> at{};
     };
-    struct Inner : Node {
+    struct Inner : Node, Recycled<Inner> {
         std::array<Node*, fan> child{};
     };
 
