@@ -142,8 +142,9 @@ void PercpuJudge::judge_chunk(Monitor& out, const World& w, ChunkId id) {
 // populated pages have no area: whoever knows where the first one begins need not search for most of this.
 int PercpuJudge::judge_hints(Monitor& out, const Pcpu& p, ChunkId id) {
     const Chunk& c = p.chunks[id];
-    const auto judge = [&](const pcpu::BlockMd& b, int start, bool edges) {
-        const int end = start + b.nr_bits, taken = c.alloc_map.next_set(start, end);
+    const int page_bits = static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes);
+    const auto judge = [&](const pcpu::BlockMd& b, int start, int nr_bits, bool edges) {
+        const int end = start + nr_bits, taken = c.alloc_map.next_set(start, end);
         const auto is_free = [&](int from, int to) {
             return (from >= start && to <= taken) || c.alloc_map.next_set(from, to) == to;
         };
@@ -161,11 +162,11 @@ int PercpuJudge::judge_hints(Monitor& out, const Pcpu& p, ChunkId id) {
                      {.way = Way::first_free});
         return taken == end;
     };
-    judge(c.chunk_md, 0, false);
+    judge(c.chunk_md, 0, c.nr_pages * page_bits, false);
     int empty = 0;
     for (int page = 0; page < c.nr_pages; ++page) {
-        const bool is_empty = judge(c.md_blocks[static_cast<std::size_t>(page)],
-                                    page * static_cast<int>(p.page_bytes() / pcpu::min_alloc_bytes), true);
+        const bool is_empty =
+            judge(c.md_blocks[static_cast<std::size_t>(page)], page * page_bits, page_bits, true);
         empty += is_empty && c.populated.test(page);
     }
     return empty;
